@@ -1,0 +1,18 @@
+"""The fixed addresses of the contracts; part of the protocol."""
+
+from flux.primitives.types import Address
+
+
+def _fixed(number: int) -> Address:
+    return Address(number.to_bytes(20, "big"))
+
+
+ACCOUNTS = _fixed(0xF100)
+NODES = _fixed(0xF101)
+APPS = _fixed(0xF102)
+MARKET = _fixed(0xF103)
+ESCROW = _fixed(0xF104)
+SECRETS = _fixed(0xF105)
+PROBES = _fixed(0xF106)
+TREASURY = _fixed(0xF1FF)
+"""Receives the protocol fee; only governance spends it."""

@@ -1,0 +1,114 @@
+"""Escrow: one account per app; per-second lazy settlement."""
+
+from dataclasses import dataclass
+
+from flux.contracts.apps.types import AppId
+from flux.contracts.nodes.types import NodeId
+from flux.kernel.errors import Revert
+from flux.kernel.events import Event, Indexed
+from flux.kernel.record import Record
+from flux.primitives.types import U16, U64, Address, ChainTime, Seconds, Wei
+
+
+class Deposit(Record, frozen=True):
+    """One payer's money, spent oldest first and refunded newest first."""
+
+    payer: Address
+    remaining: Wei
+
+
+class EscrowAccount(Record, frozen=True):
+    """The account of one app as of `settled_at`."""
+
+    app: AppId
+    deposits: tuple[Deposit, ...]
+    """Oldest first."""
+    rate: Wei
+    """Wei per second of all accruing leases together."""
+    settled_at: ChainTime
+    spent: Wei
+    """Everything ever taken from the deposits, fee included."""
+    depletes_at: ChainTime
+    """When the deposits run dry at this rate; 0 when nothing accrues."""
+
+
+class EscrowBalance(Record, frozen=True):
+    """The account at the block asked about, accrual up to it counted."""
+
+    app: AppId
+    balance: Wei
+    rate: Wei
+    spent: Wei
+    depletes_at: ChainTime
+
+
+class EscrowParams(Record, frozen=True):
+    """Governance parameters of the escrow."""
+
+    min_deposit: Wei
+    min_runtime: Seconds
+    """A deposit must cover this long of running at the app's highest rate."""
+    min_placement: Seconds
+    """Each lease costs at least this long, so that griefing costs its author."""
+    max_deposits: U16
+    """Distinct payers kept per app."""
+    fee_basis_points: U16
+    """Protocol fee to the treasury, of what hosts are paid; 200 = 2 %."""
+    volume_grace: Seconds
+    """How long volumes of a depleted app are kept."""
+
+
+class Deposited(Event, frozen=True):
+    """Money came in."""
+
+    app: Indexed[AppId]
+    payer: Indexed[Address]
+    amount: Wei
+
+
+class HostPaid(Event, frozen=True):
+    """A node's operator was paid for what an app used."""
+
+    app: Indexed[AppId]
+    node: Indexed[NodeId]
+    operator: Indexed[Address]
+    amount: Wei
+    fee: Wei
+    seconds: U64
+
+
+class Depleted(Event, frozen=True):
+    """The account is empty; the app stops."""
+
+    app: Indexed[AppId]
+
+
+class Refunded(Event, frozen=True):
+    """Unused money went back to who paid it."""
+
+    app: Indexed[AppId]
+    payer: Indexed[Address]
+    amount: Wei
+
+
+@dataclass(eq=False)
+class DepositTooSmall(Revert):
+    """{provided} wei is less than the {required} wei that this deposit must have."""
+
+    required: Wei
+    provided: Wei
+
+
+@dataclass(eq=False)
+class TooManyPayers(Revert):
+    """App {app} already has money from {limit} payers; let one of them top it up."""
+
+    app: AppId
+    limit: U16
+
+
+@dataclass(eq=False)
+class NoAccount(Revert):
+    """App {app} has no escrow account."""
+
+    app: AppId

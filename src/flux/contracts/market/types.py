@@ -1,0 +1,276 @@
+"""Market: leases, why a node was or was not chosen, and what closes a lease."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NewType
+
+from flux.contracts.apps.types import AppId, Revision
+from flux.contracts.nodes.types import NodeId
+from flux.kernel.errors import Revert
+from flux.kernel.events import Event, Indexed
+from flux.kernel.record import Record
+from flux.primitives.types import U8, U16, U32, U64, Address, ChainTime, Seconds, Wei
+
+LeaseId = NewType("LeaseId", U64)
+"""Dense and never reused; the first lease is 1, so 0 means none."""
+Ordinal = NewType("Ordinal", U16)
+"""Number of an instance inside its app, from 0."""
+RatePerSecond = NewType("RatePerSecond", Wei)
+
+
+class LeaseState(IntEnum):
+    """assigned → running → (suspect) → closed."""
+
+    ASSIGNED = 1
+    RUNNING = 2
+    """The node confirmed it; accrual runs."""
+    SUSPECT = 3
+    """Its node was not seen to serve; nothing accrues."""
+    CLOSED = 4
+
+
+class CloseReason(IntEnum):
+    """Why a lease ended; machine-readable and stable."""
+
+    NONE = 0
+    REMOVED = 1
+    """The owner removed the app."""
+    MOVED = 2
+    """The owner moved the instance away."""
+    SCALED_DOWN = 3
+    UPDATED = 4
+    """A newer revision took its place."""
+    PAUSED = 5
+    DEPLETED = 6
+    START_FAILED = 7
+    """The node reported that it cannot run it."""
+    START_TIMEOUT = 8
+    """The node stayed silent past the deadline."""
+    CRASHED = 9
+    """The node reported that it stopped for good."""
+    UNREACHABLE = 10
+    """The committee lost the node."""
+    NODE_LEAVING = 11
+    SURPLUS = 12
+    """A replacement that was not needed after all."""
+
+
+class FailReason(IntEnum):
+    """What an agent reports when an instance cannot run."""
+
+    IMAGE_PULL = 1
+    CREATE = 2
+    START = 3
+    UNHEALTHY = 4
+    CRASH_LOOP = 5
+    NO_RESOURCES = 6
+    NO_SEED = 7
+    """Nobody sealed the private half to this node in time."""
+    BAD_SPEC = 8
+
+
+class Rejection(IntEnum):
+    """Why a node was not chosen; NONE means it could run the instance. Checked in this order."""
+
+    NONE = 0
+    NOT_ACTIVE = 1
+    TIER = 2
+    ARCHITECTURE = 3
+    GEO = 4
+    STATIC_IP = 5
+    GPU = 6
+    CPU = 7
+    MEMORY = 8
+    DISK = 9
+    PRICE = 10
+    EXCLUDED = 11
+    """It failed this app recently, or the owner moved an instance away from it."""
+    HOSTS_ALREADY = 12
+    """It runs another instance of the app."""
+
+
+class PortBinding(Record, frozen=True):
+    """Where a component's port is reachable on its node."""
+
+    component: str
+    container: U16
+    host: U16
+    protocol: U8
+    """6 TCP, 17 UDP (IANA protocol numbers)."""
+
+
+class Lease(Record, frozen=True):
+    """The chain's record that a node hosts an instance of an app at a rate."""
+
+    id: LeaseId
+    app: AppId
+    revision: Revision
+    ordinal: Ordinal
+    node: NodeId
+    state: LeaseState
+    rate: RatePerSecond
+    """Wei per second while running, fixed at placement."""
+    assigned_at: ChainTime
+    running_at: ChainTime
+    """0 until confirmed."""
+    closed_at: ChainTime
+    """0 while open."""
+    replaces: LeaseId
+    """The lease whose place it takes once running; 0 for none."""
+    reason: CloseReason
+    detail: str
+    """Sentence of the agent's failure report; at most 200 characters."""
+    bindings: tuple[PortBinding, ...]
+
+
+class PendingInstance(Record, frozen=True):
+    """An instance that waits for a node."""
+
+    app: AppId
+    ordinal: Ordinal
+    since: ChainTime
+    replaces: LeaseId
+
+
+class Verdict(Record, frozen=True):
+    """What the market says of one node for one spec."""
+
+    node: NodeId
+    rejection: Rejection
+    rate: RatePerSecond
+    """Price of one instance there, wei per second."""
+
+
+class Usage(Record, frozen=True):
+    """What open leases take of a node."""
+
+    cpu_milli: U32
+    memory_mib: U32
+    disk_mib: U32
+    gpu_count: U8
+
+
+class Upstream(Record, frozen=True):
+    """Where one running instance answers."""
+
+    lease: LeaseId
+    ordinal: Ordinal
+    node: NodeId
+    host: str
+    port: U16
+
+
+class Route(Record, frozen=True):
+    """What an ingress serves for one app; no upstreams means nothing runs yet."""
+
+    app: AppId
+    name: str
+    sticky: bool
+    upstreams: tuple[Upstream, ...]
+    """Running leases, and suspect ones last: the ingress' own health checks decide."""
+
+
+class MarketParams(Record, frozen=True):
+    """Governance parameters of the market."""
+
+    start_deadline: Seconds
+    """A lease not confirmed by then is closed."""
+    exclusion: Seconds
+    """How long a node that failed an app is not asked again for it."""
+    max_placements_per_block: U32
+    closed_leases_kept: U16
+    """Closed leases kept readable per app."""
+
+
+class LeaseAssigned(Event, frozen=True):
+    """The chain placed an instance."""
+
+    lease: Indexed[LeaseId]
+    app: Indexed[AppId]
+    node: Indexed[NodeId]
+    ordinal: Ordinal
+    revision: Revision
+    rate: RatePerSecond
+    replaces: LeaseId
+
+
+class LeaseRunning(Event, frozen=True):
+    """The node confirmed the instance; accrual starts."""
+
+    lease: Indexed[LeaseId]
+    app: Indexed[AppId]
+    node: Indexed[NodeId]
+
+
+class LeaseSuspect(Event, frozen=True):
+    """The node's committee lost it; accrual stops."""
+
+    lease: Indexed[LeaseId]
+    app: Indexed[AppId]
+    node: Indexed[NodeId]
+
+
+class LeaseRestored(Event, frozen=True):
+    """A suspect lease is running again."""
+
+    lease: Indexed[LeaseId]
+    app: Indexed[AppId]
+    node: Indexed[NodeId]
+
+
+class LeaseClosed(Event, frozen=True):
+    """A lease ended."""
+
+    lease: Indexed[LeaseId]
+    app: Indexed[AppId]
+    node: Indexed[NodeId]
+    reason: U8
+    detail: str
+
+
+class InstancePending(Event, frozen=True):
+    """An instance found no node; each count says how many nodes were rejected for that reason (index = Rejection)."""
+
+    app: Indexed[AppId]
+    ordinal: Ordinal
+    rejections: tuple[U32, ...]
+
+
+@dataclass(eq=False)
+class UnknownLease(Revert):
+    """There is no lease {lease}."""
+
+    lease: LeaseId
+
+
+@dataclass(eq=False)
+class NotLeaseHolder(Revert):
+    """Lease {lease} belongs to node {node}; {caller} is not its agent."""
+
+    lease: LeaseId
+    node: NodeId
+    caller: Address
+
+
+@dataclass(eq=False)
+class WrongLeaseState(Revert):
+    """Lease {lease} is in state {state}, which does not allow this."""
+
+    lease: LeaseId
+    state: U8
+
+
+@dataclass(eq=False)
+class InvalidReport(Revert):
+    """The report on lease {lease} is not valid: {reason}."""
+
+    lease: LeaseId
+    reason: str
+
+
+@dataclass(eq=False)
+class UnknownInstance(Revert):
+    """App {app} has no open instance {ordinal}."""
+
+    app: AppId
+    ordinal: Ordinal

@@ -1,0 +1,220 @@
+"""Nodes: what a hosting machine declares and what the chain records of it."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NewType
+
+from flux.kernel.errors import Revert
+from flux.kernel.events import Event, Indexed
+from flux.kernel.record import Record
+from flux.primitives.types import U8, U16, U32, U64, Address, ChainTime, Hash, Seconds, Wei
+
+NodeId = NewType("NodeId", U32)
+"""Dense and never reused; the first node is 1, so 0 means none."""
+
+
+class Tier(IntEnum):
+    """What a node's stake and hardware entitle it to; NONE earns no tier rewards and hosts nothing."""
+
+    NONE = 0
+    CUMULUS = 1
+    NIMBUS = 2
+    STRATUS = 3
+
+
+class NodeStatus(IntEnum):
+    """Lifecycle: registered → active → (suspended) → active | leaving → gone."""
+
+    REGISTERED = 1
+    ACTIVE = 2
+    SUSPENDED = 3
+    LEAVING = 4
+    GONE = 5
+
+
+class Architecture(IntEnum):
+    """Processor architectures, as OCI images name them."""
+
+    AMD64 = 1
+    ARM64 = 2
+
+
+class Hardware(Record, frozen=True):
+    """What the machine offers to apps."""
+
+    cpu_milli: U32
+    """Thousandths of a core."""
+    memory_mib: U32
+    disk_mib: U32
+    architecture: Architecture
+    gpu_count: U8
+    gpu_model: str
+    """Empty without a GPU."""
+
+
+class Ask(Record, frozen=True):
+    """The operator's price in gwei per hour; bounds keep placement inside int64 (market/rules.py)."""
+
+    cpu: U64
+    """Per core."""
+    memory: U64
+    """Per GiB of memory."""
+    disk: U64
+    """Per GiB of disk."""
+    gpu: U64
+    """Per GPU."""
+
+
+class Location(Record, frozen=True):
+    """Where the machine is, in the terms of Flux geolocation rules."""
+
+    continent: str
+    """Two letters: EU, NA, AS, SA, AF, OC, AN."""
+    country: str
+    """ISO 3166-1 alpha-2."""
+    region: str
+    """ISO 3166-2 subdivision or a name; may be empty."""
+
+
+class Endpoint(Record, frozen=True):
+    """How to reach the node's agent."""
+
+    host: str
+    """IP address (or name) that clients, peers and ingresses connect to."""
+    port: U16
+    """Port of the agent's HTTPS API."""
+    certificate: Hash
+    """SHA-256 of the agent's DER certificate; every client pins it."""
+    seal_key: Hash
+    """X25519 public key to which seeds are sealed."""
+    residential: bool
+    static_ip: bool
+
+
+class Node(Record, frozen=True):
+    """The chain's record of a node."""
+
+    id: NodeId
+    operator: Address
+    """Cold key: holds the stake, sets the ask."""
+    agent: Address
+    """Hot key: may only report."""
+    status: NodeStatus
+    tier: Tier
+    stake: Wei
+    endpoint: Endpoint
+    location: Location
+    hardware: Hardware
+    ask: Ask
+    registered_at: ChainTime
+    status_since: ChainTime
+    status_reason: str
+    """Why the node is suspended or leaving; empty otherwise."""
+
+
+class TierRequirement(Record, frozen=True):
+    """What a tier asks for (flux-facts §1)."""
+
+    stake: Wei
+    cpu_milli: U32
+    memory_mib: U32
+    disk_mib: U32
+
+
+class NodesParams(Record, frozen=True):
+    """Governance parameters of the nodes contract."""
+
+    tiers: tuple[TierRequirement, ...]
+    """Cumulus, Nimbus, Stratus."""
+    rejoin_delay: Seconds
+    """A suspended node may activate again after this long."""
+    max_ask: U64
+    """Highest price of any resource, gwei per hour."""
+
+
+class NodeRegistered(Event, frozen=True):
+    """A machine joined."""
+
+    node: Indexed[NodeId]
+    operator: Indexed[Address]
+    agent: Indexed[Address]
+    tier: U8
+
+
+class NodeStatusChanged(Event, frozen=True):
+    """A node entered a status."""
+
+    node: Indexed[NodeId]
+    status: U8
+    reason: str
+
+
+class NodeUpdated(Event, frozen=True):
+    """A node's ask, endpoint, hardware or stake changed."""
+
+    node: Indexed[NodeId]
+    tier: U8
+    stake: Wei
+
+
+class StakeWithdrawn(Event, frozen=True):
+    """The stake of a node that is gone was returned."""
+
+    node: Indexed[NodeId]
+    operator: Indexed[Address]
+    amount: Wei
+
+
+@dataclass(eq=False)
+class UnknownNode(Revert):
+    """There is no node {node}."""
+
+    node: NodeId
+
+
+@dataclass(eq=False)
+class AgentTaken(Revert):
+    """Agent key {agent} already belongs to node {node}; make a new one with `flux node init`."""
+
+    agent: Address
+    node: NodeId
+
+
+@dataclass(eq=False)
+class InsufficientStake(Revert):
+    """A stake of {provided} wei was offered but the lowest tier that this hardware reaches needs {required} wei."""
+
+    required: Wei
+    provided: Wei
+
+
+@dataclass(eq=False)
+class InsufficientHardware(Revert):
+    """No tier takes {cpu_milli} milli-cores, {memory_mib} MiB of memory and {disk_mib} MiB of disk."""
+
+    cpu_milli: U32
+    memory_mib: U32
+    disk_mib: U32
+
+
+@dataclass(eq=False)
+class InvalidDeclaration(Revert):
+    """The node's {field} is not valid: {reason}."""
+
+    field: str
+    reason: str
+
+
+@dataclass(eq=False)
+class WrongNodeStatus(Revert):
+    """Node {node} is in status {status}, which does not allow this."""
+
+    node: NodeId
+    status: U8
+
+
+@dataclass(eq=False)
+class TooEarly(Revert):
+    """This is possible again from protocol time {allowed_from} on."""
+
+    allowed_from: ChainTime

@@ -1,0 +1,115 @@
+"""Probes: committees, suspicion in two stages, restoration."""
+
+from dataclasses import dataclass
+from typing import NewType
+
+from flux.contracts.nodes.types import NodeId
+from flux.kernel.errors import Revert
+from flux.kernel.events import Event, Indexed
+from flux.kernel.record import Record
+from flux.primitives.types import U16, U64, Address, ChainTime, Hash, Seconds
+
+Epoch = NewType("Epoch", U64)
+
+
+class EpochInfo(Record, frozen=True):
+    """The current epoch."""
+
+    epoch: Epoch
+    started_at: ChainTime
+    ends_at: ChainTime
+    seed: Hash
+
+
+class Suspicion(Record, frozen=True):
+    """An open suspicion against a node."""
+
+    node: NodeId
+    votes: tuple[NodeId, ...]
+    """Committee members that reported, each once."""
+    first_vote_at: ChainTime
+    suspected_at: ChainTime
+    """When more than half had voted; 0 before."""
+    closes_at: ChainTime
+    """When the leases close as unreachable; 0 before."""
+    alive_at: ChainTime
+    """When the node's own report came; 0 before."""
+    confirmations: tuple[NodeId, ...]
+    """Members of the second committee that reached it since."""
+
+
+class ProbesParams(Record, frozen=True):
+    """Governance parameters of probing."""
+
+    epoch: Seconds
+    committee: U16
+    second_committee: U16
+    vote_window: Seconds
+    """More than half of the committee must report within this."""
+    suspicion_bound: Seconds
+    """A suspect node that is not restored by then loses its leases."""
+
+
+class SuspicionReported(Event, frozen=True):
+    """A committee member could not reach a node."""
+
+    node: Indexed[NodeId]
+    reporter: Indexed[NodeId]
+
+
+class NodeSuspected(Event, frozen=True):
+    """More than half of the committee could not reach the node."""
+
+    node: Indexed[NodeId]
+    votes: U16
+
+
+class NodeRestored(Event, frozen=True):
+    """The second committee reached the node again."""
+
+    node: Indexed[NodeId]
+    confirmations: U16
+
+
+class NodeUnreachable(Event, frozen=True):
+    """The bound passed; the node's leases were closed."""
+
+    node: Indexed[NodeId]
+
+
+class EpochStarted(Event, frozen=True):
+    """A new epoch with its seed."""
+
+    epoch: Indexed[Epoch]
+    seed: Hash
+
+
+@dataclass(eq=False)
+class NotAgent(Revert):
+    """{caller} is not the agent of an active node."""
+
+    caller: Address
+
+
+@dataclass(eq=False)
+class NotInCommittee(Revert):
+    """Node {reporter} is not in the committee of node {node} in epoch {epoch}."""
+
+    reporter: NodeId
+    node: NodeId
+    epoch: Epoch
+
+
+@dataclass(eq=False)
+class AlreadyReported(Revert):
+    """Node {reporter} has already reported this about node {node}."""
+
+    reporter: NodeId
+    node: NodeId
+
+
+@dataclass(eq=False)
+class NotSuspected(Revert):
+    """Node {node} is not under suspicion."""
+
+    node: NodeId

@@ -1,0 +1,81 @@
+"""Events: Records whose `Indexed` fields become log topics.
+
+Source: Solidity ABI specification, "Events"; at most three indexed fields beside the signature.
+"""
+
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin
+
+from flux.kernel.abi_types import abi_type, fields, strip, to_abi
+from flux.kernel.record import Record
+from flux.primitives import abi
+from flux.primitives.keccak import keccak256
+from flux.primitives.types import Address, Hash
+
+T = TypeVar("T")
+INDEXED = "indexed"
+Indexed = Annotated[T, INDEXED]
+
+
+class Event(Record, frozen=True):
+    """Base of every event."""
+
+
+class Log(NamedTuple):
+    """One log entry of a receipt."""
+
+    address: Address
+    topics: tuple[Hash, ...]
+    data: bytes
+
+
+def is_indexed(annotation: object) -> bool:
+    """Whether a field becomes a topic."""
+    return get_origin(annotation) is Annotated and INDEXED in get_args(annotation)[1:]
+
+
+class EventCodec:
+    """Encodes one Event class as topics and data, and back."""
+
+    __slots__ = ("_codec", "_data", "_topics", "event", "signature", "topic0")
+
+    def __init__(self, event: type[Event]) -> None:
+        self.event = event
+        declared = fields(event)
+        types = [abi_type(kind) for kind in declared.values()]
+        self.signature = f"{event.__name__}({','.join(types)})"
+        self.topic0 = keccak256(self.signature.encode())
+        indexed = [(name, strip(kind)) for name, kind in declared.items() if is_indexed(kind)]
+        plain = [(name, strip(kind)) for name, kind in declared.items() if not is_indexed(kind)]
+        if len(indexed) > 3:
+            raise TypeError(f"{event.__name__} indexes {len(indexed)} fields; Ethereum allows 3")
+        self._topics = [(name, abi_type(kind)) for name, kind in indexed]
+        self._data = [(name, to_abi(kind)) for name, kind in plain]
+        self._codec = abi.codec(tuple(abi_type(kind) for _, kind in plain))
+
+    def encode(self, address: Address, event: Event) -> Log:
+        """The log entry of the event, as emitted by the contract at `address`."""
+        topics = [self.topic0, *(_topic(kind, getattr(event, name)) for name, kind in self._topics)]
+        values = [
+            getattr(event, name) if convert is None else convert(getattr(event, name)) for name, convert in self._data
+        ]
+        return Log(address, tuple(topics), self._codec.encode(values))
+
+
+def _topic(kind: str, value: Any) -> Hash:
+    if kind in ("string", "bytes"):
+        return keccak256(value.encode() if isinstance(value, str) else value)
+    if isinstance(value, bytes):
+        padded = value.rjust(32, b"\0") if kind == "address" else value.ljust(32, b"\0")
+        return Hash(padded)
+    return Hash(int(value).to_bytes(32, "big"))
+
+
+_codecs: dict[type[Event], EventCodec] = {}
+
+
+def event_codec(event: type[Event]) -> EventCodec:
+    """The codec of an Event class, built once."""
+    codec = _codecs.get(event)
+    if codec is None:
+        codec = _codecs[event] = EventCodec(event)
+    return codec
