@@ -1,25 +1,42 @@
 """Custom errors on the wire: selector and ABI-encoded fields, and back to the typed error."""
 
 from dataclasses import fields as dataclass_fields
-from functools import cache
-from typing import get_type_hints
+from typing import NamedTuple, get_type_hints
 
 from flux.kernel.abi_types import abi_type, from_abi, to_abi
 from flux.kernel.errors import Revert
 from flux.primitives import abi
 
 
-@cache
-def _layout(error: type[Revert]) -> tuple[tuple[str, ...], tuple[object, ...], str]:
-    hints = get_type_hints(error)
-    names = tuple(field.name for field in dataclass_fields(error))  # type: ignore[arg-type]
-    kinds = tuple(hints[name] for name in names)
-    return names, kinds, f"{error.__name__}({','.join(abi_type(kind) for kind in kinds)})"
+class _Layout(NamedTuple):
+    names: tuple[str, ...]
+    kinds: tuple[object, ...]
+    signature: str
+
+
+_layouts: dict[type[Revert], _Layout] = {}
+
+
+def _layout(error: type[Revert]) -> _Layout:
+    found = _layouts.get(error)
+    if found is None:
+        hints = get_type_hints(error)
+        names = tuple(field.name for field in dataclass_fields(error))  # type: ignore[arg-type]
+        kinds = tuple(hints[name] for name in names)
+        signature = f"{error.__name__}({','.join(abi_type(kind) for kind in kinds)})"
+        found = _layouts[error] = _Layout(names, kinds, signature)
+    return found
 
 
 def error_signature(error: type[Revert]) -> str:
     """As Solidity writes it: `InsufficientStake(uint256,uint256)`."""
-    return _layout(error)[2]
+    return _layout(error).signature
+
+
+def error_fields(error: type[Revert]) -> dict[str, object]:
+    """Field names and annotations in ABI order."""
+    layout = _layout(error)
+    return dict(zip(layout.names, layout.kinds, strict=True))
 
 
 def error_selector(error: type[Revert]) -> bytes:
@@ -43,7 +60,7 @@ def decode_error(data: bytes, known: dict[bytes, type[Revert]]) -> Revert | None
     error = known.get(data[:4])
     if error is None:
         return None
-    _, kinds, _ = _layout(error)
+    kinds = _layout(error).kinds
     values = abi.codec(tuple(abi_type(kind) for kind in kinds)).decode(data[4:])
     converted = [
         value if (convert := from_abi(kind)) is None else convert(value)

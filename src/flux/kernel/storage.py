@@ -138,7 +138,7 @@ class Value(Collection, Generic[V]):
     def get(self) -> V:
         """The value, or the default."""
         data = self._storage.get(self.prefix)
-        return self.default if data is None else self._decode(data)  # type: ignore[no-any-return]
+        return self.default if data is None else self._decode(data)
 
     def set(self, value: V) -> None:
         """Store the value."""
@@ -159,7 +159,7 @@ class Map(Collection, Generic[K, V]):
     def find(self, key: K) -> V | None:
         """The value, or None when absent (or integer zero)."""
         data = self._storage.get(self.prefix + self._key.encode(key))
-        return None if data is None else self._decode(data)  # type: ignore[no-any-return]
+        return None if data is None else self._decode(data)
 
     def get(self, key: K) -> V:
         """The value of a key that is known to be there. Raises KeyError, which means a bug, not bad input."""
