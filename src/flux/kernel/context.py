@@ -3,9 +3,10 @@
 `World` is what the chain implements; `Host` is one contract's window on it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
+from flux.kernel.errors import Revert
 from flux.kernel.events import Event, Log, event_codec
 from flux.kernel.schedule import Due, Schedule
 from flux.primitives.types import Address, ChainTime, Hash, Height, Timestamp, Wei
@@ -61,6 +62,10 @@ class World(Protocol):
         ...
 
     def emit(self, log: Log) -> None: ...
+    def attempt(self, action: Callable[[], None]) -> Revert | None:
+        """Run `action` in an overlay of its own: kept, logs too, when it returns; dropped when it raises Revert, which is
+        returned."""
+        ...
 
 
 class ContractStorage:
