@@ -63,8 +63,10 @@ class World(Protocol):
 
     def emit(self, log: Log) -> None: ...
     def attempt(self, action: Callable[[], None]) -> Revert | None:
-        """Run `action` in an overlay of its own: kept, logs too, when it returns; dropped when it raises Revert, which is
-        returned."""
+        """Run `action` in an overlay of its own, logs included: kept when it returns, dropped when it raises Revert.
+
+        The Revert is returned.
+        """
         ...
 
 

@@ -3,9 +3,10 @@
 Source: Solidity ABI specification, "Events"; at most three indexed fields beside the signature.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin
 
-from flux.kernel.abi_types import abi_type, fields, strip, to_abi
+from flux.kernel.abi_types import abi_type, fields, from_abi, strip, to_abi
 from flux.kernel.record import Record
 from flux.primitives import abi
 from flux.primitives.keccak import keccak256
@@ -36,7 +37,7 @@ def is_indexed(annotation: object) -> bool:
 class EventCodec:
     """Encodes one Event class as topics and data, and back."""
 
-    __slots__ = ("_codec", "_data", "_topics", "event", "signature", "topic0")
+    __slots__ = ("_codec", "_data", "_names", "_topics", "event", "signature", "topic0")
 
     def __init__(self, event: type[Event]) -> None:
         self.event = event
@@ -51,6 +52,7 @@ class EventCodec:
         self._topics = [(name, abi_type(kind)) for name, kind in indexed]
         self._data = [(name, to_abi(kind)) for name, kind in plain]
         self._codec = abi.codec(tuple(abi_type(kind) for _, kind in plain))
+        self._names = [(name, from_abi(kind)) for name, kind in plain]
 
     def encode(self, address: Address, event: Event) -> Log:
         """The log entry of the event, as emitted by the contract at `address`."""
@@ -59,6 +61,17 @@ class EventCodec:
             getattr(event, name) if convert is None else convert(getattr(event, name)) for name, convert in self._data
         ]
         return Log(address, tuple(topics), self._codec.encode(values))
+
+    def decode(self, topics: Sequence[Hash], data: bytes) -> Event:
+        """The event of a log; an indexed string or byte string comes back as its hash. Raises AbiError."""
+        if len(topics) != len(self._topics) + 1 or topics[0] != self.topic0:
+            raise abi.AbiError(f"the topics are not those of {self.signature}")
+        facts: dict[str, object] = {}
+        for (name, kind), topic in zip(self._topics, topics[1:], strict=True):
+            facts[name] = topic if kind in ("string", "bytes") else abi.codec((kind,)).decode(topic)[0]
+        for (name, convert), value in zip(self._names, self._codec.decode(data), strict=True):
+            facts[name] = value if convert is None else convert(value)
+        return self.event(**facts)
 
 
 def _topic(kind: str, value: Any) -> Hash:

@@ -1,0 +1,129 @@
+"""Every number of the protocol, with its default and a `minimal` twin that makes tests and local clouds fast.
+
+Sources: DESIGN.md §4 and §5; tier thresholds from the Flux network's own benchmark constants.
+"""
+
+import msgspec
+
+from flux.chain.params import ChainParams
+from flux.contracts.accounts.types import AccountsParams
+from flux.contracts.apps.types import AppsParams
+from flux.contracts.escrow.types import EscrowParams
+from flux.contracts.market.types import MarketParams
+from flux.contracts.nodes.types import NodesParams, TierRequirement
+from flux.contracts.probes.types import ProbesParams
+from flux.contracts.secrets.types import SecretsParams
+from flux.kernel.record import Record
+from flux.primitives.types import U8, U16, U32, U64, U256, WEI_PER_FLUX, WEI_PER_GWEI, Gas, Seconds, Wei
+from flux.primitives.types import flux as whole
+
+
+class ProtocolParams(Record, frozen=True):
+    """Parameters of what the protocol does by itself at block end."""
+
+    max_due_per_block: U32
+    """Scheduled entries worked off per block; the rest waits for the next."""
+
+
+class Params(Record, frozen=True):
+    """All parameters, by the part of the system that reads them."""
+
+    chain: ChainParams
+    protocol: ProtocolParams
+    accounts: AccountsParams
+    nodes: NodesParams
+    apps: AppsParams
+    market: MarketParams
+    escrow: EscrowParams
+    secrets: SecretsParams
+    probes: ProbesParams
+
+
+def _seconds(value: int) -> Seconds:
+    return Seconds(U64(value))
+
+
+def _gas(value: int) -> Gas:
+    return Gas(U64(value))
+
+
+def _tier(stake: int, cores: int, memory_gb: int, disk_gb: int) -> TierRequirement:
+    return TierRequirement(whole(stake), U32(cores * 1000), U32(memory_gb * 1024), U32(disk_gb * 1024))
+
+
+CAP = whole(440_000_000)
+
+DEFAULT = Params(
+    chain=ChainParams(
+        block_gas_limit=_gas(300_000_000),
+        lane_gas_limit=_gas(100_000_000),
+        max_block_bytes=U32(8 * 1024 * 1024),
+        max_transaction_bytes=U32(256 * 1024),
+        min_base_fee=Wei(U256(WEI_PER_GWEI)),
+        gas_target_per_second=_gas(150_000_000),
+        base_fee_update_fraction=U64(5_000_000_000),
+        gap_limit=_seconds(30),
+        gas_intrinsic=U32(21_000),
+        gas_zero_byte=U16(4),
+        gas_nonzero_byte=U16(16),
+        gas_access_address=U16(2_400),
+        gas_access_slot=U16(1_900),
+        gas_stored_byte=U16(50),
+        call_gas_limit=_gas(300_000_000),
+    ),
+    protocol=ProtocolParams(max_due_per_block=U32(2_000)),
+    accounts=AccountsParams(cap=CAP),
+    nodes=NodesParams(
+        tiers=(_tier(1_000, 4, 7, 220), _tier(12_500, 8, 30, 440), _tier(40_000, 16, 61, 880)),
+        rejoin_delay=_seconds(60),
+        max_ask=U64(2**30),
+    ),
+    apps=AppsParams(
+        max_spec_bytes=U32(32 * 1024),
+        max_components=U8(10),
+        max_instances=U16(100),
+        max_ciphertext_bytes=U32(64 * 1024),
+        max_cpu_milli=U32(15_000),
+        max_memory_mib=U32(59_000),
+        max_disk_mib=U32(820 * 1024),
+    ),
+    market=MarketParams(
+        start_deadline=_seconds(300),
+        exclusion=_seconds(3600),
+        max_placements_per_block=U32(2_000),
+        closed_leases_kept=U16(32),
+    ),
+    escrow=EscrowParams(
+        min_deposit=Wei(U256(WEI_PER_FLUX // 100)),
+        min_runtime=_seconds(3600),
+        min_placement=_seconds(60),
+        max_deposits=U16(16),
+        fee_basis_points=U16(200),
+        volume_grace=_seconds(7 * 86_400),
+    ),
+    secrets=SecretsParams(max_box_bytes=U16(64), max_seals_per_call=U16(100)),
+    probes=ProbesParams(
+        epoch=_seconds(3600),
+        committee=U16(5),
+        second_committee=U16(15),
+        vote_window=_seconds(10),
+        suspicion_bound=_seconds(20),
+    ),
+)
+"""Mainnet and testnet."""
+
+
+def minimal() -> Params:
+    """The same protocol with thresholds a laptop reaches and times a test can wait for."""
+    tiers = tuple(
+        msgspec.structs.replace(tier, cpu_milli=U32(cpu), memory_mib=U32(memory), disk_mib=U32(disk))
+        for tier, cpu, memory, disk in zip(
+            DEFAULT.nodes.tiers, (500, 1_000, 2_000), (256, 1_024, 2_048), (512, 4_096, 8_192), strict=True
+        )
+    )
+    return DEFAULT.but(
+        nodes=DEFAULT.nodes.but(tiers=tiers, rejoin_delay=_seconds(2)),
+        market=DEFAULT.market.but(start_deadline=_seconds(60), exclusion=_seconds(120)),
+        escrow=DEFAULT.escrow.but(min_runtime=_seconds(60), min_placement=_seconds(1), volume_grace=_seconds(600)),
+        probes=DEFAULT.probes.but(epoch=_seconds(60)),
+    )
