@@ -1,0 +1,149 @@
+"""The bytes of trie nodes: nibbles, compact paths, branches, extensions and leaves.
+
+A node is an RLP list: a branch has 17 items (16 children and a value), an extension and a leaf have 2 (compact path,
+and child or value). A child is 0x80 when absent, the keccak of its RLP, or its RLP itself when that is shorter than 32
+bytes. Items are handled as their raw RLP, so that what does not change is copied and never decoded.
+
+These functions read nodes that this code wrote; nodes from elsewhere go through proof.verify_proof.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from flux.primitives.keccak import keccak256
+from flux.primitives.rlp import encode as rlp_encode
+from flux.primitives.rlp import list_prefix
+from flux.primitives.types import Hash
+
+Reader: TypeAlias = Callable[[bytes], bytes | None]
+"""The RLP of the node stored at a path, None if there is none. Nodes shorter than 32 bytes live in their parents and
+are not stored, except a root."""
+
+EMPTY_ITEM = b"\x80"
+EMPTY_ROOT: Hash = keccak256(EMPTY_ITEM)
+"""Root of the trie without keys."""
+VALUE_SLOT = 16
+MAX_KEY_SIZE = 128
+"""Bytes; bounds the depth of recursion."""
+
+_HASH_ITEM_SIZE = 33
+_TO_NIBBLES = bytes(int(chr(code), 16) if chr(code) in "0123456789abcdef" else 0 for code in range(256))
+_TO_DIGITS = b"0123456789abcdef" + bytes(240)
+_FULL_BRANCH_SIZE = 3 + 16 * _HASH_ITEM_SIZE + 1
+_FULL_BRANCH_SLOTS = tuple(slice(start, start + _HASH_ITEM_SIZE) for start in range(3, 3 + 16 * 33, 33))
+
+
+class TrieError(Exception):
+    """The stored nodes do not form a trie, or a key or value cannot be in one."""
+
+
+def to_nibbles(key: bytes) -> bytes:
+    """The half bytes of a key, one a byte."""
+    return key.hex().encode().translate(_TO_NIBBLES)
+
+
+def compact(nibbles: bytes, *, leaf: bool) -> bytes:
+    """Hex-prefix encoding: nibbles as bytes, after a flag for odd length and for leaf (Yellow Paper, appendix C)."""
+    if len(nibbles) & 1:
+        flagged = (b"\x03" if leaf else b"\x01") + nibbles
+    else:
+        flagged = (b"\x02\x00" if leaf else b"\x00\x00") + nibbles
+    return bytes.fromhex(flagged.translate(_TO_DIGITS).decode())
+
+
+def expand(path: bytes) -> tuple[bytes, bool]:
+    """The nibbles of a hex-prefix encoding, and whether it is a leaf's."""
+    nibbles = to_nibbles(path)
+    flag = nibbles[0]
+    return nibbles[1:] if flag & 1 else nibbles[2:], flag >= 2
+
+
+def is_hash(item: bytes) -> bool:
+    """Whether a child item is the keccak of a stored node (and not absent or embedded)."""
+    return len(item) == _HASH_ITEM_SIZE
+
+
+def encode_leaf(suffix: bytes, value: bytes) -> bytes:
+    """The leaf of a value whose key continues with the nibbles `suffix`."""
+    return encode_short(suffix, rlp_encode(value), leaf=True)
+
+
+def encode_short(nibbles: bytes, item: bytes, *, leaf: bool) -> bytes:
+    """A leaf or extension whose second item is already encoded."""
+    path = rlp_encode(compact(nibbles, leaf=leaf))
+    return list_prefix(len(path) + len(item)) + path + item
+
+
+def encode_branch(items: list[bytes]) -> bytes:
+    """The branch of 17 encoded items."""
+    payload = b"".join(items)
+    return list_prefix(len(payload)) + payload
+
+
+def split_short(node: bytes) -> tuple[bytes, bytes, bool] | None:
+    """Nibbles, raw second item and whether it is a leaf; None for a branch."""
+    lead = node[0]
+    start = 1 if lead < 0xF8 else lead - 0xF6
+    first = node[start]
+    if first == 0x80 or first >= 0xC0:
+        return None
+    middle = end_of_item(node, start)
+    if end_of_item(node, middle) != len(node):
+        return None
+    nibbles, leaf = expand(node[start:middle] if first < 0x80 else node[start + 1 : middle])
+    return nibbles, node[middle:], leaf
+
+
+def split_branch(node: bytes) -> list[bytes]:
+    """The 17 raw items of a branch."""
+    if len(node) == _FULL_BRANCH_SIZE and node[-1] == 0x80:
+        items = [node[slot] for slot in _FULL_BRANCH_SLOTS]
+        items.append(EMPTY_ITEM)
+        return items
+    lead = node[0]
+    position = 1 if lead < 0xF8 else lead - 0xF6
+    items = []
+    for _ in range(17):
+        first = node[position]
+        if first == 0x80:
+            items.append(EMPTY_ITEM)
+            position += 1
+        else:
+            end = position + _HASH_ITEM_SIZE if first == 0xA0 else end_of_item(node, position)
+            items.append(node[position:end])
+            position = end
+    if position != len(node):
+        raise TrieError(f"a stored node is neither a branch, an extension nor a leaf: {node.hex()}")
+    return items
+
+
+def end_of_item(data: bytes, position: int) -> int:
+    """Where the RLP item that starts at `position` ends."""
+    lead = data[position]
+    if lead < 0x80:
+        return position + 1
+    if lead < 0xB8:
+        return position + lead - 0x7F
+    if lead < 0xC0:
+        start = position + lead - 0xB6
+        return start + int.from_bytes(data[position + 1 : start], "big")
+    if lead < 0xF8:
+        return position + lead - 0xBF
+    start = position + lead - 0xF6
+    return start + int.from_bytes(data[position + 1 : start], "big")
+
+
+def payload_of(item: bytes) -> bytes:
+    """The bytes in a raw RLP string."""
+    lead = item[0]
+    if lead < 0x80:
+        return item
+    return item[1:] if lead < 0xB8 else item[lead - 0xB6 :]
+
+
+def load(reader: Reader, path: bytes) -> bytes:
+    """The node that must be stored at a path."""
+    node = reader(path)
+    if node is None:
+        raise TrieError(f"the trie node at path {path.hex()[1::2] or 'root'} is missing: the database is damaged")
+    return node

@@ -1,0 +1,24 @@
+"""The root over a list: transactionsRoot, receiptsRoot (Yellow Paper, 4.3: keys are the RLP of the index)."""
+
+from collections.abc import Sequence
+
+from flux.chain.trie.nodes import EMPTY_ROOT, TrieError
+from flux.chain.trie.update import Batch
+from flux.primitives.keccak import keccak256
+from flux.primitives.rlp import encode, encode_int
+from flux.primitives.types import Hash
+
+
+def ordered_root(values: Sequence[bytes]) -> Hash:
+    """The trie root of `values` under their positions. None of them may be empty."""
+    if not values:
+        return EMPTY_ROOT
+    if not all(values):
+        raise TrieError("an empty value has no place in a trie")
+    batch = Batch(_nothing_stored, {encode(encode_int(index)): value for index, value in enumerate(values)})
+    root = batch.build(0, 0, len(values))
+    return EMPTY_ROOT if root is None else keccak256(root)
+
+
+def _nothing_stored(path: bytes) -> bytes | None:
+    return None
