@@ -1,0 +1,83 @@
+"""Names and labels of what an agent puts on an engine. Names are deterministic: a repeated action meets itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flux.contracts.apps.types import AppId, Revision
+from flux.contracts.market.types import LeaseId, Ordinal
+from flux.contracts.nodes.types import NodeId
+from flux.primitives.types import U16, U32, U64
+
+CHAIN = "flux.chain"
+NODE = "flux.node"
+LEASE = "flux.lease"
+APP = "flux.app"
+COMPONENT = "flux.component"
+ORDINAL = "flux.ordinal"
+REVISION = "flux.revision"
+PLAN_HASH = "flux.plan_hash"
+PREFIX = "flux."
+"""Labels under it are ours; a tenant's own labels may not begin with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceKey:
+    """Which instance something belongs to: everything of one instance carries these labels."""
+
+    chain: int
+    """Chain id."""
+    node: NodeId
+    lease: LeaseId
+    app: AppId
+    ordinal: Ordinal
+    revision: Revision
+
+    def labels(self) -> dict[str, str]:
+        """Labels of the instance's network and volumes, and a part of those of its containers."""
+        return {
+            CHAIN: str(self.chain),
+            NODE: str(self.node),
+            LEASE: str(self.lease),
+            APP: str(self.app),
+            ORDINAL: str(self.ordinal),
+            REVISION: str(self.revision),
+        }
+
+    def component_labels(self, component: str, plan_hash: str) -> dict[str, str]:
+        """Labels of one container; `plan_hash` covers all that would need a new container when it changed."""
+        return {**self.labels(), COMPONENT: component, PLAN_HASH: plan_hash}
+
+
+def node_labels(chain: int, node: NodeId) -> dict[str, str]:
+    """What selects everything of one node on an engine that several nodes share."""
+    return {CHAIN: str(chain), NODE: str(node)}
+
+
+def find_instance(labels: Mapping[str, str]) -> InstanceKey | None:
+    """The instance that something belongs to, or None when it is not ours or its labels make no sense."""
+    try:
+        return InstanceKey(
+            chain=int(labels[CHAIN]),
+            node=NodeId(U32(int(labels[NODE]))),
+            lease=LeaseId(U64(int(labels[LEASE]))),
+            app=AppId(U64(int(labels[APP]))),
+            ordinal=Ordinal(U16(int(labels[ORDINAL]))),
+            revision=Revision(U32(int(labels[REVISION]))),
+        )
+    except (KeyError, ValueError):
+        return None
+
+
+def container_name(node: NodeId, lease: LeaseId, component: str) -> str:
+    """Engine-wide name of a component's container."""
+    return f"flux-{node}-{lease}-{component}"
+
+
+def network_name(node: NodeId, lease: LeaseId) -> str:
+    """Engine-wide name of an instance's network."""
+    return f"flux-{node}-{lease}"
+
+
+def volume_name(node: NodeId, lease: LeaseId, volume: str) -> str:
+    """Engine-wide name of an instance's volume."""
+    return f"flux-{node}-{lease}-{volume}"

@@ -1,0 +1,143 @@
+"""The container engine as Flux sees it: one port, met by Docker (`runtime.docker`) and by memory (`runtime.memory`).
+
+Every operation may be repeated: creating what exists returns it, stopping or removing what is gone does nothing.
+Errors are those of `runtime.errors`, data is in `runtime.types`, names and labels are in `runtime.labels`.
+
+The engine restarts nothing by itself: the agent does, with back-off. It runs *command* health checks; http and tcp
+checks are the agent's own work, because they need no program inside the container.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from flux.runtime.types import (
+    ContainerEvent,
+    ContainerId,
+    ContainerSpec,
+    ContainerStats,
+    ContainerView,
+    EngineInfo,
+    ExecResult,
+    ImageReference,
+    LogLine,
+    NetworkView,
+    PullProgress,
+    RegistryLogin,
+    VolumeView,
+)
+
+
+class ContainerRuntime(Protocol):
+    """A container engine. Any operation may raise RuntimeUnavailable; only further errors are named."""
+
+    async def ping(self) -> EngineInfo:
+        """Whether the engine answers, and what it is."""
+        ...
+
+    async def list_containers(self, labels: Mapping[str, str]) -> list[ContainerView]:
+        """All containers, in whatever state, that carry all of `labels`; ordered by name."""
+        ...
+
+    async def find_container(self, container: ContainerId) -> ContainerView | None:
+        """One container by id or name, or None."""
+        ...
+
+    async def has_image(self, image: ImageReference) -> bool:
+        """Whether the engine holds the image."""
+        ...
+
+    async def pull(
+        self,
+        image: ImageReference,
+        login: RegistryLogin | None = None,
+        on_progress: Callable[[PullProgress], None] | None = None,
+    ) -> None:
+        """Fetch the image; afterwards `has_image` is true. Cancelling ends the transfer.
+
+        Raises ImageNotFound, ImagePullFailed, OutOfDisk, RequestRefused.
+        """
+        ...
+
+    async def ensure_network(self, name: str, labels: Mapping[str, str]) -> None:
+        """A bridge network of its own: members reach each other by alias, nothing routes to other networks.
+
+        Raises NameConflict when a network of that name has other labels, OutOfNetworks.
+        """
+        ...
+
+    async def remove_network(self, name: str) -> None:
+        """Raises InUse while containers are attached."""
+        ...
+
+    async def list_networks(self, labels: Mapping[str, str]) -> list[NetworkView]:
+        """All networks that carry all of `labels`; ordered by name."""
+        ...
+
+    async def ensure_volume(self, name: str, labels: Mapping[str, str], size_mib: int) -> VolumeView:
+        """A named volume; an existing one is kept with its contents. Raises NameConflict, OutOfDisk."""
+        ...
+
+    async def remove_volume(self, name: str) -> None:
+        """With its contents. Raises InUse while a container uses it."""
+        ...
+
+    async def list_volumes(self, labels: Mapping[str, str]) -> list[VolumeView]:
+        """All volumes that carry all of `labels`; ordered by name."""
+        ...
+
+    async def create(self, spec: ContainerSpec) -> ContainerId:
+        """The container of `spec.name`, created if absent; it is not started.
+
+        An existing one is returned when its labels are those of the spec (put a hash of the plan into a label);
+        otherwise NameConflict. Raises also ImageNotFound (pull first), RequestRefused, OutOfDisk.
+        """
+        ...
+
+    async def start(self, container: ContainerId) -> None:
+        """Start or start again; nothing happens when it runs. Returns when its program runs, not when it is ready.
+
+        Raises ContainerNotFound, PortTaken, StartFailed, OutOfDisk.
+        """
+        ...
+
+    async def stop(self, container: ContainerId, grace_seconds: int | None = None) -> None:
+        """Ask the program to end and kill it after the grace (None: the spec's). Returns when it has ended."""
+        ...
+
+    async def remove(self, container: ContainerId, *, force: bool = False) -> None:
+        """Remove the container with its writable layer; `force` kills it first, otherwise ContainerRunning."""
+        ...
+
+    def logs(
+        self, container: ContainerId, *, follow: bool = False, tail: int | None = None, since_ns: int = 0
+    ) -> AsyncIterator[LogLine]:
+        """Its output, oldest first, earlier runs included: the last `tail` lines (None: all kept) from `since_ns` on.
+
+        With `follow` it goes on until the container stops. Close it with `contextlib.aclosing`.
+        Raises ContainerNotFound.
+        """
+        ...
+
+    async def stats(self, container: ContainerId) -> ContainerStats:
+        """Counters of a running container. Raises ContainerNotFound, ContainerNotRunning."""
+        ...
+
+    async def exec(self, container: ContainerId, argv: Sequence[str], *, timeout_seconds: float = 30) -> ExecResult:
+        """Run a command to its end inside a running container.
+
+        Raises ContainerNotFound, ContainerNotRunning, StartFailed; TimeoutError when it takes too long (it is not
+        killed then: no engine offers that).
+        """
+        ...
+
+    def events(self, labels: Mapping[str, str]) -> AbstractAsyncContextManager[AsyncIterator[ContainerEvent]]:
+        """Events of containers with `labels`, from the moment the context is entered.
+
+        The iterator raises RuntimeUnavailable when the engine goes away; list again after entering a new one.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of the engine; containers are untouched."""
+        ...
