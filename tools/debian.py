@@ -69,10 +69,17 @@ def install_packages(packages: Sequence[str], reasons: str) -> None:
     if os.geteuid() != 0:
         raise ToolError(f"Missing: {reasons}. {by_hand}")
     print(f"Installing {', '.join(packages)} with apt", flush=True)
-    _apt_get("update", "-qq")
+    refresh_package_lists(reasons)
     known = [name for name in packages if _is_known(name)]
     with _services_left_alone():
         _apt_get("install", "-qq", "-y", "--no-install-recommends", *known)
+
+
+def refresh_package_lists(reasons: str) -> None:
+    """`apt-get update`, or the sentence that somebody has to do it."""
+    if os.geteuid() != 0:
+        raise ToolError(f"Debian's package lists are out of date ({reasons}). Refresh them: sudo apt-get update")
+    _apt_get("update", "-qq")
 
 
 def _is_known(package: str) -> bool:

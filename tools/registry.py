@@ -1,0 +1,96 @@
+"""A real image registry on loopback: Debian's `docker-registry` on a free port, for as long as it is needed.
+
+Docker trusts registries in 127.0.0.0/8 without TLS. An Engine in a network namespace has another loopback: give the
+registry the address of a bridge, and that Engine the registry's name as an insecure registry.
+"""
+
+import http.client
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.errors import ToolError
+from tools.programs import find_program
+
+_START_SECONDS = 20
+
+_CONFIGURATION = """\
+version: 0.1
+log: {{level: error, accesslog: {{disabled: true}}}}
+storage:
+  filesystem: {{rootdirectory: "{data}"}}
+  delete: {{enabled: true}}
+http: {{addr: "{host}", secret: loopback}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """A registry that answers."""
+
+    host: str
+    """Address and port, as written in an image reference."""
+
+
+@contextmanager
+def running_registry(*, address: str = "127.0.0.1", port: int | None = None) -> Iterator[Registry]:
+    """An empty registry, at a free port unless one is named; it and what it stores are gone at the end."""
+    program = find_program("docker-registry")
+    if program is None:
+        raise ToolError("docker-registry is not installed: apt-get install docker-registry")
+    with tempfile.TemporaryDirectory(prefix="flux-registry-") as directory:
+        host = f"{address}:{port or _free_port(address)}"
+        configuration = Path(directory, "config.yml")
+        configuration.write_text(_CONFIGURATION.format(data=f"{directory}/data", host=host), encoding="utf-8")
+        log = Path(directory, "log")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                [program, "serve", str(configuration)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                start_new_session=True,
+            )
+        try:
+            _wait_until_answering(host, process, log)
+            yield Registry(host)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _free_port(address: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((address, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_answering(host: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not _is_answering(host):
+        if process.poll() is not None:
+            words = log.read_text(encoding="utf-8", errors="replace").strip()
+            raise ToolError(f"The registry at {host} stopped while starting: {words}")
+        if time.monotonic() > deadline:
+            raise ToolError(f"The registry at {host} did not answer in {_START_SECONDS} s.")
+        time.sleep(0.02)
+
+
+def _is_answering(host: str) -> bool:
+    connection = http.client.HTTPConnection(host, timeout=2)
+    try:
+        connection.request("GET", "/v2/")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
