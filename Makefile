@@ -1,0 +1,44 @@
+# The only commands to know. Each sets up what it needs first, and stops what it started.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fix bench schemas clean
+MAKEFLAGS += --no-print-directory
+PYTHON_CODE := src tests tools bench examples
+
+help:
+	@echo "make demo     a whole cloud on this machine: deploy two apps, lose a host, keep serving"
+	@echo "make test     every check and every test"
+	@echo "make check    style, types, the import rule, generated files"
+	@echo "make fix      put right what can be put right by itself"
+	@echo "make bench    measure, and write the table"
+	@echo "make schemas  generate ABIs and Solidity interfaces"
+	@echo "make clean    remove everything that these made"
+
+# Python packages into .venv, Debian packages when absent, container images. A second run takes about a second.
+setup:
+	@tools/setup
+
+demo: setup
+	@.venv/bin/python -m tools.demo
+
+test: check
+	@.venv/bin/python -m tools.with_engine .venv/bin/python -m tools.run_tests
+
+check: setup
+	.venv/bin/ruff check $(PYTHON_CODE)
+	.venv/bin/ruff format --check $(PYTHON_CODE)
+	.venv/bin/mypy --strict src/flux tools bench
+	.venv/bin/lint-imports
+	.venv/bin/python -m tools.generate_schemas --check
+
+fix: setup
+	.venv/bin/ruff check --fix $(PYTHON_CODE)
+	.venv/bin/ruff format $(PYTHON_CODE)
+
+bench: setup
+	@.venv/bin/python -m bench
+
+schemas: setup
+	@.venv/bin/python -m tools.generate_schemas
+
+clean:
+	@tools/setup clean
