@@ -37,3 +37,6 @@ WEI_PER_GWEI = 10**9
 def flux(amount: int) -> Wei:
     """Whole FLUX as Wei."""
     return Wei(U256(amount * WEI_PER_FLUX))
+
+
+NO_WEI = Wei(U256(0))

@@ -1,0 +1,41 @@
+"""One contract method as a client sees it; the generated bindings are lists of these."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flux.kernel.abi_types import abi_type, from_abi, to_abi
+from flux.primitives import abi
+from flux.primitives.types import Address
+
+
+class Call:
+    """Encodes a method's arguments and decodes its result."""
+
+    __slots__ = ("_arguments", "_encode", "_result", "_returns", "contract", "lane", "name", "selector")
+
+    def __init__(
+        self, contract: Address, name: str, arguments: Sequence[object], returns: object | None, *, lane: bool = False
+    ) -> None:
+        self.contract = contract
+        self.name = name
+        self.lane = lane
+        types = tuple(abi_type(kind) for kind in arguments)
+        self.selector = abi.selector(f"{name}({','.join(types)})")
+        self._encode = abi.codec(types).encode
+        self._arguments = [to_abi(kind) for kind in arguments]
+        self._returns = None if returns is None else abi.codec((abi_type(returns),))
+        self._result = None if returns is None else from_abi(returns)
+
+    def encode(self, *values: object) -> bytes:
+        """Call data."""
+        plain = [
+            value if convert is None else convert(value) for value, convert in zip(values, self._arguments, strict=True)
+        ]
+        return self.selector + self._encode(plain)
+
+    def decode(self, data: bytes) -> Any:
+        """The typed result."""
+        if self._returns is None:
+            return None
+        (value,) = self._returns.decode(data)
+        return value if self._result is None else self._result(value)
