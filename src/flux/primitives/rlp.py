@@ -16,7 +16,11 @@ MAX_DEPTH = 32
 """Lists in lists; a transaction needs 4 (list, access list, entry, storage keys)."""
 
 _SHORT_STRING = tuple(bytes((0x80 + size,)) for size in range(56))
-_SHORT_LIST = tuple(bytes((0xC0 + size,)) for size in range(56))
+_LIST_PREFIX = tuple(
+    bytes((0xC0 + size,)) if size < 56 else bytes((0xF8, size)) if size < 256 else bytes((0xF9, size >> 8, size & 255))
+    for size in range(1024)
+)
+"""Of the sizes that trie nodes and transactions have."""
 
 
 class RlpError(ValueError):
@@ -39,8 +43,8 @@ def encode_int(number: int) -> bytes:
 
 def list_prefix(payload_size: int) -> bytes:
     """What stands before the already encoded items of a list, together `payload_size` bytes long."""
-    if payload_size < 56:
-        return _SHORT_LIST[payload_size]
+    if payload_size < 1024:
+        return _LIST_PREFIX[payload_size]
     size = encode_int(payload_size)
     return bytes((0xF7 + len(size),)) + size
 

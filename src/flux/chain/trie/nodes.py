@@ -26,9 +26,14 @@ VALUE_SLOT = 16
 MAX_KEY_SIZE = 128
 """Bytes; bounds the depth of recursion."""
 
+NIBBLE = tuple(bytes((slot,)) for slot in range(16))
+
 _HASH_ITEM_SIZE = 33
 _TO_NIBBLES = bytes(int(chr(code), 16) if chr(code) in "0123456789abcdef" else 0 for code in range(256))
 _TO_DIGITS = b"0123456789abcdef" + bytes(240)
+_STRING_PREFIX = tuple(
+    b"" if size == 1 else rlp_encode(bytes(size))[: -size or None] for size in range(MAX_KEY_SIZE + 2)
+)
 _FULL_BRANCH_SIZE = 3 + 16 * _HASH_ITEM_SIZE + 1
 _FULL_BRANCH_SLOTS = tuple(slice(start, start + _HASH_ITEM_SIZE) for start in range(3, 3 + 16 * 33, 33))
 
@@ -63,9 +68,20 @@ def is_hash(item: bytes) -> bool:
     return len(item) == _HASH_ITEM_SIZE
 
 
-def encode_leaf(suffix: bytes, value: bytes) -> bytes:
-    """The leaf of a value whose key continues with the nibbles `suffix`."""
-    return encode_short(suffix, rlp_encode(value), leaf=True)
+def leaf_path(key: bytes, depth: int) -> bytes:
+    """The raw first item of the leaf of `key` that stands `depth` nibbles below the root."""
+    half = depth >> 1
+    path = bytes((0x30 | key[half] & 0x0F,)) + key[half + 1 :] if depth & 1 else b"\x20" + key[half:]
+    return _STRING_PREFIX[len(path)] + path if len(path) > 1 else path
+
+
+def encode_leaf(path: bytes, value: bytes) -> bytes:
+    """The leaf of a value, `path` being its raw first item."""
+    size = len(value)
+    if 1 < size < 56:
+        return list_prefix(len(path) + 1 + size) + path + _STRING_PREFIX[size] + value
+    item = rlp_encode(value)
+    return list_prefix(len(path) + len(item)) + path + item
 
 
 def encode_short(nibbles: bytes, item: bytes, *, leaf: bool) -> bytes:
@@ -80,18 +96,22 @@ def encode_branch(items: list[bytes]) -> bytes:
     return list_prefix(len(payload)) + payload
 
 
-def split_short(node: bytes) -> tuple[bytes, bytes, bool] | None:
-    """Nibbles, raw second item and whether it is a leaf; None for a branch."""
+def split_short(node: bytes) -> tuple[bytes, bytes, bool]:
+    """Nibbles, raw second item and whether it is a leaf, of a node that is not a branch."""
+    start = 1 if node[0] < 0xF8 else node[0] - 0xF6
+    middle = end_of_item(node, start)
+    nibbles, leaf = expand(payload_of(node[start:middle]))
+    return nibbles, node[middle:], leaf
+
+
+def is_branch(node: bytes) -> bool:
+    """A branch starts with a child, which is absent, a hash or a list; a leaf or extension with its path, a string."""
     lead = node[0]
     start = 1 if lead < 0xF8 else lead - 0xF6
     first = node[start]
-    if first == 0x80 or first >= 0xC0:
-        return None
-    middle = end_of_item(node, start)
-    if end_of_item(node, middle) != len(node):
-        return None
-    nibbles, leaf = expand(node[start:middle] if first < 0x80 else node[start + 1 : middle])
-    return nibbles, node[middle:], leaf
+    if first == 0xA0:
+        return end_of_item(node, start + _HASH_ITEM_SIZE) != len(node)
+    return first == 0x80 or first >= 0xC0
 
 
 def split_branch(node: bytes) -> list[bytes]:

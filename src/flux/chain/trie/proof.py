@@ -7,6 +7,7 @@ from flux.chain.trie.nodes import (
     VALUE_SLOT,
     Reader,
     expand,
+    is_branch,
     is_hash,
     load,
     split_branch,
@@ -35,8 +36,7 @@ def prove(reader: Reader, key: bytes) -> list[bytes]:
     while node is not None:
         if stored:
             proof.append(node)
-        short = split_short(node)
-        if short is None:
+        if is_branch(node):
             if depth == len(nibbles):
                 break
             item = split_branch(node)[nibbles[depth]]
@@ -44,7 +44,7 @@ def prove(reader: Reader, key: bytes) -> list[bytes]:
             if item == b"\x80":
                 break
         else:
-            prefix, item, leaf = short
+            prefix, item, leaf = split_short(node)
             if leaf or nibbles[depth : depth + len(prefix)] != prefix:
                 break
             depth += len(prefix)
