@@ -5,6 +5,7 @@ Engine is needed. They are unpacked and not configured: no maintainer script run
 documenting or booting is left out. The same packages give the same bytes.
 """
 
+import copy
 import fnmatch
 import gzip
 import io
@@ -85,15 +86,16 @@ class Layer:
             return
         content = archive.extractfile(member) if member.isreg() or member.islnk() else None
         data = content.read() if content else b""
-        member.name = path
-        member.mtime = 0
-        member.uname = member.gname = ""
-        member.pax_headers = {}
-        if member.islnk():
+        info = copy.copy(member)
+        info.name = path
+        info.mtime = 0
+        info.uname = info.gname = ""
+        info.pax_headers = {}
+        if info.islnk():
             # A copy, because sorting could put a hard link before the file that it names.
-            member.type = tarfile.REGTYPE
-            member.size = len(data)
-        self.entries[path] = (member, data)
+            info.type = tarfile.REGTYPE
+            info.size = len(data)
+        self.entries[path] = (info, data)
 
 
 def merged_path(name: str) -> str:
