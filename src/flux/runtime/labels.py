@@ -33,7 +33,7 @@ class InstanceKey:
     revision: Revision
 
     def labels(self) -> dict[str, str]:
-        """Labels of the instance's network and volumes, and a part of those of its containers."""
+        """Labels of the instance's network, and a part of those of its containers."""
         return {
             CHAIN: str(self.chain),
             NODE: str(self.node),
@@ -46,6 +46,10 @@ class InstanceKey:
     def component_labels(self, component: str, plan_hash: str) -> dict[str, str]:
         """Labels of one container; `plan_hash` covers all that would need a new container when it changed."""
         return {**self.labels(), COMPONENT: component, PLAN_HASH: plan_hash}
+
+    def volume_labels(self) -> dict[str, str]:
+        """Labels of the instance's volumes, which outlive its lease."""
+        return {CHAIN: str(self.chain), NODE: str(self.node), APP: str(self.app), ORDINAL: str(self.ordinal)}
 
 
 def node_labels(chain: int, node: NodeId) -> dict[str, str]:
@@ -78,6 +82,6 @@ def network_name(node: NodeId, lease: LeaseId) -> str:
     return f"flux-{node}-{lease}"
 
 
-def volume_name(node: NodeId, lease: LeaseId, volume: str) -> str:
-    """Engine-wide name of an instance's volume."""
-    return f"flux-{node}-{lease}-{volume}"
+def volume_name(node: NodeId, app: AppId, ordinal: Ordinal, volume: str) -> str:
+    """Engine-wide name of a named volume. It belongs to the app's instance, so a later lease on the node finds it."""
+    return f"flux-{node}-app{app}-{ordinal}-{volume}"

@@ -81,7 +81,7 @@ class FluxClient:
     async def send(
         self, signer: Signer, to: Address, data: bytes = b"", value: Wei = NO_WEI, *, lane: bool = False
     ) -> Hash:
-        """Sign and submit; returns the hash at once. Raises Refused, before anything is sent, when the call would revert."""
+        """Sign and submit; returns the hash at once. Raises Refused before sending when the call would revert."""
         chain_id = await self.chain_id()
         gas, fees = (LANE_GAS, Fees(NO_WEI, NO_WEI)) if lane else await self._price(signer, to, data, value)
         async with self._sending:

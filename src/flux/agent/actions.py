@@ -1,0 +1,102 @@
+"""The named actions of a plan: what `apply` can do, and nothing else. Each may be repeated without harm."""
+
+from dataclasses import dataclass
+
+from flux.contracts.apps.types import RegistryCredential
+from flux.contracts.market.types import FailReason, LeaseId, PortBinding
+from flux.runtime.types import ContainerId, ContainerSpec, ImageReference
+
+
+@dataclass(frozen=True, slots=True)
+class PullImage:
+    """Fetch an image by digest."""
+
+    image: ImageReference
+    credential: RegistryCredential | None
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureNetwork:
+    """Create the instance's network."""
+
+    name: str
+    labels: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureVolume:
+    """Create a named volume, or keep the one that is there."""
+
+    name: str
+    labels: dict[str, str]
+    size_mib: int
+
+
+@dataclass(frozen=True, slots=True)
+class CreateContainer:
+    """Create a component's container; host ports left 0 are chosen when it is applied."""
+
+    component: str
+    spec: ContainerSpec
+
+
+@dataclass(frozen=True, slots=True)
+class StartContainer:
+    """Start a container."""
+
+    component: str
+    container: ContainerId
+
+
+@dataclass(frozen=True, slots=True)
+class StopContainer:
+    """Stop a container with its grace."""
+
+    component: str
+    container: ContainerId
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveContainer:
+    """Remove a stopped container."""
+
+    component: str
+    container: ContainerId
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveNetwork:
+    """Remove the instance's network."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """Tell the chain that the instance runs, and where its ports are."""
+
+    lease: LeaseId
+    bindings: tuple[PortBinding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFailure:
+    """Tell the chain that the instance cannot run here."""
+
+    lease: LeaseId
+    reason: FailReason
+    detail: str
+
+
+Action = (
+    PullImage
+    | EnsureNetwork
+    | EnsureVolume
+    | CreateContainer
+    | StartContainer
+    | StopContainer
+    | RemoveContainer
+    | RemoveNetwork
+    | Confirm
+    | ReportFailure
+)

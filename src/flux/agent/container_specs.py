@@ -1,0 +1,83 @@
+"""From a desired instance to what the engine is asked to create. Pure."""
+
+import hashlib
+
+from flux.agent.desired import DesiredInstance, NodeFacts
+from flux.contracts.apps.types import Component, Health, PrivateComponent
+from flux.runtime.labels import PREFIX, container_name, network_name, volume_name
+from flux.runtime.types import ContainerSpec, HealthCommand, ImageReference, PublishedPort, VolumeMount
+
+
+def container_spec(node: NodeFacts, desired: DesiredInstance, component: Component) -> ContainerSpec:
+    """The container of one component. Its plan hash covers all that would need a new container when it changed."""
+    private = desired.private_component(component.name)
+    lease = desired.lease
+    return ContainerSpec(
+        name=container_name(node.node, lease.id, component.name),
+        image=ImageReference(component.image),
+        cpu_milli=component.cpu_milli,
+        memory_mib=component.memory_mib,
+        disk_mib=component.disk_mib,
+        network=network_name(node.node, lease.id),
+        alias=component.name,
+        labels={
+            **{name: value for name, value in component.labels if not name.startswith(PREFIX)},
+            **desired.key(node).component_labels(component.name, plan_hash(node, desired, component)),
+        },
+        entrypoint=private.entrypoint,
+        command=private.command,
+        environment=_environment(node, desired, private),
+        ports=tuple(PublishedPort(port.container, port.protocol, 0, node.bind_ip) for port in component.ports),
+        mounts=tuple(
+            VolumeMount(volume_name(node.node, lease.app, lease.ordinal, mount.volume), mount.path, mount.read_only)
+            for mount in component.mounts
+        ),
+        tmpfs=component.tmpfs,
+        user=component.user,
+        working_dir=component.working_dir,
+        hostname=component.hostname,
+        read_only=component.read_only,
+        init=component.init,
+        shm_mib=component.shm_mib,
+        stop_signal=component.stop_signal,
+        stop_grace_seconds=component.stop_grace_seconds,
+        health=_health(component.health, private),
+    )
+
+
+def plan_hash(node: NodeFacts, desired: DesiredInstance, component: Component) -> str:
+    """First 16 hexadecimal digits of a hash over the component, its private half and the node's facts."""
+    lease = desired.lease
+    parts = (component, desired.private_component(component.name), node, lease.app, lease.ordinal, desired.app_name)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def start_order(desired: DesiredInstance) -> tuple[Component, ...]:
+    """Components with every dependency before its dependents; declaration order otherwise. Specs have no cycles."""
+    ordered: list[Component] = []
+    remaining = list(desired.spec.components)
+    while remaining:
+        names = {component.name for component in remaining}
+        ready = [c for c in remaining if not any(needed.component in names for needed in c.depends_on)]
+        ordered += ready or remaining
+        remaining = [component for component in remaining if component not in ordered]
+    return tuple(ordered)
+
+
+def _environment(node: NodeFacts, desired: DesiredInstance, private: PrivateComponent) -> dict[str, str]:
+    return {
+        **dict(private.environment),
+        "FLUX_APP": desired.app_name,
+        "FLUX_INSTANCE": str(desired.lease.ordinal),
+        "FLUX_NODE": str(node.node),
+        "FLUX_COUNTRY": node.country,
+        "FLUX_REGION": node.region,
+    }
+
+
+def _health(health: Health | None, private: PrivateComponent) -> HealthCommand | None:
+    if health is None or health.kind != "command" or private.health_command is None:
+        return None
+    return HealthCommand(
+        private.health_command, health.interval_ms, health.timeout_ms, health.retries, health.start_period_ms
+    )

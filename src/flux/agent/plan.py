@@ -1,0 +1,225 @@
+"""What to do next for one instance: pure, from what is desired, what is observed and what was remembered.
+
+A plan holds the actions that are possible now, in order; once they are applied the loop looks again. It never removes
+anything of a lease that the chain has not closed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flux.agent.actions import (
+    Action,
+    Confirm,
+    CreateContainer,
+    EnsureNetwork,
+    EnsureVolume,
+    PullImage,
+    RemoveContainer,
+    RemoveNetwork,
+    ReportFailure,
+    StartContainer,
+    StopContainer,
+)
+from flux.agent.container_specs import container_spec, plan_hash, start_order
+from flux.agent.desired import DesiredInstance, Lock, NodeFacts
+from flux.agent.observed import ObservedContainer, ObservedInstance
+from flux.agent.restarts import Crashes
+from flux.contracts.apps.types import Component, Dependency
+from flux.contracts.market.types import FailReason, LeaseState, PortBinding
+from flux.primitives.types import U8, U16
+from flux.runtime.labels import network_name, volume_name
+from flux.runtime.types import ContainerHealth, ContainerState, ImageReference
+
+SEED_PATIENCE = 60.0
+"""Seconds that a new lease waits for its seed before the agent gives it back."""
+CRASHES_BEFORE_REPORT = 5
+"""Crashes without a stable run in between after which the lease is given back."""
+PROTOCOL_NUMBERS = {"tcp": U8(6), "udp": U8(17)}
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the agent remembers of an instance between two looks; lost on its restart, which is harmless."""
+
+    first_seen: float
+    """Clock of the agent when the lease was first seen."""
+    crashes: Mapping[str, Crashes] = field(default_factory=dict)
+    """By component."""
+    failure: tuple[FailReason, str] | None = None
+    """Set when an action failed for good."""
+    confirmed: bool = False
+    """Whether the chain accepted our confirmation; the lease read may be older."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do now and why nothing more."""
+
+    actions: tuple[Action, ...] = ()
+    waiting_for: str = ""
+    """A sentence for people; empty when the instance is as it should be."""
+    wake_at: float | None = None
+    """When to look again even if nothing changes."""
+
+
+def plan_instance(
+    node: NodeFacts,
+    desired: DesiredInstance,
+    observed: ObservedInstance | None,
+    images: frozenset[ImageReference],
+    memory: Memory,
+    now: float,
+) -> Plan:
+    """The next actions for an open lease. `images` are those that the engine holds, `now` is the agent's clock."""
+    lease = desired.lease
+    if memory.failure is not None:
+        return Plan((ReportFailure(lease.id, *memory.failure),), "the chain closes the lease")
+    if desired.lock is not Lock.OPEN and not (observed and observed.containers):
+        return _plan_locked(desired, memory, now)
+    containers = observed.containers if observed is not None else {}
+    if stale := _plan_stale(node, desired, containers):
+        return Plan(stale, "containers of an older plan are replaced")
+    if missing := _missing_images(desired, images, containers):
+        return Plan(missing, "images are pulled")
+    creations = _plan_creation(node, desired, observed)
+    if creations:
+        return Plan(creations, "containers are created")
+    return _plan_running(desired, containers, memory, now)
+
+
+def plan_removal(observed: ObservedInstance) -> Plan:
+    """The actions that end an instance whose lease the chain has closed; volumes are left to quarantine."""
+    actions: list[Action] = []
+    for name, container in sorted(observed.containers.items()):
+        if container.is_running:
+            actions.append(StopContainer(name, container.view.id))
+        actions.append(RemoveContainer(name, container.view.id))
+    actions += [RemoveNetwork(name) for name in observed.networks]
+    return Plan(tuple(actions), "the lease is closed")
+
+
+def _plan_locked(desired: DesiredInstance, memory: Memory, now: float) -> Plan:
+    give_up = memory.first_seen + SEED_PATIENCE
+    if now < give_up:
+        return Plan((), "the seed of the private half has not arrived", give_up)
+    detail = "no seed was sealed to this node" if desired.lock is Lock.WAITING else "no sealed seed opens the spec"
+    return Plan((ReportFailure(desired.lease.id, FailReason.NO_SEED, detail),), detail)
+
+
+def _plan_stale(
+    node: NodeFacts, desired: DesiredInstance, containers: Mapping[str, ObservedContainer]
+) -> tuple[Action, ...]:
+    if desired.lock is not Lock.OPEN:
+        return ()  # without the private half the right hash is unknown: what runs is kept
+    actions: list[Action] = []
+    for name, container in sorted(containers.items()):
+        component = desired.component(name)
+        current = component is not None and container.plan_hash == plan_hash(node, desired, component)
+        if current and container.view.state is not ContainerState.DEAD:
+            continue
+        if container.is_running:
+            actions.append(StopContainer(name, container.view.id))
+        actions.append(RemoveContainer(name, container.view.id))
+    return tuple(actions)
+
+
+def _missing_images(
+    desired: DesiredInstance, images: frozenset[ImageReference], containers: Mapping[str, ObservedContainer]
+) -> tuple[Action, ...]:
+    wanted: dict[ImageReference, PullImage] = {}
+    for component in desired.spec.components:
+        image = ImageReference(component.image)
+        if image not in images and component.name not in containers:
+            wanted[image] = PullImage(image, desired.credential(component.image))
+    return tuple(wanted.values())
+
+
+def _plan_creation(node: NodeFacts, desired: DesiredInstance, observed: ObservedInstance | None) -> tuple[Action, ...]:
+    if desired.lock is not Lock.OPEN:
+        return ()
+    lease = desired.lease
+    containers = observed.containers if observed is not None else {}
+    missing = [component for component in start_order(desired) if component.name not in containers]
+    if not missing:
+        return ()
+    key = desired.key(node)
+    network = network_name(node.node, lease.id)
+    actions: list[Action] = []
+    if observed is None or network not in observed.networks:
+        actions.append(EnsureNetwork(network, key.labels()))
+    mounted = {mount.volume for component in missing for mount in component.mounts}
+    actions += [
+        EnsureVolume(
+            volume_name(node.node, lease.app, lease.ordinal, volume.name), key.volume_labels(), volume.size_mib
+        )
+        for volume in desired.spec.volumes
+        if volume.name in mounted
+    ]
+    actions += [CreateContainer(item.name, container_spec(node, desired, item)) for item in missing]
+    return tuple(actions)
+
+
+def _plan_running(
+    desired: DesiredInstance, containers: Mapping[str, ObservedContainer], memory: Memory, now: float
+) -> Plan:
+    actions: list[Action] = []
+    waiting: list[str] = []
+    wake: list[float] = []
+    for component in start_order(desired):
+        container = containers.get(component.name)
+        if container is None:
+            waiting.append(f"{component.name} is missing and its private half is locked")
+            continue
+        crashes = memory.crashes.get(component.name, Crashes())
+        if crashes.count >= CRASHES_BEFORE_REPORT:
+            detail = f"{component.name} stopped {crashes.count} times, last with exit status {container.view.exit_code}"
+            return Plan((ReportFailure(desired.lease.id, FailReason.CRASH_LOOP, detail),), detail)
+        if container.is_running:
+            if container.health is ContainerHealth.UNHEALTHY:
+                actions.append(StopContainer(component.name, container.view.id))
+                waiting.append(f"{component.name} is unhealthy and is restarted")
+            elif not container.is_healthy:
+                waiting.append(f"{component.name} is not healthy yet")
+            continue
+        if _is_finished(component, container):
+            if not container.has_completed:
+                detail = f"{component.name} ended with exit status {container.view.exit_code}"
+                return Plan((ReportFailure(desired.lease.id, FailReason.START, detail),), detail)
+            continue
+        unmet = [needed for needed in component.depends_on if not _is_met(needed, containers)]
+        if unmet:
+            waiting.append(f"{component.name} waits for {', '.join(needed.component for needed in unmet)}")
+        elif now < crashes.restart_at():
+            waiting.append(f"{component.name} crashed and waits to be restarted")
+            wake.append(crashes.restart_at())
+        else:
+            actions.append(StartContainer(component.name, container.view.id))
+            waiting.append(f"{component.name} starts")
+    if not waiting and desired.lease.state is LeaseState.ASSIGNED and not memory.confirmed:
+        return Plan((Confirm(desired.lease.id, _bindings(desired, containers)),), "the chain is told that it runs")
+    return Plan(tuple(actions), "; ".join(waiting), min(wake, default=None))
+
+
+def _is_finished(component: Component, container: ObservedContainer) -> bool:
+    if container.view.state is not ContainerState.EXITED:
+        return False
+    return component.restart == "no" or (component.restart == "on-failure" and container.has_completed)
+
+
+def _is_met(needed: Dependency, containers: Mapping[str, ObservedContainer]) -> bool:
+    container = containers.get(needed.component)
+    if container is None:
+        return False
+    if needed.condition == "completed":
+        return container.has_completed
+    if needed.condition == "healthy":
+        return container.is_healthy
+    return container.is_running or container.has_completed
+
+
+def _bindings(desired: DesiredInstance, containers: Mapping[str, ObservedContainer]) -> tuple[PortBinding, ...]:
+    return tuple(
+        PortBinding(component.name, U16(binding.container), U16(binding.host), PROTOCOL_NUMBERS[binding.protocol])
+        for component in desired.spec.components
+        for binding in containers[component.name].view.bindings
+    )

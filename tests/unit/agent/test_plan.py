@@ -1,0 +1,229 @@
+"""The agent's plan: from desired and observed to named actions, without any engine."""
+
+from dataclasses import replace
+
+import msgspec
+
+from flux.agent.actions import (
+    Confirm,
+    CreateContainer,
+    EnsureNetwork,
+    EnsureVolume,
+    PullImage,
+    RemoveContainer,
+    RemoveNetwork,
+    ReportFailure,
+    StartContainer,
+    StopContainer,
+)
+from flux.agent.container_specs import container_spec
+from flux.agent.desired import DesiredInstance, Lock, NodeFacts
+from flux.agent.observed import ObservedContainer, ObservedInstance
+from flux.agent.plan import SEED_PATIENCE, Memory, Plan, plan_instance, plan_removal
+from flux.agent.restarts import BACK_OFF, STABLE, Crashes
+from flux.contracts.apps.types import (
+    AppSpec,
+    Component,
+    Dependency,
+    Mount,
+    Port,
+    PrivateComponent,
+    PrivateSpec,
+    Volume,
+)
+from flux.contracts.market.types import FailReason, Lease, LeaseState
+from flux.runtime.types import Binding, ContainerHealth, ContainerId, ContainerState, ContainerView, ImageReference
+
+WEB = "127.0.0.1:5000/web@sha256:" + "a" * 64
+DATABASE = "127.0.0.1:5000/database@sha256:" + "b" * 64
+IMAGES = frozenset((ImageReference(WEB), ImageReference(DATABASE)))
+NODE = NodeFacts(chain=19169, node=3, country="FR", region="IDF", bind_ip="127.0.0.1")  # type: ignore[arg-type]
+SPEC = AppSpec(
+    components=(
+        Component("web", WEB, 500, 64, ports=(Port(80),), depends_on=(Dependency("database", "healthy"),)),
+        Component("database", DATABASE, 500, 64, mounts=(Mount("data", "/data"),)),
+    ),
+    volumes=(Volume("data", 100),),
+)
+
+
+def make_desired(
+    spec: AppSpec = SPEC, state: LeaseState = LeaseState.ASSIGNED, lock: Lock = Lock.OPEN
+) -> DesiredInstance:
+    lease = msgspec.convert(
+        dict(id=7, app=2, revision=1, ordinal=0, node=3, state=state, rate=5, assigned_at=1, running_at=0, closed_at=0,
+             replaces=0, reason=0, detail="", bindings=()),
+        Lease,
+    )  # fmt: skip
+    private = PrivateSpec((PrivateComponent("web", (("PASSWORD", "hunter2"),)),))
+    return DesiredInstance(lease, "shop", spec, lock, private)
+
+
+def make_container(
+    desired: DesiredInstance,
+    name: str,
+    state: ContainerState = ContainerState.RUNNING,
+    health: ContainerHealth = ContainerHealth.NONE,
+    exit_code: int | None = None,
+) -> ObservedContainer:
+    component = desired.component(name)
+    assert component is not None
+    spec = container_spec(NODE, desired, component)
+    bindings = tuple(Binding(port.container, port.protocol, 40000, "127.0.0.1") for port in component.ports)
+    view = ContainerView(
+        id=ContainerId(f"id-{name}"), name=spec.name, labels=dict(spec.labels), image=spec.image, state=state,
+        exit_code=exit_code, oom_killed=False, error="", health=health,
+        bindings=bindings if state is ContainerState.RUNNING else (), created_at=0, started_at=0, finished_at=None,
+    )  # fmt: skip
+    return ObservedContainer(view, health)
+
+
+def make_observed(desired: DesiredInstance, *containers: ObservedContainer) -> ObservedInstance:
+    by_name = {container.view.labels["flux.component"]: container for container in containers}
+    return ObservedInstance(desired.key(NODE), by_name, ("flux-3-7",))
+
+
+def look(
+    desired: DesiredInstance, observed: ObservedInstance | None, memory: Memory | None = None, now: float = 0
+) -> Plan:
+    return plan_instance(NODE, desired, observed, IMAGES, memory or Memory(first_seen=0), now)
+
+
+def test_missing_images_are_pulled_before_anything_is_created() -> None:
+    plan = plan_instance(NODE, make_desired(), None, frozenset(), Memory(0), 0)
+    assert plan.actions == (PullImage(ImageReference(WEB), None), PullImage(ImageReference(DATABASE), None))
+
+
+def test_an_instance_is_created_in_the_order_of_its_dependencies() -> None:
+    kinds = [(type(action), getattr(action, "component", "")) for action in look(make_desired(), None).actions]
+    assert kinds == [
+        (EnsureNetwork, ""),
+        (EnsureVolume, ""),
+        (CreateContainer, "database"),
+        (CreateContainer, "web"),
+    ]
+
+
+def test_a_dependent_waits_until_its_dependency_is_healthy() -> None:
+    desired = make_desired()
+    web = make_container(desired, "web", ContainerState.CREATED)
+    starting = make_container(desired, "database", health=ContainerHealth.STARTING)
+    plan = look(desired, make_observed(desired, web, starting))
+    assert plan.actions == ()
+    assert "web waits for database" in plan.waiting_for
+    healthy = make_container(desired, "database", health=ContainerHealth.HEALTHY)
+    assert look(desired, make_observed(desired, web, healthy)).actions == (
+        StartContainer("web", ContainerId("id-web")),
+    )
+
+
+def test_a_running_instance_is_confirmed_once_with_its_ports() -> None:
+    desired = make_desired()
+    observed = make_observed(desired, make_container(desired, "web"), make_container(desired, "database"))
+    (confirm,) = look(desired, observed).actions
+    assert isinstance(confirm, Confirm)
+    assert [(b.component, b.container, b.host) for b in confirm.bindings] == [("web", 80, 40000)]
+    assert look(desired, observed, Memory(0, confirmed=True)).actions == ()
+    running = make_desired(state=LeaseState.RUNNING)
+    assert look(running, observed) == Plan()
+
+
+def test_a_crashed_component_is_restarted_with_growing_delays() -> None:
+    desired = make_desired(state=LeaseState.RUNNING)
+    down = make_container(desired, "database", ContainerState.EXITED, exit_code=1)
+    observed = make_observed(desired, make_container(desired, "web"), down)
+    first = Crashes().record(now=1000, started_at=900)
+    memory = Memory(0, crashes={"database": first})
+    assert look(desired, observed, memory, now=1000).actions == (StartContainer("database", down.view.id),)
+    second = first.record(now=1010, started_at=1000)
+    waiting = look(desired, observed, Memory(0, crashes={"database": second}), now=1011)
+    assert waiting.actions == ()
+    assert waiting.wake_at == 1010 + BACK_OFF[1]
+    assert second.record(now=1010 + STABLE + 1, started_at=1010).count == 1
+
+
+def test_a_component_that_keeps_crashing_gives_the_lease_back() -> None:
+    desired = make_desired(state=LeaseState.RUNNING)
+    down = make_container(desired, "database", ContainerState.EXITED, exit_code=3)
+    memory = Memory(0, crashes={"database": Crashes(5, 100.0)})
+    (report,) = look(desired, make_observed(desired, make_container(desired, "web"), down), memory, now=10_000).actions
+    assert isinstance(report, ReportFailure)
+    assert report.reason is FailReason.CRASH_LOOP
+    assert "exit status 3" in report.detail
+
+
+def test_an_unhealthy_component_is_stopped_so_that_it_restarts() -> None:
+    desired = make_desired(state=LeaseState.RUNNING)
+    sick = make_container(desired, "database", health=ContainerHealth.UNHEALTHY)
+    plan = look(desired, make_observed(desired, make_container(desired, "web"), sick))
+    assert plan.actions == (StopContainer("database", sick.view.id),)
+
+
+def test_a_one_shot_component_that_succeeded_counts_as_done() -> None:
+    spec = AppSpec(
+        components=(
+            Component("migrate", DATABASE, 100, 64, restart="no"),
+            Component("web", WEB, 100, 64, depends_on=(Dependency("migrate", "completed"),)),
+        )
+    )
+    desired = make_desired(spec)
+    done = make_container(desired, "migrate", ContainerState.EXITED, exit_code=0)
+    observed = make_observed(desired, done, make_container(desired, "web"))
+    assert isinstance(look(desired, observed).actions[0], Confirm)
+    failed = make_container(desired, "migrate", ContainerState.EXITED, exit_code=2)
+    (report,) = look(desired, make_observed(desired, failed, make_container(desired, "web"))).actions
+    assert isinstance(report, ReportFailure)
+    assert report.reason is FailReason.START
+
+
+def test_a_container_of_an_older_plan_is_replaced() -> None:
+    desired = make_desired()
+    older = replace(desired, app_name="other")
+    observed = make_observed(desired, make_container(older, "web"), make_container(desired, "database"))
+    assert look(desired, observed).actions == (
+        StopContainer("web", ContainerId("id-web")),
+        RemoveContainer("web", ContainerId("id-web")),
+    )
+
+
+def test_a_locked_instance_waits_for_its_seed_and_then_gives_the_lease_back() -> None:
+    desired = make_desired(lock=Lock.WAITING)
+    plan = look(desired, None, now=1)
+    assert plan.actions == ()
+    assert plan.wake_at == SEED_PATIENCE
+    (report,) = look(desired, None, now=SEED_PATIENCE).actions
+    assert isinstance(report, ReportFailure)
+    assert report.reason is FailReason.NO_SEED
+
+
+def test_a_locked_instance_that_runs_is_kept() -> None:
+    opened = make_desired(state=LeaseState.RUNNING)
+    locked = make_desired(state=LeaseState.RUNNING, lock=Lock.WAITING)
+    observed = make_observed(opened, make_container(opened, "web"), make_container(opened, "database"))
+    assert look(locked, observed, now=10_000).actions == ()
+
+
+def test_what_failed_for_good_is_reported() -> None:
+    memory = Memory(0, failure=(FailReason.IMAGE_PULL, "not found"))
+    assert look(make_desired(), None, memory).actions == (
+        ReportFailure(make_desired().lease.id, FailReason.IMAGE_PULL, "not found"),
+    )
+
+
+def test_a_closed_lease_loses_containers_and_network_but_not_its_volumes() -> None:
+    desired = make_desired()
+    observed = make_observed(desired, make_container(desired, "web"))
+    assert plan_removal(observed).actions == (
+        StopContainer("web", ContainerId("id-web")),
+        RemoveContainer("web", ContainerId("id-web")),
+        RemoveNetwork("flux-3-7"),
+    )
+
+
+def test_the_private_half_is_in_no_representation() -> None:
+    (create,) = [
+        a for a in look(make_desired(), None).actions if isinstance(a, CreateContainer) and a.component == "web"
+    ]
+    assert create.spec.environment["PASSWORD"] == "hunter2"
+    assert "hunter2" not in repr(create)
+    assert "hunter2" not in repr(make_desired())
