@@ -7,6 +7,8 @@ full disk leaves the last commit. One process writes, guarded by a lock file; ot
 import errno
 import fcntl
 import os
+import resource
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -154,7 +156,7 @@ class LmdbStore:
                 except lmdb.MapFullError:
                     self._grow()
                 except lmdb.Error as error:
-                    if isinstance(error, lmdb.DiskError) or any(text in str(error) for text in _NO_ROOM):
+                    if self._is_full(error, items):
                         raise StoreFull(
                             f"no room on the disk of {self._path}: nothing of this commit was written, everything "
                             "before it is safe; free some space and try again"
@@ -183,6 +185,19 @@ class LmdbStore:
                     delete(key)
                 else:
                     put(key, value)
+
+    def _is_full(self, error: lmdb.Error, items: list[tuple[bytes, bytes | None]]) -> bool:
+        """LMDB says "input/output error" when the last pages fitted in part: then the room that is left decides."""
+        if isinstance(error, lmdb.DiskError) or any(text in str(error) for text in _NO_ROOM):
+            return True
+        if os.strerror(errno.EIO) not in str(error):
+            return False
+        needed = sum(len(key) + len(value or b"") for key, value in items)
+        room = shutil.disk_usage(self._path).free
+        limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+        if limit != resource.RLIM_INFINITY:
+            room = min(room, limit - (self._path / "data.mdb").stat().st_size)
+        return room < needed
 
     def _grow(self) -> None:
         """Double the map. LMDB can do that only while no transaction of this process is open."""

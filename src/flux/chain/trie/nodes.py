@@ -35,6 +35,7 @@ _STRING_PREFIX = tuple(
     b"" if size == 1 else rlp_encode(bytes(size))[: -size or None] for size in range(MAX_KEY_SIZE + 2)
 )
 _FULL_BRANCH_SIZE = 3 + 16 * _HASH_ITEM_SIZE + 1
+_FULL_BRANCH_LEADS = b"\xa0" * 16
 _FULL_BRANCH_SLOTS = tuple(slice(start, start + _HASH_ITEM_SIZE) for start in range(3, 3 + 16 * 33, 33))
 
 
@@ -116,22 +117,24 @@ def is_branch(node: bytes) -> bool:
 
 def split_branch(node: bytes) -> list[bytes]:
     """The 17 raw items of a branch."""
-    if len(node) == _FULL_BRANCH_SIZE and node[-1] == 0x80:
+    if len(node) == _FULL_BRANCH_SIZE and node[3:-1:_HASH_ITEM_SIZE] == _FULL_BRANCH_LEADS:
         items = [node[slot] for slot in _FULL_BRANCH_SLOTS]
         items.append(EMPTY_ITEM)
         return items
-    lead = node[0]
-    position = 1 if lead < 0xF8 else lead - 0xF6
+    position = 1 if node[0] < 0xF8 else node[0] - 0xF6
     items = []
-    for _ in range(17):
-        first = node[position]
-        if first == 0x80:
-            items.append(EMPTY_ITEM)
-            position += 1
-        else:
-            end = position + _HASH_ITEM_SIZE if first == 0xA0 else end_of_item(node, position)
-            items.append(node[position:end])
-            position = end
+    try:
+        for _ in range(17):
+            first = node[position]
+            if first == 0x80:
+                items.append(EMPTY_ITEM)
+                position += 1
+            else:
+                end = position + _HASH_ITEM_SIZE if first == 0xA0 else end_of_item(node, position)
+                items.append(node[position:end])
+                position = end
+    except IndexError:
+        position = -1
     if position != len(node):
         raise TrieError(f"a stored node is neither a branch, an extension nor a leaf: {node.hex()}")
     return items
