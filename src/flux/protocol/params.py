@@ -10,7 +10,7 @@ from flux.contracts.accounts.types import AccountsParams
 from flux.contracts.apps.types import AppsParams
 from flux.contracts.escrow.types import EscrowParams
 from flux.contracts.market.types import MarketParams
-from flux.contracts.nodes.types import NodesParams, TierRequirement
+from flux.contracts.nodes.types import Ask, NodesParams, TierRequirement
 from flux.contracts.probes.types import ProbesParams
 from flux.contracts.secrets.types import SecretsParams
 from flux.kernel.record import Record
@@ -51,6 +51,10 @@ def _tier(stake: int, cores: int, memory_gb: int, disk_gb: int) -> TierRequireme
     return TierRequirement(whole(stake), U32(cores * 1000), U32(memory_gb * 1024), U32(disk_gb * 1024))
 
 
+def _ask(cpu: int, memory: int, disk: int, gpu: int) -> Ask:
+    return Ask(U64(cpu), U64(memory), U64(disk), U64(gpu))
+
+
 CAP = whole(440_000_000)
 
 DEFAULT = Params(
@@ -76,7 +80,7 @@ DEFAULT = Params(
     nodes=NodesParams(
         tiers=(_tier(1_000, 4, 7, 220), _tier(12_500, 8, 30, 440), _tier(40_000, 16, 61, 880)),
         rejoin_delay=_seconds(60),
-        max_ask=U64(2**30),
+        max_ask=_ask(2**40, 2**33, 2**30, 2**42),
     ),
     apps=AppsParams(
         max_spec_bytes=U32(32 * 1024),
@@ -86,6 +90,7 @@ DEFAULT = Params(
         max_cpu_milli=U32(15_000),
         max_memory_mib=U32(59_000),
         max_disk_mib=U32(820 * 1024),
+        revisions_kept=U16(10),
     ),
     market=MarketParams(
         start_deadline=_seconds(300),
@@ -96,12 +101,14 @@ DEFAULT = Params(
     escrow=EscrowParams(
         min_deposit=Wei(U256(WEI_PER_FLUX // 100)),
         min_runtime=_seconds(3600),
+        reference_ask=_ask(20_000_000, 10_000_000, 200_000, 5_000_000_000),
         min_placement=_seconds(60),
         max_deposits=U16(16),
         fee_basis_points=U16(200),
         volume_grace=_seconds(7 * 86_400),
+        settlement_lag=_seconds(60),
     ),
-    secrets=SecretsParams(max_box_bytes=U16(64), max_seals_per_call=U16(100)),
+    secrets=SecretsParams(max_boxes=U8(3), max_seals_per_call=U16(100)),
     probes=ProbesParams(
         epoch=_seconds(3600),
         committee=U16(5),

@@ -64,6 +64,13 @@ class ERC20InvalidReceiver(Revert):
 
 
 @dataclass(eq=False)
+class ERC20InvalidSpender(Revert):
+    """{spender} cannot be given an allowance."""
+
+    spender: Address
+
+
+@dataclass(eq=False)
 class SupplyCapExceeded(Revert):
     """Minting {amount} wei would pass the cap of {cap} wei."""
 

@@ -223,6 +223,8 @@ class AppsParams(Record, frozen=True):
     """Per instance."""
     max_memory_mib: U32
     max_disk_mib: U32
+    revisions_kept: U16
+    """Newest specs kept per app; older ones stay only while a lease runs them."""
 
 
 class AppDeployed(Event, frozen=True):
@@ -285,6 +287,22 @@ class NotOwner(Revert):
     app: AppId
     owner: Address
     caller: Address
+
+
+@dataclass(eq=False)
+class UnknownRevision(Revert):
+    """The spec of app {app} revision {revision} is not (or no longer) on chain."""
+
+    app: AppId
+    revision: Revision
+
+
+@dataclass(eq=False)
+class InvalidInstances(Revert):
+    """{instances} instances were asked for; between 1 and {limit} are allowed."""
+
+    instances: U16
+    limit: U16
 
 
 @dataclass(eq=False)

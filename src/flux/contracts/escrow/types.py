@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from flux.contracts.apps.types import AppId
-from flux.contracts.nodes.types import NodeId
+from flux.contracts.market.types import LeaseId
+from flux.contracts.nodes.types import Ask, NodeId
 from flux.kernel.errors import Revert
 from flux.kernel.events import Event, Indexed
 from flux.kernel.record import Record
@@ -25,11 +26,25 @@ class EscrowAccount(Record, frozen=True):
     """Oldest first."""
     rate: Wei
     """Wei per second of all accruing leases together."""
+    owed: Wei
+    """Accrued up to `settled_at` and not yet taken from the deposits."""
     settled_at: ChainTime
     spent: Wei
     """Everything ever taken from the deposits, fee included."""
     depletes_at: ChainTime
-    """When the deposits run dry at this rate; 0 when nothing accrues."""
+    """When the deposits run dry at this rate; 0 when nothing accrues. Scheduled."""
+
+
+class Accrual(Record, frozen=True):
+    """A lease that is being paid for."""
+
+    lease: LeaseId
+    node: NodeId
+    operator: Address
+    rate: Wei
+    """Wei per second."""
+    paid_until: ChainTime
+    """Its time from here on is in the account's `owed`."""
 
 
 class EscrowBalance(Record, frozen=True):
@@ -38,8 +53,11 @@ class EscrowBalance(Record, frozen=True):
     app: AppId
     balance: Wei
     rate: Wei
+    """Wei per second of all accruing leases together."""
     spent: Wei
+    """What the app cost so far, fee included, paid out or not."""
     depletes_at: ChainTime
+    """0 when nothing accrues."""
 
 
 class EscrowParams(Record, frozen=True):
@@ -47,7 +65,9 @@ class EscrowParams(Record, frozen=True):
 
     min_deposit: Wei
     min_runtime: Seconds
-    """A deposit must cover this long of running at the app's highest rate."""
+    """Starting an app needs a balance for this long at its reference rate."""
+    reference_ask: Ask
+    """Prices that stand for "the market" where a spec names no maximum; only for minimum deposits."""
     min_placement: Seconds
     """Each lease costs at least this long, so that griefing costs its author."""
     max_deposits: U16
@@ -56,6 +76,8 @@ class EscrowParams(Record, frozen=True):
     """Protocol fee to the treasury, of what hosts are paid; 200 = 2 %."""
     volume_grace: Seconds
     """How long volumes of a depleted app are kept."""
+    settlement_lag: Seconds
+    """`settle` leaves this much unpaid, so that time a node turns out not to have served was not yet paid."""
 
 
 class Deposited(Event, frozen=True):

@@ -53,7 +53,7 @@ class Hardware(Record, frozen=True):
 
 
 class Ask(Record, frozen=True):
-    """The operator's price in gwei per hour; bounds keep placement inside int64 (market/rules.py)."""
+    """Prices in gwei per hour; `NodesParams.max_ask` keeps placement inside int64 (market/rules.py)."""
 
     cpu: U64
     """Per core."""
@@ -128,8 +128,8 @@ class NodesParams(Record, frozen=True):
     """Cumulus, Nimbus, Stratus."""
     rejoin_delay: Seconds
     """A suspended node may activate again after this long."""
-    max_ask: U64
-    """Highest price of any resource, gwei per hour."""
+    max_ask: Ask
+    """Highest price of each resource."""
 
 
 class NodeRegistered(Event, frozen=True):
@@ -203,6 +203,20 @@ class InvalidDeclaration(Revert):
 
     field: str
     reason: str
+
+
+@dataclass(eq=False)
+class UnknownAgent(Revert):
+    """{agent} is not the agent key of any node; register the node first."""
+
+    agent: Address
+
+
+@dataclass(eq=False)
+class NothingStaked(Revert):
+    """Node {node} holds no stake that could be withdrawn."""
+
+    node: NodeId
 
 
 @dataclass(eq=False)

@@ -7,7 +7,7 @@ from flux.contracts.market.types import LeaseId
 from flux.kernel.errors import Revert
 from flux.kernel.events import Event, Indexed
 from flux.kernel.record import Record
-from flux.primitives.types import U16, Hash
+from flux.primitives.types import U8, U16, Address, Hash
 
 
 class SealedSeed(Record, frozen=True):
@@ -17,10 +17,25 @@ class SealedSeed(Record, frozen=True):
     box: bytes
 
 
+class Box(Record, frozen=True):
+    """A sealed seed and who gave it."""
+
+    giver: Address
+    data: bytes
+
+
+class Boxes(Record, frozen=True):
+    """Everything given to one lease, the owner's box first."""
+
+    app: AppId
+    boxes: tuple[Box, ...]
+
+
 class SecretsParams(Record, frozen=True):
     """Governance parameters of the secrets contract."""
 
-    max_box_bytes: U16
+    max_boxes: U8
+    """Boxes that nodes may leave for one lease; the owner's own comes on top."""
     max_seals_per_call: U16
 
 
@@ -56,7 +71,15 @@ class InvalidBox(Revert):
 
 
 @dataclass(eq=False)
+class InvalidSeal(Revert):
+    """Lease {lease} cannot be given this seed: {reason}."""
+
+    lease: LeaseId
+    reason: str
+
+
+@dataclass(eq=False)
 class MaySealNot(Revert):
-    """Only the app's owner or the agent of a node with a lease on app {app} may seal its seed."""
+    """Only the owner of app {app}, or the agent of a node that runs this revision of it, may give its seed."""
 
     app: AppId

@@ -1,0 +1,232 @@
+"""Nodes: registration of machines, their stake and tier, and their way in and out of the network."""
+
+from collections.abc import Sequence
+
+from flux.contracts.addresses import NODES
+from flux.contracts.nodes import rules
+from flux.contracts.nodes.ports import MarketPort
+from flux.contracts.nodes.state import NodesState
+from flux.contracts.nodes.types import (
+    AgentTaken,
+    Ask,
+    Endpoint,
+    Hardware,
+    InsufficientHardware,
+    InsufficientStake,
+    InvalidDeclaration,
+    Location,
+    Node,
+    NodeId,
+    NodeRegistered,
+    NodesParams,
+    NodeStatus,
+    NodeStatusChanged,
+    NodeUpdated,
+    NothingStaked,
+    StakeWithdrawn,
+    TooEarly,
+    UnknownAgent,
+    UnknownNode,
+    WrongNodeStatus,
+)
+from flux.kernel.context import Context, Host
+from flux.kernel.contract import Contract, method, view
+from flux.kernel.errors import Unauthorized
+from flux.primitives.types import NO_WEI, U8, U16, U32, U64, U256, Address, ChainTime, Wei
+
+
+class Nodes(Contract):
+    """Machines, their operators' stake and their lifecycle."""
+
+    name = "Nodes"
+    address = NODES
+    events = (NodeRegistered, NodeStatusChanged, NodeUpdated, StakeWithdrawn)
+    errors = (
+        UnknownNode,
+        UnknownAgent,
+        AgentTaken,
+        InsufficientStake,
+        InsufficientHardware,
+        InvalidDeclaration,
+        WrongNodeStatus,
+        NothingStaked,
+        TooEarly,
+    )
+
+    def __init__(self, host: Host, params: NodesParams, market: MarketPort) -> None:
+        super().__init__(host)
+        self.params = params
+        self.state = NodesState(host.storage)
+        self._market = market
+
+    @method(gas=80_000, payable=True)
+    def register(
+        self, ctx: Context, agent: Address, endpoint: Endpoint, location: Location, hardware: Hardware, ask: Ask
+    ) -> NodeId:
+        """Join with a machine; the caller becomes its operator and the value its stake.
+
+        Raises InvalidDeclaration, AgentTaken, InsufficientHardware, InsufficientStake.
+        """
+        rules.check_keys(ctx.sender, agent)
+        rules.check_endpoint(endpoint)
+        rules.check_location(location)
+        rules.check_hardware(hardware)
+        rules.check_ask(ask, self.params.max_ask)
+        tier = rules.check_tier(self.params.tiers, ctx.value, hardware)
+        if (taken := self.state.agents.find(agent)) is not None:
+            raise AgentTaken(agent, taken)
+        id = rules.next_id(self.state.count.get())
+        node = Node(
+            id=id,
+            operator=ctx.sender,
+            agent=agent,
+            status=NodeStatus.REGISTERED,
+            tier=tier,
+            stake=ctx.value,
+            endpoint=endpoint,
+            location=location,
+            hardware=hardware,
+            ask=ask,
+            registered_at=ctx.now,
+            status_since=ctx.now,
+            status_reason="",
+        )
+        self.state.count.set(U32(id))
+        self.state.agents.set(agent, id)
+        self.state.nodes.set(id, node)
+        self.host.emit(NodeRegistered(id, ctx.sender, agent, U8(tier)))
+        self._market.node_changed(ctx, id)
+        return id
+
+    @method(gas=30_000)
+    def set_ask(self, ctx: Context, node: NodeId, ask: Ask) -> None:
+        """Change the price of future leases; open leases keep theirs."""
+        record = self._own(ctx, node, rules.CAN_LEAVE)
+        rules.check_ask(ask, self.params.max_ask)
+        self._update(ctx, record.but(ask=ask))
+
+    @method(gas=30_000)
+    def set_endpoint(self, ctx: Context, node: NodeId, endpoint: Endpoint) -> None:
+        """Change how the node's agent is reached."""
+        record = self._own(ctx, node, rules.CAN_LEAVE)
+        rules.check_endpoint(endpoint)
+        self._update(ctx, record.but(endpoint=endpoint))
+
+    @method(gas=30_000)
+    def set_hardware(self, ctx: Context, node: NodeId, hardware: Hardware) -> None:
+        """Declare other hardware; the tier follows, down as well as up.
+
+        Raises InsufficientHardware below any tier, InvalidDeclaration below what open leases use.
+        """
+        record = self._own(ctx, node, rules.CAN_LEAVE)
+        rules.check_hardware(hardware)
+        rules.check_holds(hardware, record.hardware, self._market.usage(ctx, node))
+        tier = rules.check_tier(self.params.tiers, record.stake, hardware)
+        self._update(ctx, record.but(hardware=hardware, tier=tier))
+
+    @method(gas=30_000, payable=True)
+    def add_stake(self, ctx: Context, node: NodeId) -> None:
+        """Add the value to the stake, which may raise the tier."""
+        record = self._own(ctx, node, rules.CAN_LEAVE)
+        stake = Wei(U256(record.stake + ctx.value))
+        tier = rules.check_tier(self.params.tiers, stake, record.hardware)
+        self._update(ctx, record.but(stake=stake, tier=tier))
+
+    @method(gas=50_000)
+    def leave(self, ctx: Context, node: NodeId) -> None:
+        """Drain: the market places the node's instances elsewhere; without open leases the node is gone at once."""
+        record = self._own(ctx, node, rules.CAN_LEAVE)
+        self._set_status(ctx, record, NodeStatus.LEAVING, "its operator withdraws it")
+
+    @method(gas=30_000)
+    def withdraw(self, ctx: Context, node: NodeId) -> None:
+        """Return the stake of a node that is gone to its operator. Raises NothingStaked the second time."""
+        record = self._own(ctx, node, (NodeStatus.GONE,))
+        if record.stake == 0:
+            raise NothingStaked(node)
+        self.state.nodes.set(node, record.but(stake=NO_WEI))
+        self.host.pay(record.operator, record.stake)
+        self.host.emit(StakeWithdrawn(node, record.operator, record.stake))
+
+    @method(gas=30_000, lane=True)
+    def activate(self, ctx: Context) -> None:
+        """The agent says that it is up. After a suspension this is possible once the rejoin delay has passed."""
+        record = self.state.nodes.get(self._id_of_agent(ctx.sender))
+        if record.status not in rules.CAN_ACTIVATE:
+            raise WrongNodeStatus(record.id, U8(record.status))
+        if record.status is NodeStatus.SUSPENDED:
+            allowed_from = ChainTime(U64(record.status_since + self.params.rejoin_delay))
+            if ctx.now < allowed_from:
+                raise TooEarly(allowed_from)
+        self._set_status(ctx, record, NodeStatus.ACTIVE, "")
+
+    @view()
+    def node(self, ctx: Context, node: NodeId) -> Node:
+        """The record of a node. Raises UnknownNode."""
+        record = self.find(node)
+        if record is None:
+            raise UnknownNode(node)
+        return record
+
+    @view()
+    def node_of_agent(self, ctx: Context, agent: Address) -> NodeId:
+        """The node that reports with this key; 0 for none."""
+        return self.state.agents.find(agent) or NodeId(U32(0))
+
+    @view(gas=20_000)
+    def nodes(self, ctx: Context, start: NodeId, limit: U16) -> list[Node]:
+        """Records from the id `start` on, in order; at most 1,000."""
+        first = max(start, 1)
+        last = min(self.state.count.get(), first + rules.page_limit(limit) - 1)
+        return [self.state.nodes.get(NodeId(U32(id))) for id in range(first, last + 1)]
+
+    @view()
+    def count(self, ctx: Context) -> U32:
+        """How many nodes ever registered; also the highest id."""
+        return self.state.count.get()
+
+    def find(self, node: NodeId) -> Node | None:
+        """The record of a node, if there is one."""
+        return self.state.nodes.find(node)
+
+    def network(self, host: str) -> str:
+        """The network that a registered host lies in, for spreading instances."""
+        return rules.network(host)
+
+    def suspend(self, ctx: Context, node: NodeId, reason: str) -> None:
+        """For probes: the node was not seen to serve. Only an active node can be suspended; others stay as they are."""
+        record = self.node(ctx, node)
+        if record.status is NodeStatus.ACTIVE:
+            self._set_status(ctx, record, NodeStatus.SUSPENDED, reason)
+
+    def drained(self, ctx: Context, node: NodeId) -> None:
+        """For the market: a leaving node has no open lease; it is gone, and its agent key is free again."""
+        record = self.node(ctx, node)
+        if record.status is NodeStatus.LEAVING:
+            self.state.agents.delete(record.agent)
+            self._set_status(ctx, record, NodeStatus.GONE, "")
+
+    def _id_of_agent(self, agent: Address) -> NodeId:
+        node = self.state.agents.find(agent)
+        if node is None:
+            raise UnknownAgent(agent)
+        return node
+
+    def _own(self, ctx: Context, node: NodeId, statuses: Sequence[NodeStatus]) -> Node:
+        """The node, whose operator must be calling and whose status must be one of those given."""
+        record = self.node(ctx, node)
+        if record.operator != ctx.sender:
+            raise Unauthorized(ctx.sender, record.operator)
+        if record.status not in statuses:
+            raise WrongNodeStatus(node, U8(record.status))
+        return record
+
+    def _update(self, ctx: Context, record: Node) -> None:
+        self.state.nodes.set(record.id, record)
+        self.host.emit(NodeUpdated(record.id, U8(record.tier), record.stake))
+        self._market.node_changed(ctx, record.id)
+
+    def _set_status(self, ctx: Context, record: Node, status: NodeStatus, reason: str) -> None:
+        self.state.nodes.set(record.id, record.but(status=status, status_since=ctx.now, status_reason=reason))
+        self.host.emit(NodeStatusChanged(record.id, U8(status), reason))
+        self._market.node_changed(ctx, record.id)
