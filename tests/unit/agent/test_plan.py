@@ -50,11 +50,9 @@ SPEC = AppSpec(
 def make_desired(
     spec: AppSpec = SPEC, state: LeaseState = LeaseState.ASSIGNED, lock: Lock = Lock.OPEN
 ) -> DesiredInstance:
-    lease = msgspec.convert(
-        dict(id=7, app=2, revision=1, ordinal=0, node=3, state=state, rate=5, assigned_at=1, running_at=0, closed_at=0,
-             replaces=0, reason=0, detail="", bindings=()),
-        Lease,
-    )  # fmt: skip
+    numbers = {"id": 7, "app": 2, "revision": 1, "ordinal": 0, "node": 3, "rate": 5, "assigned_at": 1, "running_at": 0}
+    rest = {"state": state, "closed_at": 0, "replaces": 0, "reason": 0, "detail": "", "bindings": ()}
+    lease = msgspec.convert(numbers | rest, Lease)
     private = PrivateSpec((PrivateComponent("web", (("PASSWORD", "hunter2"),)),))
     return DesiredInstance(lease, "shop", spec, lock, private)
 

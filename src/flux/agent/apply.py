@@ -1,0 +1,144 @@
+"""Carries out a plan's actions, one after another, and says what became of them."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from flux.agent.actions import (
+    Action,
+    Confirm,
+    CreateContainer,
+    EnsureNetwork,
+    EnsureVolume,
+    PullImage,
+    RemoveContainer,
+    RemoveNetwork,
+    ReportFailure,
+    StartContainer,
+    StopContainer,
+)
+from flux.agent.ports import NoPortLeft, PortPool
+from flux.contracts.market.types import FailReason, LeaseId, PortBinding
+from flux.runtime.errors import (
+    ContainerNotFound,
+    ImageNotFound,
+    ImagePullFailed,
+    OutOfDisk,
+    OutOfNetworks,
+    PortTaken,
+    RequestRefused,
+    RuntimeFailure,
+    StartFailed,
+)
+from flux.runtime.port import ContainerRuntime
+from flux.runtime.types import RegistryLogin
+
+log = structlog.get_logger(__name__)
+MAX_DETAIL = 200
+"""Characters of a failure that go on chain."""
+
+
+class Reporter(Protocol):
+    """How the agent reports to the chain; a report that the chain refuses is over, not an error."""
+
+    async def confirm(self, lease: LeaseId, bindings: tuple[PortBinding, ...]) -> bool: ...
+    async def fail(self, lease: LeaseId, reason: FailReason, detail: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a plan."""
+
+    failure: tuple[FailReason, str] | None = None
+    """Set when it failed for good: the lease should be given back."""
+    retry_after: float = 0.0
+    """Seconds to wait before looking again, when something failed that may pass."""
+    confirmed: bool = False
+
+
+class Applier:
+    """Applies actions to one engine and one chain."""
+
+    def __init__(self, runtime: ContainerRuntime, reporter: Reporter, ports: PortPool) -> None:
+        self._runtime = runtime
+        self._reporter = reporter
+        self._ports = ports
+
+    async def apply(self, lease: LeaseId, actions: tuple[Action, ...]) -> Outcome:
+        """Carry out the actions in order; stop at the first that fails and say whether it may pass."""
+        confirmed = False
+        for action in actions:
+            try:
+                if isinstance(action, Confirm):
+                    confirmed = await self._reporter.confirm(action.lease, action.bindings)
+                else:
+                    await self._apply(action)
+            except (RuntimeFailure, NoPortLeft) as error:
+                outcome = await self._recover(action, error)
+                log.warning(
+                    "action failed",
+                    lease=lease,
+                    action=type(action).__name__,
+                    error=type(error).__name__,
+                    reason=str(error),
+                    retry_after=outcome.retry_after,
+                )
+                return outcome
+            log.info("action applied", lease=lease, action=type(action).__name__, **_facts(action))
+        return Outcome(confirmed=confirmed)
+
+    async def _apply(self, action: Action) -> None:
+        runtime = self._runtime
+        match action:
+            case PullImage(image, credential):
+                login = None if credential is None else RegistryLogin(credential.username, credential.password)
+                await runtime.pull(image, login)
+            case EnsureNetwork(name, labels):
+                await runtime.ensure_network(name, labels)
+            case EnsureVolume(name, labels, size_mib):
+                await runtime.ensure_volume(name, labels, size_mib)
+            case CreateContainer(_, spec):
+                await runtime.create(self._ports.fill(spec))
+            case StartContainer(_, container):
+                await runtime.start(container)
+            case StopContainer(_, container):
+                await runtime.stop(container)
+            case RemoveContainer(_, container):
+                await runtime.remove(container, force=True)
+            case RemoveNetwork(name):
+                await runtime.remove_network(name)
+            case ReportFailure(lease, reason, detail):
+                await self._reporter.fail(lease, reason, detail[:MAX_DETAIL])
+            case Confirm():
+                raise AssertionError("confirmations are reported by apply")
+
+    async def _recover(self, action: Action, error: RuntimeFailure | NoPortLeft) -> Outcome:
+        if isinstance(error, PortTaken) and isinstance(action, StartContainer):
+            # Somebody took the port between choosing and starting: a new container gets another one.
+            await self._runtime.remove(action.container, force=True)
+            return Outcome(retry_after=0.1)
+        detail = str(error)
+        match error:
+            case ImageNotFound():
+                return Outcome((FailReason.IMAGE_PULL, detail))
+            case ImagePullFailed(retry=False):
+                return Outcome((FailReason.IMAGE_PULL, detail))
+            case OutOfDisk() | OutOfNetworks() | NoPortLeft():
+                return Outcome((FailReason.NO_RESOURCES, detail))
+            case RequestRefused():
+                return Outcome((FailReason.CREATE, detail))
+            case StartFailed():
+                return Outcome((FailReason.START, detail))
+            case ContainerNotFound():
+                return Outcome(retry_after=0.1)
+            case _:
+                return Outcome(retry_after=max(error.delay, 1.0))
+
+
+def _facts(action: Action) -> dict[str, object]:
+    facts: dict[str, object] = {}
+    for name in ("component", "image", "name", "reason"):
+        if (value := getattr(action, name, None)) is not None:
+            facts[name] = str(value)
+    return facts

@@ -1,0 +1,217 @@
+"""The reconcile loop: look, plan, apply, and look again when anything changed or at the latest after two seconds.
+
+Each instance is worked on by at most one task. When the chain cannot be read the last known wishes hold, and nothing is
+removed unless the chain says that its lease is closed: never destroy on a blip.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import structlog
+
+from flux.agent.actions import Action
+from flux.agent.apply import Applier, Outcome
+from flux.agent.desired import DesiredInstance, NodeFacts
+from flux.agent.health import HealthChecks
+from flux.agent.observed import ObservedInstance, group
+from flux.agent.plan import Memory, Plan, plan_instance, plan_removal
+from flux.agent.restarts import Crashes
+from flux.contracts.apps.types import Health
+from flux.contracts.market.types import LeaseId, LeaseState
+from flux.runtime.errors import RuntimeFailure
+from flux.runtime.labels import container_name, node_labels
+from flux.runtime.port import ContainerRuntime
+from flux.runtime.types import ContainerState, ContainerView, ImageReference
+from flux.sdk.errors import ClientError
+
+log = structlog.get_logger(__name__)
+LOOK_INTERVAL = 2.0
+"""Seconds between two looks when nothing is heard."""
+
+
+class Source(Protocol):
+    """The chain as the loop needs it."""
+
+    async def desired(self) -> dict[LeaseId, DesiredInstance]: ...
+    async def is_closed(self, lease: LeaseId) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceStatus:
+    """What the loop knows of an instance, for the API."""
+
+    desired: DesiredInstance | None
+    observed: ObservedInstance | None
+    waiting_for: str
+
+
+class AgentLoop:
+    """Reconciles one node. `wake()` may be called from anywhere in the event loop's thread."""
+
+    def __init__(
+        self,
+        node: NodeFacts,
+        source: Source,
+        runtime: ContainerRuntime,
+        applier: Applier,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._node = node
+        self._source = source
+        self._runtime = runtime
+        self._applier = applier
+        self._clock = clock
+        self._health = HealthChecks()
+        self._desired: dict[LeaseId, DesiredInstance] | None = None
+        self._observed: dict[LeaseId, ObservedInstance] = {}
+        self._memories: dict[LeaseId, Memory] = {}
+        self._waiting: dict[LeaseId, str] = {}
+        self._busy: dict[LeaseId, asyncio.Task[None]] = {}
+        self._images: set[ImageReference] = set()
+        self._exits: dict[str, float] = {}
+        self._not_before: dict[LeaseId, float] = {}
+        self._awake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something may have changed: look soon."""
+        self._awake.set()
+
+    def desired(self) -> dict[LeaseId, DesiredInstance]:
+        """The wishes last read."""
+        return dict(self._desired or {})
+
+    def status(self, lease: LeaseId) -> InstanceStatus:
+        """What is known of one lease."""
+        wanted = (self._desired or {}).get(lease)
+        return InstanceStatus(wanted, self._observed.get(lease), self._waiting.get(lease, ""))
+
+    async def run(self) -> None:
+        """Go round until cancelled."""
+        try:
+            while True:
+                self._awake.clear()
+                wake_at = await self._look()
+                wait = LOOK_INTERVAL if wake_at is None else max(0.05, min(LOOK_INTERVAL, wake_at - self._clock()))
+                try:
+                    await asyncio.wait_for(self._awake.wait(), wait)
+                except TimeoutError:
+                    continue
+        finally:
+            tasks = list(self._busy.values())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _look(self) -> float | None:
+        try:
+            self._desired = await self._source.desired()
+        except ClientError as error:
+            log.warning("chain not read, keeping what runs", reason=str(error))
+        if self._desired is None:
+            return None
+        try:
+            await self._observe()
+            await self._refresh_images()
+        except RuntimeFailure as error:
+            log.warning("engine not read", reason=str(error), hint=error.hint)
+            return self._clock() + max(error.delay, 1.0)
+        wakes = [self._work_on(lease, desired) for lease, desired in self._desired.items()]
+        for lease, observed in self._observed.items():
+            if lease not in self._desired:
+                await self._end(lease, observed)
+        for lease in [lease for lease in self._memories if lease not in self._desired]:
+            del self._memories[lease]
+            self._waiting.pop(lease, None)
+            self._not_before.pop(lease, None)
+        return min((wake for wake in wakes if wake is not None), default=None)
+
+    async def _observe(self) -> None:
+        labels = node_labels(self._node.chain, self._node.node)
+        containers = await self._runtime.list_containers(labels)
+        networks = await self._runtime.list_networks(labels)
+        await self._health.check_all(self._checked(containers), self._clock())
+        self._observed = group(containers, networks, self._health.verdicts())
+        for lease, observed in self._observed.items():
+            self._count_crashes(lease, observed)
+
+    def _checked(self, containers: list[ContainerView]) -> dict[str, tuple[Health, ContainerView]]:
+        views = {view.name: view for view in containers if view.state is ContainerState.RUNNING}
+        checked: dict[str, tuple[Health, ContainerView]] = {}
+        for lease, desired in (self._desired or {}).items():
+            for component in desired.spec.components:
+                name = container_name(self._node.node, lease, component.name)
+                if component.health is not None and component.health.kind != "command" and name in views:
+                    checked[name] = (component.health, views[name])
+        return checked
+
+    def _count_crashes(self, lease: LeaseId, observed: ObservedInstance) -> None:
+        memory = self._memories.get(lease)
+        if memory is None or lease in self._busy:
+            return
+        for name, container in observed.containers.items():
+            view = container.view
+            ended = view.finished_at
+            if view.state is not ContainerState.EXITED or ended is None or self._exits.get(view.id) == ended:
+                continue
+            self._exits[view.id] = ended
+            crashes = memory.crashes.get(name, Crashes()).record(ended, view.started_at or ended)
+            memory = replace(memory, crashes={**memory.crashes, name: crashes})
+            log.info("container ended", lease=lease, component=name, exit_code=view.exit_code, oom=view.oom_killed)
+        self._memories[lease] = memory
+
+    async def _refresh_images(self) -> None:
+        for desired in (self._desired or {}).values():
+            for component in desired.spec.components:
+                image = ImageReference(component.image)
+                if image not in self._images and await self._runtime.has_image(image):
+                    self._images.add(image)
+
+    def _work_on(self, lease: LeaseId, desired: DesiredInstance) -> float | None:
+        now = self._clock()
+        memory = self._memories.setdefault(lease, Memory(first_seen=now))
+        if desired.lease.state is LeaseState.RUNNING and memory.confirmed:
+            memory = self._memories[lease] = replace(memory, confirmed=False)
+        if lease in self._busy:
+            return None
+        if (not_before := self._not_before.get(lease, 0.0)) > now:
+            return not_before
+        plan = plan_instance(self._node, desired, self._observed.get(lease), frozenset(self._images), memory, now)
+        self._waiting[lease] = plan.waiting_for
+        self._begin(lease, plan)
+        return plan.wake_at
+
+    async def _end(self, lease: LeaseId, observed: ObservedInstance) -> None:
+        if lease in self._busy:
+            return
+        try:
+            closed = await self._source.is_closed(lease)
+        except ClientError as error:
+            log.warning("lease not read, keeping what runs", lease=lease, reason=str(error))
+            return
+        if closed:
+            self._begin(lease, plan_removal(observed))
+
+    def _begin(self, lease: LeaseId, plan: Plan) -> None:
+        if plan.actions:
+            self._busy[lease] = asyncio.create_task(self._apply(lease, plan.actions))
+
+    async def _apply(self, lease: LeaseId, actions: tuple[Action, ...]) -> None:
+        try:
+            self._remember(lease, await self._applier.apply(lease, actions))
+        except RuntimeFailure as error:
+            log.warning("engine failed", lease=lease, reason=str(error))
+            self._not_before[lease] = self._clock() + max(error.delay, 1.0)
+        finally:
+            del self._busy[lease]
+            self.wake()
+
+    def _remember(self, lease: LeaseId, outcome: Outcome) -> None:
+        memory = self._memories.get(lease)
+        if memory is not None:
+            confirmed = memory.confirmed or outcome.confirmed
+            self._memories[lease] = replace(memory, failure=outcome.failure, confirmed=confirmed)
+        if outcome.retry_after:
+            self._not_before[lease] = self._clock() + outcome.retry_after

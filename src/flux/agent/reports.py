@@ -1,0 +1,77 @@
+"""Reports to the chain through the free protocol lane. A report the chain refuses is over: its reason is logged."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from flux.contracts.market.types import FailReason, LeaseId, PortBinding
+from flux.contracts.nodes.types import NodeId
+from flux.contracts.secrets.types import SealedSeed
+from flux.kernel.errors import Revert
+from flux.sdk.bindings.market import Market
+from flux.sdk.bindings.nodes import Nodes
+from flux.sdk.bindings.probes import Probes
+from flux.sdk.bindings.secrets import Secrets
+from flux.sdk.client import FluxClient, Receipt
+from flux.sdk.errors import ClientError, Refused
+from flux.sdk.signer import Signer
+
+log = structlog.get_logger(__name__)
+Send = Callable[..., Awaitable[Receipt]]
+
+
+class ChainReporter:
+    """Sends this node's reports, one at a time, so that their nonces stay in order."""
+
+    def __init__(self, client: FluxClient, signer: Signer) -> None:
+        self._market = Market(client)
+        self._nodes = Nodes(client)
+        self._probes = Probes(client)
+        self._secrets = Secrets(client)
+        self._signer = signer
+        self._turn = asyncio.Lock()
+
+    async def confirm(self, lease: LeaseId, bindings: tuple[PortBinding, ...]) -> bool:
+        """The instance runs. False when the chain did not take it."""
+        return await self._report("confirm", lease, self._market.confirm, lease, list(bindings))
+
+    async def fail(self, lease: LeaseId, reason: FailReason, detail: str) -> bool:
+        """The instance cannot run here."""
+        return await self._report("fail", lease, self._market.fail, lease, reason, detail)
+
+    async def hand_over(self, lease: LeaseId, app: int, box: bytes) -> bool:
+        """Another node's lease gets the app's seed, sealed to it."""
+        return await self._report("hand over", lease, self._secrets.hand_over, app, SealedSeed(lease, box))
+
+    async def activate(self) -> bool:
+        """The node is ready to host."""
+        return await self._report("activate", 0, self._nodes.activate)
+
+    async def suspect(self, node: NodeId) -> bool:
+        """A node of ours to watch does not answer."""
+        return await self._report("suspect", node, self._probes.suspect, node)
+
+    async def alive(self) -> bool:
+        """We are under suspicion and alive."""
+        return await self._report("alive", 0, self._probes.alive)
+
+    async def reached(self, node: NodeId) -> bool:
+        """A suspect node answers us."""
+        return await self._report("reached", node, self._probes.reached, node)
+
+    async def _report(self, kind: str, subject: int, send: Send, *arguments: object) -> bool:
+        async with self._turn:
+            try:
+                await send(self._signer, *arguments)
+            except Refused as refused:
+                revert: Revert = refused.revert
+                log.info(
+                    "report refused", report=kind, subject=subject, error=type(revert).__name__, reason=str(refused)
+                )
+                return False
+            except ClientError as error:
+                log.warning("report not delivered", report=kind, subject=subject, reason=str(error))
+                return False
+        log.info("report included", report=kind, subject=subject)
+        return True

@@ -1,0 +1,107 @@
+"""Reads from the chain what this node should run, and whether a lease that is gone from the list is really over.
+
+Specs, names and opened private halves never change for a revision, so each is read once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from nacl.public import PrivateKey
+
+from flux.agent.desired import DesiredInstance, Lock
+from flux.contracts.apps.types import AppId, AppSpec, PrivateSpec, Revision, decode_spec
+from flux.contracts.market.types import Lease, LeaseId, LeaseState, UnknownLease
+from flux.contracts.nodes.types import NodeId
+from flux.sdk.bindings.apps import Apps
+from flux.sdk.bindings.market import Market
+from flux.sdk.bindings.secrets import Secrets
+from flux.sdk.client import FluxClient
+from flux.sdk.errors import Refused
+from flux.specs.private_half import PrivateHalfError, decrypt, open_box
+
+K = TypeVar("K")
+V = TypeVar("V")
+Key = tuple[AppId, Revision]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A private half with the seed that opens it, kept to hand the seed on."""
+
+    seed: bytes
+    private: PrivateSpec
+
+
+class ChainSource:
+    """The chain as this node's agent reads it. Every method may raise sdk.errors.Unreachable."""
+
+    def __init__(self, client: FluxClient, node: NodeId, seal_key: PrivateKey) -> None:
+        self._market = Market(client)
+        self._apps = Apps(client)
+        self._secrets = Secrets(client)
+        self._node = node
+        self._seal_key = seal_key
+        self._specs: dict[Key, AppSpec] = {}
+        self._names: dict[AppId, str] = {}
+        self._opened: dict[Key, Opened] = {}
+
+    async def desired(self) -> dict[LeaseId, DesiredInstance]:
+        """All open leases of this node, with specs and as far as possible opened private halves."""
+        leases = await self._market.leases_of_node(self._node)
+        wanted = {lease.id: await self._instance(lease) for lease in leases}
+        self._forget({(lease.app, lease.revision) for lease in leases})
+        return wanted
+
+    async def is_closed(self, lease: LeaseId) -> bool:
+        """Whether the chain says that the lease is over. An RPC that does not know it is behind: not closed."""
+        try:
+            return (await self._market.lease(lease)).state is LeaseState.CLOSED
+        except Refused as refused:
+            if isinstance(refused.revert, UnknownLease):
+                return False
+            raise
+
+    def seed(self, lease: Lease) -> bytes | None:
+        """The seed of a lease that this node opened."""
+        opened = self._opened.get((lease.app, lease.revision))
+        return None if opened is None else opened.seed
+
+    async def _instance(self, lease: Lease) -> DesiredInstance:
+        key = (lease.app, lease.revision)
+        if key not in self._specs:
+            self._specs[key] = decode_spec(await self._apps.spec(lease.app, lease.revision))
+        if lease.app not in self._names:
+            self._names[lease.app] = (await self._apps.app(lease.app)).name
+        spec, name = self._specs[key], self._names[lease.app]
+        if not spec.private:
+            return DesiredInstance(lease, name, spec, Lock.OPEN)
+        if key not in self._opened and (lock := await self._open(lease)) is not Lock.OPEN:
+            return DesiredInstance(lease, name, spec, lock)
+        return DesiredInstance(lease, name, spec, Lock.OPEN, self._opened[key].private)
+
+    async def _open(self, lease: Lease) -> Lock:
+        boxes = await self._secrets.boxes(lease.id)
+        if not boxes:
+            return Lock.WAITING
+        ciphertext = await self._secrets.ciphertext(lease.app, lease.revision)
+        for box in boxes:
+            try:
+                seed = open_box(box, self._seal_key)
+                private = decrypt(ciphertext, seed)
+            except PrivateHalfError:
+                continue
+            self._opened[lease.app, lease.revision] = Opened(seed, private)
+            return Lock.OPEN
+        return Lock.BROKEN
+
+    def _forget(self, held: set[Key]) -> None:
+        apps = {app for app, _ in held}
+        _keep(self._specs, lambda key: key in held)
+        _keep(self._opened, lambda key: key in held)
+        _keep(self._names, lambda app: app in apps)
+
+
+def _keep(values: dict[K, V], wanted: Callable[[K], bool]) -> None:
+    for key in [key for key in values if not wanted(key)]:
+        del values[key]

@@ -1,0 +1,151 @@
+"""A node's HTTP API as its clients see it: pinned TLS, requests signed by the app's owner, signed pings.
+
+A request is authorised by a signature (EIP-191) over the node, the request and its time, so it is worth nothing at
+another node or later. There is no operator's verb for tenants' apps: hosting an app is not owning it.
+"""
+
+import json
+import os
+import time
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+
+from flux.contracts.market.types import LeaseId
+from flux.contracts.nodes.types import Node, NodeId
+from flux.primitives.address import to_text
+from flux.primitives.hexadecimal import from_hex, to_hex
+from flux.primitives.keccak import keccak256
+from flux.primitives.signature import Signature, SignatureError, personal_message_hash, recover
+from flux.primitives.types import Address, Hash
+from flux.sdk.errors import ClientError, Unreachable
+from flux.sdk.signer import Signer
+
+ACCOUNT_HEADER = "Flux-Account"
+TIME_HEADER = "Flux-Time"
+SIGNATURE_HEADER = "Flux-Signature"
+MAX_CLOCK_DIFFERENCE = 60
+"""Seconds between a signed request and the node's clock."""
+
+
+class AgentRefused(ClientError):
+    """The node answered, and refused."""
+
+    def __init__(self, node: NodeId, status: int, reason: str) -> None:
+        super().__init__(f"node {node} refused ({status}): {reason}")
+        self.status = status
+
+
+def request_hash(node: NodeId, method: str, target: str, unix_time: int) -> Hash:
+    """What the owner signs. `target` is path and query as sent."""
+    text = f"flux agent request\nnode: {node}\n{method} {target}\ntime: {unix_time}"
+    return personal_message_hash(text.encode())
+
+
+def ping_hash(node: NodeId, challenge: bytes) -> Hash:
+    """What a node signs to show that it is alive and itself."""
+    return keccak256(b"flux ping" + node.to_bytes(4, "big") + challenge)
+
+
+def signer_of(message: Hash, signature: bytes) -> Address | None:
+    """Who signed, or None for bytes that are no signature."""
+    try:
+        parsed = Signature.from_bytes(signature)
+        return recover(message, parsed.y_parity, parsed.r, parsed.s)
+    except SignatureError:
+        return None
+
+
+class AgentClient:
+    """One session for any number of nodes; each connection is pinned to the certificate the chain records."""
+
+    def __init__(self, connect_seconds: float = 10) -> None:
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=None, connect=timeout, sock_read=None)
+        )
+        self._timeout = timeout
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+    async def ping(self, node: Node, seconds: float) -> bool:
+        """Whether the node answers in time with a signature of its agent key over a fresh challenge."""
+        challenge = os.urandom(16)
+        url = f"{_base(node)}/v1/ping?challenge={challenge.hex()}"
+        try:
+            timeout = aiohttp.ClientTimeout(total=seconds)
+            async with self._session.get(url, ssl=_pin(node), timeout=timeout) as response:
+                answer = await response.json()
+                signature = from_hex(answer["signature"])
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError):
+            return False
+        return signer_of(ping_hash(node.id, challenge), signature) == node.agent
+
+    async def status(self, node: Node, signer: Signer, lease: LeaseId) -> dict[str, Any]:
+        """What runs for a lease: components with state, health, exit code."""
+        async with self._get(node, signer, f"/v1/leases/{lease}/status") as response:
+            answer: dict[str, Any] = await response.json()
+            return answer
+
+    async def logs(
+        self, node: Node, signer: Signer, lease: LeaseId, *, follow: bool, tail: int, component: str = ""
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Log lines: component, time_ns, stream, text."""
+        target = f"/v1/leases/{lease}/logs?follow={int(follow)}&tail={tail}&component={component}"
+        async with self._get(node, signer, target) as response:
+            async for line in response.content:
+                yield json.loads(line)
+
+    def _get(self, node: Node, signer: Signer, target: str) -> "_Opened":
+        return _Opened(self._session, node, signer, target)
+
+
+class _Opened:
+    """A signed GET as a context; errors are translated once, here."""
+
+    def __init__(self, session: aiohttp.ClientSession, node: Node, signer: Signer, target: str) -> None:
+        now = int(time.time())
+        signature = signer.sign_hash(request_hash(node.id, "GET", target, now))
+        headers = {
+            ACCOUNT_HEADER: to_text(signer.address),
+            TIME_HEADER: str(now),
+            SIGNATURE_HEADER: to_hex(signature.to_bytes()),
+        }
+        self._node = node
+        self._context = session.get(f"{_base(node)}{target}", ssl=_pin(node), headers=headers)
+
+    async def __aenter__(self) -> aiohttp.ClientResponse:
+        try:
+            response = await self._context.__aenter__()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unreachable(_base(self._node), str(error) or type(error).__name__) from error
+        if response.status >= 400:
+            reason = (await response.text())[:300]
+            await self._context.__aexit__(None, None, None)
+            raise AgentRefused(self._node.id, response.status, reason)
+        return response
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._context.__aexit__(kind, error, trace)
+
+
+def _base(node: Node) -> str:
+    host = f"[{node.endpoint.host}]" if ":" in node.endpoint.host else node.endpoint.host
+    return f"https://{host}:{node.endpoint.port}"
+
+
+def _pin(node: Node) -> aiohttp.Fingerprint:
+    return aiohttp.Fingerprint(node.endpoint.certificate)
