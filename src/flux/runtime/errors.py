@@ -92,3 +92,10 @@ class InUse(RuntimeFailure):
 
 class StartFailed(RuntimeFailure):
     """The engine could not start the container's program: no such file, wrong architecture, bad user."""
+
+
+class EngineFailed(RuntimeFailure):
+    """The engine failed and does not say why in words that we know."""
+
+    retry = True
+    delay = 2.0

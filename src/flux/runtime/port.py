@@ -7,7 +7,7 @@ The engine restarts nothing by itself: the agent does, with back-off. It runs *c
 checks are the agent's own work, because they need no program inside the container.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -111,7 +111,7 @@ class ContainerRuntime(Protocol):
 
     def logs(
         self, container: ContainerId, *, follow: bool = False, tail: int | None = None, since_ns: int = 0
-    ) -> AsyncIterator[LogLine]:
+    ) -> AsyncGenerator[LogLine, None]:
         """Its output, oldest first, earlier runs included: the last `tail` lines (None: all kept) from `since_ns` on.
 
         With `follow` it goes on until the container stops. Close it with `contextlib.aclosing`.
@@ -124,10 +124,10 @@ class ContainerRuntime(Protocol):
         ...
 
     async def exec(self, container: ContainerId, argv: Sequence[str], *, timeout_seconds: float = 30) -> ExecResult:
-        """Run a command to its end inside a running container.
+        """Run a command to its end inside a running container; exit codes 126 and 127 say that it can't be run.
 
-        Raises ContainerNotFound, ContainerNotRunning, StartFailed; TimeoutError when it takes too long (it is not
-        killed then: no engine offers that).
+        Raises ContainerNotFound, ContainerNotRunning; TimeoutError when it takes too long (it is not killed then: the
+        Engine API offers no way).
         """
         ...
 

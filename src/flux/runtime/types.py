@@ -112,7 +112,7 @@ class ContainerSpec:
     """Name by which the others in that network reach it: the component's."""
     labels: Mapping[str, str]
     disk_mib: int = 0
-    """Writable layer; enforced where the engine's storage can (`EngineInfo.limits_disk`). 0 means no limit."""
+    """Writable layer; limited where the engine's storage can, otherwise only counted. 0 means no limit."""
     pids_limit: int = 512
     entrypoint: tuple[str, ...] | None = field(default=None, repr=False)
     """argv; None keeps the image's."""
@@ -207,8 +207,6 @@ class EngineInfo:
     memory_mib: int
     storage: str
     """Storage driver."""
-    limits_disk: bool
-    """Whether it can limit a container's writable layer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,5 @@
+"""Containers on a Docker Engine."""
+
+from flux.runtime.docker.adapter import DockerRuntime
+
+__all__ = ["DockerRuntime"]
