@@ -122,6 +122,15 @@ class DepositTooSmall(Revert):
 
 
 @dataclass(eq=False)
+class BalanceTooLow(Revert):
+    """App {app} has {available} wei left and {required} wei are needed to run this; top it up first."""
+
+    app: AppId
+    required: Wei
+    available: Wei
+
+
+@dataclass(eq=False)
 class TooManyPayers(Revert):
     """App {app} already has money from {limit} payers; let one of them top it up."""
 
@@ -131,6 +140,6 @@ class TooManyPayers(Revert):
 
 @dataclass(eq=False)
 class NoAccount(Revert):
-    """App {app} has no escrow account."""
+    """App {app} has no open escrow account."""
 
     app: AppId

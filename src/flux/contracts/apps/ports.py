@@ -1,0 +1,55 @@
+"""What the apps contract needs of others."""
+
+from typing import Protocol
+
+from flux.contracts.apps.types import AppId, AppSpec, Revision
+from flux.kernel.context import Context
+from flux.primitives.types import U16, Address, Wei
+
+
+class MarketPort(Protocol):
+    """The market, which runs instances."""
+
+    def app_changed(self, ctx: Context, app: AppId) -> None:
+        """Told after every change of an app's record; opens and closes instances and leases to match."""
+        ...
+
+    def oldest_revision(self, ctx: Context, app: AppId) -> Revision:
+        """The oldest revision that an open lease runs; 0 when there is none."""
+        ...
+
+
+class EscrowPort(Protocol):
+    """The escrow, which holds the app's money."""
+
+    def open(self, ctx: Context, app: AppId, payer: Address, amount: Wei, spec: AppSpec, instances: U16) -> None:
+        """Open the account with money that was moved to the escrow. Raises DepositTooSmall."""
+        ...
+
+    def quote_of(self, ctx: Context, spec: AppSpec, instances: U16) -> Wei:
+        """The smallest first deposit."""
+        ...
+
+    def check_covers(self, ctx: Context, app: AppId, spec: AppSpec, instances: U16) -> None:
+        """Raises BalanceTooLow unless the balance is as large as the smallest first deposit."""
+        ...
+
+    def check_can_start(self, ctx: Context, app: AppId, spec: AppSpec, instances: U16) -> None:
+        """Raises BalanceTooLow unless the balance pays for placing the instances."""
+        ...
+
+    def close(self, ctx: Context, app: AppId) -> None:
+        """Settle and refund."""
+        ...
+
+
+class SecretsPort(Protocol):
+    """The secrets, which keep the private half."""
+
+    def publish(self, ctx: Context, app: AppId, revision: Revision, ciphertext: bytes) -> None:
+        """Keep the ciphertext of a revision."""
+        ...
+
+    def drop(self, ctx: Context, app: AppId, revision: Revision) -> None:
+        """Forget the ciphertext of a revision, if there is one."""
+        ...

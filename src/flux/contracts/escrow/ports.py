@@ -1,0 +1,48 @@
+"""What the escrow needs of others."""
+
+from typing import Protocol
+
+from flux.contracts.apps.types import App, AppId, AppSpec, Revision
+from flux.contracts.market.types import RatePerSecond
+from flux.contracts.nodes.types import Ask, Node, NodeId
+from flux.kernel.context import Context
+
+
+class AppsPort(Protocol):
+    """The apps, whose money this is."""
+
+    def app(self, ctx: Context, app: AppId) -> App:
+        """The record. Raises UnknownApp."""
+        ...
+
+    def app_spec(self, app: AppId, revision: Revision) -> AppSpec:
+        """The spec of a revision."""
+        ...
+
+    def check(self, spec: bytes) -> AppSpec:
+        """The spec of bytes from outside. Raises InvalidSpec."""
+        ...
+
+    def depleted(self, ctx: Context, app: AppId) -> None:
+        """Told that the account ran dry and nothing accrues any more."""
+        ...
+
+    def funded(self, ctx: Context, app: AppId) -> None:
+        """Told that a depleted account can pay again."""
+        ...
+
+
+class MarketPort(Protocol):
+    """The market, which knows what an instance costs."""
+
+    def rate_of(self, ctx: Context, spec: AppSpec, ask: Ask) -> RatePerSecond:
+        """Price of one instance at these prices."""
+        ...
+
+
+class NodesPort(Protocol):
+    """The nodes, whose operators are paid."""
+
+    def node(self, ctx: Context, node: NodeId) -> Node:
+        """The record. Raises UnknownNode."""
+        ...
