@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flux.chain.store import StoreError, StoreFull, StoreLocked
-from flux.database.lmdb_store import LmdbStore
+from flux.database.lmdb_store import MAX_READERS, LmdbStore
 
 WRITER = """
 import sys
@@ -199,6 +199,17 @@ def test_snapshots_work_in_other_threads(tmp_path: Path) -> None:
             thread.join()
         snapshot.close()
         assert results == [b"1"] * 8
+
+
+def test_too_many_open_snapshots_are_refused_with_a_sentence_and_closing_one_helps(tmp_path: Path) -> None:
+    with LmdbStore(tmp_path) as store:
+        snapshots = [store.snapshot() for _ in range(MAX_READERS)]
+        with pytest.raises(StoreError, match="1024 snapshots are open"):
+            store.snapshot()
+        snapshots.pop().close()
+        snapshots.append(store.snapshot())
+        for snapshot in snapshots:
+            snapshot.close()
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database", b"\x00" * 8192])

@@ -88,6 +88,17 @@ def test_ranges_include_the_start_and_exclude_the_end(store: Store) -> None:
         assert [key for key, _ in snapshot.range(b"", b"\xff", reverse=True)] == [b"c", b"ba", b"b", b"a"]
 
 
+def test_many_deleted_keys_leave_no_trace(store: Store) -> None:
+    numbers = [number.to_bytes(2, "big") for number in range(1, 400)]
+    store.commit(dict.fromkeys(numbers, b"value"))
+    store.commit(dict.fromkeys(numbers[:-1], None))
+    for _ in range(2):
+        store.commit({b"other": b"1"})
+        assert contents(store) == {numbers[-1]: b"value", b"other": b"1"}
+    store.commit({numbers[0]: b"back"})
+    assert contents(store) == {numbers[0]: b"back", numbers[-1]: b"value", b"other": b"1"}
+
+
 def test_an_empty_store_has_empty_ranges(store: Store) -> None:
     assert contents(store) == {}
     store.commit({})

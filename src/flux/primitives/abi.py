@@ -22,6 +22,8 @@ __all__ = ["AbiError", "Codec", "codec", "decode", "encode", "event_topic", "sel
 
 MAX_FIXED_ARRAY = 1024
 """Elements of T[k]: a fixed array is compiled element by element."""
+MAX_NESTED_TUPLES = 64
+"""Structs in one type; bounds the depth of recursion."""
 
 _SIGNATURE = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*(\(.*\))", re.ASCII)
 
@@ -82,22 +84,25 @@ def selector(signature: str) -> bytes:
 
 @lru_cache(maxsize=2048)
 def event_topic(signature: str) -> Hash:
-    """The first topic of an event, from a signature such as "Transfer(address,address,uint256)"."""
+    """The first topic of an event, from a signature such as "Transfer(address,address,uint256)".
+
+    Types must be spelled out: uint256, not uint.
+    """
     match = _SIGNATURE.fullmatch(signature)
     if match is None:
         raise AbiError(f"expected a signature such as transfer(address,uint256), got {signature[:100]!r}")
     if match[1] != "()":
-        canonical = _compile(_parse(match[1])).name
-        if canonical != match[1]:
-            raise AbiError(f"the types of {signature} are not canonical, write {canonical}")
+        _compile(_parse(match[1]))
     return keccak256(signature.encode())
 
 
 def _parse(name: str) -> ABIType:
+    if name.count("(") > MAX_NESTED_TUPLES:
+        raise AbiError(f"more than {MAX_NESTED_TUPLES} structs in one type: {name[:100]!r}…")
     try:
         parsed: ABIType = parse_type(name)
         parsed.validate()  # type: ignore[no-untyped-call]
-    except (ParseError, ABITypeError, ValueError, TypeError, RecursionError) as error:
+    except (ParseError, ABITypeError, ValueError, TypeError) as error:
         raise AbiError(f"not an ABI type: {str(name)[:100]!r}") from error
     return parsed
 

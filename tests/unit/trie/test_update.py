@@ -93,6 +93,14 @@ def test_deleting_everything_leaves_nothing() -> None:
     assert (trie.root, trie.nodes) == (EMPTY_ROOT, {})
 
 
+def test_deleting_all_keys_below_an_extension_leaves_nothing() -> None:
+    trie = Stored()
+    keys = [b"same start " + bytes((number,)) for number in range(40)]
+    trie.apply(dict.fromkeys(keys, b"v" * 40))
+    trie.apply(dict.fromkeys(keys, None))
+    assert (trie.root, trie.nodes) == (EMPTY_ROOT, {})
+
+
 def test_an_update_reads_only_the_nodes_on_the_way() -> None:
     trie = Stored()
     trie.apply({keccak256(number.to_bytes(2, "big")): b"v" * 40 for number in range(2000)})

@@ -141,7 +141,7 @@ def split_branch(node: bytes) -> list[bytes]:
 
 
 def end_of_item(data: bytes, position: int) -> int:
-    """Where the RLP item that starts at `position` ends."""
+    """Where the RLP item of a node that starts at `position` ends. Lists in nodes are embedded nodes, so short."""
     lead = data[position]
     if lead < 0x80:
         return position + 1
@@ -150,10 +150,7 @@ def end_of_item(data: bytes, position: int) -> int:
     if lead < 0xC0:
         start = position + lead - 0xB6
         return start + int.from_bytes(data[position + 1 : start], "big")
-    if lead < 0xF8:
-        return position + lead - 0xBF
-    start = position + lead - 0xF6
-    return start + int.from_bytes(data[position + 1 : start], "big")
+    return position + lead - 0xBF
 
 
 def payload_of(item: bytes) -> bytes:

@@ -15,10 +15,7 @@ def ordered_root(values: Sequence[bytes]) -> Hash:
         return EMPTY_ROOT
     if not all(values):
         raise TrieError("an empty value has no place in a trie")
-    batch = Batch(_nothing_stored, {encode(encode_int(index)): value for index, value in enumerate(values)})
+    stored: dict[bytes, bytes] = {}
+    batch = Batch(stored.get, {encode(encode_int(index)): value for index, value in enumerate(values)})
     root = batch.build(0, 0, len(values))
     return EMPTY_ROOT if root is None else keccak256(root)
-
-
-def _nothing_stored(path: bytes) -> bytes | None:
-    return None
