@@ -1,4 +1,4 @@
-"""The agent's own health checks: http and tcp, against the host port of the container. Command checks are the engine's."""
+"""The agent's own health checks: http and tcp, against the container's host port. Command checks are the engine's."""
 
 import asyncio
 from collections.abc import Mapping

@@ -8,7 +8,6 @@ import structlog
 from flux.contracts.market.types import FailReason, LeaseId, PortBinding
 from flux.contracts.nodes.types import NodeId
 from flux.contracts.secrets.types import SealedSeed
-from flux.kernel.errors import Revert
 from flux.sdk.bindings.market import Market
 from flux.sdk.bindings.nodes import Nodes
 from flux.sdk.bindings.probes import Probes
@@ -65,10 +64,8 @@ class ChainReporter:
             try:
                 await send(self._signer, *arguments)
             except Refused as refused:
-                revert: Revert = refused.revert
-                log.info(
-                    "report refused", report=kind, subject=subject, error=type(revert).__name__, reason=str(refused)
-                )
+                name = type(refused.revert).__name__
+                log.info("report refused", report=kind, subject=subject, error=name, reason=str(refused))
                 return False
             except ClientError as error:
                 log.warning("report not delivered", report=kind, subject=subject, reason=str(error))

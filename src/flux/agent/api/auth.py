@@ -1,0 +1,73 @@
+"""Who may ask: the owner of the app whose lease it is, by a fresh signature over this very request. Nobody else.
+
+The operator has no tenant verbs: hosting an app is not owning it.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from flux.contracts.nodes.types import NodeId
+from flux.primitives.address import AddressError, parse
+from flux.primitives.hexadecimal import HexError, from_hex
+from flux.primitives.types import Address, Hash
+from flux.sdk.agent_api import (
+    ACCOUNT_HEADER,
+    MAX_CLOCK_DIFFERENCE,
+    SIGNATURE_HEADER,
+    TIME_HEADER,
+    request_hash,
+    signer_of,
+)
+
+
+class NotAuthorised(Exception):
+    """The request is not the owner's; `status` is the HTTP status."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Authoriser:
+    """Checks signatures and remembers those it saw, so that none is accepted twice."""
+
+    def __init__(self, node: NodeId, clock: Callable[[], float]) -> None:
+        self._node = node
+        self._clock = clock
+        self._seen: dict[bytes, float] = {}
+
+    async def check(
+        self, headers: Mapping[str, str], method: str, target: str, owner: Callable[[], Awaitable[Address]]
+    ) -> Address:
+        """The caller, who is the owner. Raises NotAuthorised: 401 for a bad signature, 403 for somebody else's."""
+        caller, request = self._authenticate(headers, method, target)
+        if caller != await owner():
+            raise NotAuthorised(403, "only the app's owner may ask this; sign with the account that deployed it")
+        self._refuse_replay(request + caller)
+        return caller
+
+    def _authenticate(self, headers: Mapping[str, str], method: str, target: str) -> tuple[Address, Hash]:
+        try:
+            account = parse(headers[ACCOUNT_HEADER])
+            unix_time = int(headers[TIME_HEADER])
+            signature = from_hex(headers[SIGNATURE_HEADER])
+        except KeyError as error:
+            raise NotAuthorised(
+                401, f"the header {error.args[0]} is missing: requests are signed by the owner"
+            ) from error
+        except (AddressError, HexError, ValueError) as error:
+            raise NotAuthorised(401, f"a signature header cannot be read: {error}") from error
+        difference = abs(self._clock() - unix_time)
+        if difference > MAX_CLOCK_DIFFERENCE:
+            raise NotAuthorised(401, f"the request's time differs from the node's by {difference:.0f} s")
+        request = request_hash(self._node, method, target, unix_time)
+        if signer_of(request, signature) != account:
+            raise NotAuthorised(401, "the signature does not fit the request and account")
+        return account, request
+
+    def _refuse_replay(self, request: bytes) -> None:
+        now = self._clock()
+        for old in [old for old, expires in self._seen.items() if expires < now]:
+            del self._seen[old]
+        if request in self._seen:
+            raise NotAuthorised(401, "this request was already answered; sign it anew in the next second")
+        self._seen[request] = now + 2 * MAX_CLOCK_DIFFERENCE

@@ -1,0 +1,187 @@
+"""The agent's HTTPS API: ping for peers, status and logs for the owner of the app, health for the machine's own tools."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+
+import structlog
+from aiohttp import web
+
+from flux.agent.api.auth import Authoriser, NotAuthorised
+from flux.agent.identity import NodeIdentity
+from flux.agent.loop import AgentLoop, InstanceStatus
+from flux.contracts.market.types import LeaseId
+from flux.contracts.nodes.types import NodeId
+from flux.primitives.hexadecimal import to_hex
+from flux.primitives.types import U64, Address
+from flux.runtime.errors import RuntimeFailure
+from flux.runtime.port import ContainerRuntime
+from flux.runtime.types import ContainerId, LogLine
+from flux.sdk.agent_api import ping_hash
+from flux.sdk.errors import ClientError
+
+log = structlog.get_logger(__name__)
+MAX_TAIL = 10_000
+CHALLENGE_BYTES = 16
+QUEUE_LINES = 1000
+"""Lines buffered for one reader; a slow reader slows its stream, not the agent."""
+
+
+class AgentApi:
+    """Handlers of one node's API."""
+
+    def __init__(
+        self,
+        node: NodeId,
+        identity: NodeIdentity,
+        loop: AgentLoop,
+        runtime: ContainerRuntime,
+        authoriser: Authoriser,
+        owner_of: Callable[[LeaseId], Awaitable[Address | None]],
+    ) -> None:
+        self._node = node
+        self._identity = identity
+        self._loop = loop
+        self._runtime = runtime
+        self._authoriser = authoriser
+        self._owner_of = owner_of
+
+    def application(self) -> web.Application:
+        """The aiohttp application."""
+        app = web.Application(middlewares=[_errors], client_max_size=64 * 1024)
+        app.router.add_get("/v1/ping", self.ping)
+        app.router.add_get("/v1/leases/{lease}/status", self.status)
+        app.router.add_get("/v1/leases/{lease}/logs", self.logs)
+        app.router.add_get("/healthz", self.healthz)
+        return app
+
+    async def ping(self, request: web.Request) -> web.Response:
+        """Sign the caller's challenge: shows that this node is alive and itself."""
+        try:
+            challenge = bytes.fromhex(request.query.get("challenge", ""))
+        except ValueError:
+            challenge = b""
+        if len(challenge) != CHALLENGE_BYTES:
+            raise web.HTTPBadRequest(text=f"challenge must be {CHALLENGE_BYTES} bytes of hexadecimal")
+        signature = self._identity.signer.sign_hash(ping_hash(self._node, challenge))
+        return web.json_response({"node": self._node, "signature": to_hex(signature.to_bytes())})
+
+    async def healthz(self, _: web.Request) -> web.Response:
+        """200 while the engine answers."""
+        await self._runtime.ping()
+        return web.json_response({"node": self._node, "instances": len(self._loop.desired())})
+
+    async def status(self, request: web.Request) -> web.Response:
+        """What runs for a lease."""
+        lease = await self._authorised_lease(request)
+        return web.json_response(describe(self._loop.status(lease)))
+
+    async def logs(self, request: web.Request) -> web.StreamResponse:
+        """Log lines of a lease's containers as JSON lines; `follow=1` keeps the stream open."""
+        lease = await self._authorised_lease(request)
+        follow = request.query.get("follow", "0") == "1"
+        tail = _bounded(request.query.get("tail", "100"))
+        wanted = request.query.get("component", "")
+        observed = self._loop.status(lease).observed
+        containers = {} if observed is None else observed.containers
+        chosen = {name: item.view.id for name, item in sorted(containers.items()) if wanted in ("", name)}
+        if not chosen:
+            raise web.HTTPNotFound(text=f"lease {lease} has no container {wanted}".rstrip())
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        await response.prepare(request)
+        async with aclosing(self._merged(chosen, follow=follow, tail=tail)) as lines:
+            async for component, line in lines:
+                facts = {"component": component, "time_ns": line.time_ns, "stream": line.stream, "text": line.text}
+                await response.write(json.dumps(facts).encode() + b"\n")
+        await response.write_eof()
+        return response
+
+    async def _merged(
+        self, containers: dict[str, ContainerId], *, follow: bool, tail: int
+    ) -> AsyncIterator[tuple[str, LogLine]]:
+        queue: asyncio.Queue[tuple[str, LogLine] | None] = asyncio.Queue(QUEUE_LINES)
+
+        async def read(component: str, container: ContainerId) -> None:
+            try:
+                async with aclosing(_closable(self._runtime.logs(container, follow=follow, tail=tail))) as lines:
+                    async for line in lines:
+                        await queue.put((component, line))
+            except RuntimeFailure as error:
+                log.info("log stream ended", component=component, reason=str(error))
+            finally:
+                await queue.put(None)
+
+        tasks = [asyncio.create_task(read(component, container)) for component, container in containers.items()]
+        try:
+            ended = 0
+            while ended < len(tasks):
+                item = await queue.get()
+                if item is None:
+                    ended += 1
+                else:
+                    yield item
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _authorised_lease(self, request: web.Request) -> LeaseId:
+        text = request.match_info["lease"]
+        if not text.isdecimal() or len(text) > 20:
+            raise web.HTTPBadRequest(text="a lease is a number")
+        lease = LeaseId(U64(int(text)))
+
+        async def owner() -> Address:
+            found = await self._owner_of(lease)
+            if found is None:
+                raise NotAuthorised(404, f"this node has no open lease {lease}")
+            return found
+
+        await self._authoriser.check(request.headers, request.method, request.path_qs, owner)
+        return lease
+
+
+def describe(status: InstanceStatus) -> dict[str, object]:
+    """An instance's status as JSON; nothing of it is private."""
+    observed = {} if status.observed is None else status.observed.containers
+    return {
+        "waiting_for": status.waiting_for,
+        "components": [
+            {
+                "component": name,
+                "state": container.view.state,
+                "health": container.health,
+                "exit_code": container.view.exit_code,
+                "oom_killed": container.view.oom_killed,
+                "error": container.view.error,
+                "started_at": container.view.started_at,
+            }
+            for name, container in sorted(observed.items())
+        ],
+    }
+
+
+@web.middleware
+async def _errors(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except NotAuthorised as error:
+        return web.Response(status=error.status, text=str(error))
+    except RuntimeFailure as error:
+        return web.Response(status=503, text=f"the container engine failed: {error}")
+    except ClientError as error:
+        return web.Response(status=503, text=f"the chain could not be asked: {error}")
+
+
+def _bounded(tail: str) -> int:
+    if not tail.isdecimal() or len(tail) > 9:
+        raise web.HTTPBadRequest(text="tail must be a number")
+    return min(int(tail), MAX_TAIL)
+
+
+async def _closable(lines: AsyncIterator[LogLine]) -> AsyncIterator[LogLine]:
+    async for line in lines:
+        yield line

@@ -1,0 +1,43 @@
+"""Hands an app's seed on: a node that opened it seals it to each open lease of the app that has none yet."""
+
+import structlog
+
+from flux.agent.reports import ChainReporter
+from flux.agent.source import ChainSource
+from flux.contracts.market.types import Lease, LeaseState
+from flux.contracts.nodes.types import NodeId
+from flux.sdk.bindings.market import Market
+from flux.sdk.bindings.nodes import Nodes
+from flux.sdk.bindings.secrets import Secrets
+from flux.sdk.client import FluxClient
+from flux.specs.private_half import seal
+
+log = structlog.get_logger(__name__)
+
+
+class SeedHandover:
+    """Level-triggered: looks at the apps of this node and fills what is missing."""
+
+    def __init__(self, client: FluxClient, node: NodeId, source: ChainSource, reporter: ChainReporter) -> None:
+        self._market = Market(client)
+        self._nodes = Nodes(client)
+        self._secrets = Secrets(client)
+        self._node = node
+        self._source = source
+        self._reporter = reporter
+
+    async def run_once(self, held: list[Lease]) -> None:
+        """Hand over the seeds of the leases this node holds. May raise sdk.errors.Unreachable."""
+        for lease in held:
+            seed = self._source.seed(lease)
+            if seed is None:
+                continue
+            for other in await self._market.leases_of_app(lease.app):
+                if _needs_seed(other, lease, self._node) and not await self._secrets.boxes(other.id):
+                    node = await self._nodes.node(other.node)
+                    await self._reporter.hand_over(other.id, lease.app, seal(seed, node.endpoint.seal_key))
+
+
+def _needs_seed(other: Lease, held: Lease, node: NodeId) -> bool:
+    same = other.revision == held.revision and other.node != node
+    return same and other.state is LeaseState.ASSIGNED
