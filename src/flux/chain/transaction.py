@@ -164,12 +164,16 @@ def decode(raw: bytes, chain_id: int, *, max_bytes: int = DEFAULT_MAX_BYTES) -> 
 
 def intrinsic_gas(transaction: Transaction, params: ChainParams) -> Gas:
     """Gas charged before any work: for being there, per byte of data, per entry of the access list."""
-    data = transaction.data
-    zeros = data.count(0)
-    gas = params.gas_intrinsic + zeros * params.gas_zero_byte + (len(data) - zeros) * params.gas_nonzero_byte
+    gas = int(data_gas(transaction.data, params))
     for _, slots in transaction.access_list:
         gas += params.gas_access_address + len(slots) * params.gas_access_slot
     return Gas(U64(gas))
+
+
+def data_gas(data: bytes, params: ChainParams) -> Gas:
+    """The part of it that the data decide: all of it without an access list."""
+    zeros = data.count(0)
+    return Gas(U64(params.gas_intrinsic + zeros * params.gas_zero_byte + (len(data) - zeros) * params.gas_nonzero_byte))
 
 
 def check_intrinsic_gas(transaction: Transaction, params: ChainParams) -> None:

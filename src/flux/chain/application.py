@@ -1,0 +1,202 @@
+"""The chain behind any consensus engine: admit transactions, propose, finalize (compute), commit (persist), query.
+
+The application knows no engine and starts no thread: `finalize` and `commit` belong to one thread at a time; everything
+else may be called from any, `Workers.guard` keeping the mempool whole.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from flux.chain.admission import Admission
+from flux.chain.block import Block
+from flux.chain.executor import Executor, Fault
+from flux.chain.headers import genesis_header, next_base_fee, next_header
+from flux.chain.ledger import Ledger, Prepared
+from flux.chain.mempool_limits import MempoolLimits
+from flux.chain.params import ChainParams
+from flux.chain.ports import ALONE, Genesis, MachineFactory, Workers
+from flux.chain.receipt import Receipt
+from flux.chain.simulation import CallRequest, CallResult, Simulator
+from flux.chain.state_root import StateChange, StateCommitment, code_of
+from flux.chain.store import Snapshot, Store
+from flux.chain.transaction import Transaction
+from flux.chain.transaction_errors import TransactionError
+from flux.chain.world import ChainWorld
+from flux.primitives.keccak import keccak256
+from flux.primitives.types import Address, Gas, Hash, Height, Nonce, Timestamp, Wei
+
+Listener = Callable[[Block, list[Receipt]], None]
+
+
+class BadBlock(ValueError):
+    """A block that does not follow the newest one; the engine asked for something impossible."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinalizedBlock:
+    """A computed block, not yet persisted."""
+
+    block: Block
+    receipts: list[Receipt]
+    change: StateChange
+    dropped: list[tuple[Transaction, TransactionError]]
+    """Transactions that proved invalid and are not in the block."""
+    faults: list[Fault]
+    """Bugs in contracts that transactions ran into; for the log."""
+
+
+class Application:
+    """One chain."""
+
+    def __init__(
+        self,
+        store: Store,
+        machine_factory: MachineFactory,
+        params: ChainParams,
+        genesis: Genesis,
+        *,
+        workers: Workers = ALONE,
+        limits: MempoolLimits | None = None,
+    ) -> None:
+        """Open at the last committed block, or make the genesis block. Raises LedgerError, StoreError."""
+        self.params = params
+        self.chain_id = genesis.chain_id
+        self.ledger = Ledger(store, genesis.chain_id, genesis.digest)
+        self._workers = workers
+        self._listeners: list[Listener] = []
+        self._finalized: tuple[Hash, FinalizedBlock] | None = None
+        self._snapshot: Snapshot = self.ledger.snapshot()
+        """What blocks are executed on; the executing thread's."""
+        self._world = ChainWorld(self._snapshot)
+        machine = machine_factory(self._world)
+        self._names = machine.contract_names()
+        self._executor = Executor(self._world, machine, params)
+        self._commitment = StateCommitment(self._names)
+        self._simulator = Simulator(machine_factory, params)
+        if self.ledger.is_empty():
+            self._make_genesis(genesis)
+        self._enter_head()
+        self._admission = Admission(self.ledger, self._simulator, params, genesis.chain_id, workers, limits)
+        self.mempool = self._admission.mempool
+
+    def close(self) -> None:
+        """Release the snapshots. The store is its opener's to close."""
+        self._snapshot.close()
+        self._admission.close()
+
+    def submit(self, raw: bytes, now: Timestamp) -> Hash:
+        """Take a transaction into the mempool. Raises a TransactionError. `now` is the node's clock."""
+        return self._admission.submit(raw, now)
+
+    def submit_many(self, raws: Sequence[bytes], now: Timestamp) -> list[Hash | TransactionError]:
+        """Take many; signatures are recovered together. Each has its hash or its error in the answer."""
+        return self._admission.submit_many(raws, now)
+
+    def pending_nonce(self, address: Address) -> Nonce:
+        """The next nonce of an account, its waiting transactions counted."""
+        return self._admission.pending_nonce(address)
+
+    def find_pending(self, transaction_hash: Hash) -> Transaction | None:
+        """A transaction that waits in the mempool."""
+        return self._admission.find_pending(transaction_hash)
+
+    def find_dropped(self, transaction_hash: Hash) -> TransactionError | None:
+        """Why a transaction that had been taken was dropped lately: it had become invalid when its turn came."""
+        return self._admission.find_dropped(transaction_hash)
+
+    def has_work(self, now: Timestamp) -> bool:
+        """Whether a block made now would hold transactions."""
+        return self._admission.has_work(now)
+
+    def propose(self, timestamp: Timestamp) -> list[Transaction]:
+        """What the next block should hold."""
+        return self._admission.propose(timestamp)
+
+    def next_base_fee(self, now: Timestamp) -> Wei:
+        """Wei per gas that a block made now would burn."""
+        return next_base_fee(self.ledger.head().header, now, self.params)
+
+    def next_due(self) -> Timestamp | None:
+        """Header time of the earliest scheduled work; a block at or after it does that work."""
+        return self._next_due
+
+    def code(self, address: Address) -> bytes:
+        """What stands for the code of an address (eth_getCode); empty when there is no contract."""
+        name = self._names.get(address)
+        return b"" if name is None else code_of(name)
+
+    def finalize(self, transactions: Sequence[Transaction], timestamp: Timestamp, producer: Address) -> FinalizedBlock:
+        """Execute the next block; nothing is persisted. Asked again for the same block, the answer is kept."""
+        parent = self.ledger.head().header
+        if timestamp < parent.timestamp:
+            raise BadBlock(f"the block's time {timestamp} is before its parent's, {parent.timestamp}")
+        hashes = b"".join([transaction.hash for transaction in transactions])
+        identity = keccak256(parent.hash + timestamp.to_bytes(8, "big") + producer + hashes)
+        if self._finalized is not None and self._finalized[0] == identity:
+            return self._finalized[1]
+        self._workers.recover([transaction for transaction in transactions if transaction.sender is None])
+        self._world.rebase(self._snapshot)
+        executor = self._executor
+        executor.begin(parent, timestamp, producer)
+        dropped: list[tuple[Transaction, TransactionError]] = []
+        for transaction in transactions:
+            try:
+                executor.execute(transaction)
+            except TransactionError as error:
+                dropped.append((transaction, error))
+        executed = executor.finish()
+        change = self._commitment.change(self._world)
+        block = Block(
+            next_header(parent, executed, change.root, timestamp, producer, self.params), executed.transactions
+        )
+        finalized = FinalizedBlock(block, executed.receipts, change, dropped, executed.faults)
+        self._finalized = identity, finalized
+        return finalized
+
+    def commit(self, finalized: FinalizedBlock) -> Block:
+        """Persist a finalized block, durably, then tell the mempool and the listeners.
+
+        Raises StoreError when it cannot be written; then nothing has changed and it can be tried again.
+        """
+        block = finalized.block
+        if block.header.parent_hash != self.ledger.head().hash:
+            raise BadBlock(f"block {block.number} does not follow the newest block")
+        self.ledger.commit(Prepared(block, finalized.receipts, finalized.change))
+        self._finalized = None
+        self._enter_head()
+        self._admission.committed(block, finalized.dropped)
+        for listener in tuple(self._listeners):
+            listener(block, finalized.receipts)
+        return block
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Have `listener` called after each commit, in the committing thread; it must be quick and must not raise.
+
+        Returns what ends the subscription.
+        """
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def call(self, request: CallRequest, number: Height | None = None) -> CallResult:
+        """Run a call on the state after a block, the newest by default. Raises StateUnavailable, TransactionError."""
+        with self.ledger.state_at(number) as view:
+            return self._simulator.call(view, request)
+
+    def estimate_gas(self, request: CallRequest, number: Height | None = None) -> Gas:
+        """A gas limit with which the transaction would succeed. Raises ExecutionReverted and what `call` raises."""
+        with self.ledger.state_at(number) as view:
+            return self._simulator.estimate(view, request)
+
+    def _enter_head(self) -> None:
+        """Execution and admission move on to the newest state."""
+        old, self._snapshot = self._snapshot, self.ledger.snapshot()
+        old.close()
+        self._world.rebase(self._snapshot)
+        with self.ledger.state_at() as view:
+            self._next_due = self._simulator.next_due(view)
+
+    def _make_genesis(self, genesis: Genesis) -> None:
+        genesis.apply(self._world)
+        change = self._commitment.change(self._world, touched=self._names)
+        block = Block(genesis_header(genesis, change.root, self.params), ())
+        self.ledger.commit(Prepared(block, [], change))

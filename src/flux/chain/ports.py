@@ -1,0 +1,89 @@
+"""What the chain needs from outside: the contracts it runs, the first state, and workers for signatures.
+
+The chain knows no contract. `protocol` implements Machine over a World; `services` supplies threads.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from flux.chain.transaction import Transaction
+from flux.chain.transaction_errors import InvalidSender
+from flux.kernel.context import Block, Context, World
+from flux.primitives.types import Address, Gas, Hash, Height, Timestamp, Wei
+
+
+class Machine(Protocol):
+    """The contracts, bound to one World. Must answer alike on every machine for the same state and input."""
+
+    def begin_block(
+        self, parent_timestamp: Timestamp, height: Height, timestamp: Timestamp, seed: Hash, producer: Address
+    ) -> Block:
+        """Enter a block (the clock advances); what is returned is `world.block` from then on."""
+        ...
+
+    def contract_names(self) -> dict[Address, str]:
+        """Every address that has a contract. A call to one of them is `call`; all others only receive FLUX."""
+        ...
+
+    def method_gas(self, target: Address, data: bytes) -> Gas:
+        """Declared gas of the method that the call data names; 0 for an unknown one."""
+        ...
+
+    def is_lane_call(self, target: Address, data: bytes) -> bool:
+        """Whether the call is a report that costs no fee when it succeeds."""
+        ...
+
+    def call(self, context: Context, target: Address, data: bytes) -> bytes:
+        """Run a call; the value has already been moved. Raises kernel.errors.Revert."""
+        ...
+
+    def end_block(self, burned: Wei) -> None:
+        """Due work (bounded), placement, accounting of the burned base fees. Runs as the system transaction."""
+        ...
+
+    def next_due(self) -> Timestamp | None:
+        """Header time of the earliest scheduled work in the World's state; None when there is none."""
+        ...
+
+
+MachineFactory = Callable[[World], Machine]
+
+
+@dataclass(frozen=True, slots=True)
+class Genesis:
+    """What block 0 is made of."""
+
+    chain_id: int
+    timestamp: Timestamp
+    digest: Hash
+    """Identity of the genesis file; the seed (mixHash) of block 0, so that every later hash commits to it."""
+    apply: Callable[[World], None]
+    """Writes the first state. Block 0 has no transactions, so logs that it emits are dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """How the process that runs the chain shares its threads with it; the chain itself starts none."""
+
+    recover: Callable[[Sequence[Transaction]], None]
+    """Recover the senders of many transactions; one with a bad signature keeps `sender` None and raises nothing."""
+    guard: AbstractContextManager[object]
+    """Entered around everything that touches the mempool; re-entrant."""
+
+
+def recover_in_turn(transactions: Sequence[Transaction]) -> None:
+    """Recover one after the other, for a process without threads."""
+    for transaction in transactions:
+        try_recover(transaction)
+
+
+def try_recover(transaction: Transaction) -> None:
+    """Recover one sender; a bad signature is found again by whoever asks for the sender."""
+    with suppress(InvalidSender):
+        transaction.recover()
+
+
+ALONE = Workers(recover=recover_in_turn, guard=nullcontext())
+"""For one thread: tests, tools, import."""

@@ -1,0 +1,87 @@
+"""The chain's keyspace: every key begins with one byte of this list. A change here needs a new FORMAT_VERSION.
+
+    a address                → account (world.py)                 s address key  → contract storage value
+    t path                   → account trie node                  u address path → storage trie node
+    b height                 → block (block.py)                   r height       → its receipts (receipt.py)
+    n block hash             → height                             x transaction hash → height, index
+    d height, e height       → reverse diff (history.py)          l height       → logs bloom, unless empty
+    m name                   → about the database itself
+
+Heights are 8 bytes big-endian, indices 4. The first four tables are the state; only they are in reverse diffs. A trie
+path is one nibble a byte (chain/trie).
+"""
+
+from flux.primitives.types import Address, Hash, Height
+
+FORMAT_VERSION = 1
+"""Of everything stored; a program refuses to open another version."""
+
+ACCOUNT = b"a"
+STORAGE = b"s"
+ACCOUNT_TRIE = b"t"
+STORAGE_TRIE = b"u"
+BLOCK = b"b"
+RECEIPTS = b"r"
+FLAT_DIFF = b"d"
+TRIE_DIFF = b"e"
+BLOOM = b"l"
+NUMBER = b"n"
+TRANSACTION = b"x"
+
+META_FORMAT = b"mformat"
+META_GENESIS = b"mgenesis"
+META_HEAD = b"mhead"
+
+STORAGE_PREFIX_SIZE = len(STORAGE) + 20
+MAX_STORAGE_KEY_SIZE = 400
+"""Bytes of a contract's own key; with its table and address it must fit the store's limit."""
+
+
+def block(height: Height) -> bytes:
+    """Key of a block."""
+    return BLOCK + height.to_bytes(8, "big")
+
+
+def receipts(height: Height) -> bytes:
+    """Key of a block's receipts."""
+    return RECEIPTS + height.to_bytes(8, "big")
+
+
+def flat_diff(height: Height) -> bytes:
+    """Key of what the block at `height` replaced in accounts and storage."""
+    return FLAT_DIFF + height.to_bytes(8, "big")
+
+
+def trie_diff(height: Height) -> bytes:
+    """Key of the trie nodes that the block at `height` replaced."""
+    return TRIE_DIFF + height.to_bytes(8, "big")
+
+
+def bloom(height: Height) -> bytes:
+    """Key of a block's logs bloom; a block without logs has none."""
+    return BLOOM + height.to_bytes(8, "big")
+
+
+def number(block_hash: Hash) -> bytes:
+    """Key of the height of a block hash."""
+    return NUMBER + block_hash
+
+
+def transaction(transaction_hash: Hash) -> bytes:
+    """Key of where a transaction is."""
+    return TRANSACTION + transaction_hash
+
+
+def account(address: Address) -> bytes:
+    """Key of an account."""
+    return ACCOUNT + address
+
+
+def storage(address: Address, key: bytes) -> bytes:
+    """Key of a value in a contract's storage."""
+    return STORAGE + address + key
+
+
+def storage_trie(address: Address) -> bytes:
+    """What the keys of a contract's trie nodes begin with."""
+    return STORAGE_TRIE + address
