@@ -1,8 +1,8 @@
-"""The agent's HTTPS API: ping for peers, status and logs for the owner of the app, health for the machine's own tools."""
+"""The agent's HTTPS API: ping for peers, status and logs for the app's owner, health for the machine's own tools."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 
 import structlog
@@ -99,7 +99,7 @@ class AgentApi:
 
     async def _merged(
         self, containers: dict[str, ContainerId], *, follow: bool, tail: int
-    ) -> AsyncIterator[tuple[str, LogLine]]:
+    ) -> AsyncGenerator[tuple[str, LogLine], None]:
         queue: asyncio.Queue[tuple[str, LogLine] | None] = asyncio.Queue(QUEUE_LINES)
 
         async def read(component: str, container: ContainerId) -> None:
@@ -182,6 +182,6 @@ def _bounded(tail: str) -> int:
     return min(int(tail), MAX_TAIL)
 
 
-async def _closable(lines: AsyncIterator[LogLine]) -> AsyncIterator[LogLine]:
+async def _closable(lines: AsyncIterator[LogLine]) -> AsyncGenerator[LogLine, None]:
     async for line in lines:
         yield line
