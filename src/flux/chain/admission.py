@@ -27,6 +27,12 @@ _REMEMBERED = 10_000
 """Dropped transactions whose reason is kept."""
 
 
+class NotAccepting(TransactionError):
+    """The node takes no transactions for now; what it has taken is safe."""
+
+    words = "transactions are not accepted now"
+
+
 class Admission:
     """The mempool with its doors."""
 
@@ -47,10 +53,24 @@ class Admission:
         self._workers = workers
         self._snapshot = ledger.snapshot()
         self._dropped: dict[Hash, TransactionError] = {}
+        self._closed_because: str | None = None
 
     def close(self) -> None:
         """Release the snapshot."""
         self._snapshot.close()
+
+    def suspend(self, reason: str) -> None:
+        """Refuse transactions until `resume`."""
+        self._closed_because = reason
+
+    def resume(self) -> None:
+        """Take transactions again."""
+        self._closed_because = None
+
+    @property
+    def suspended(self) -> str | None:
+        """Why transactions are refused; None when they are taken."""
+        return self._closed_because
 
     def submit(self, raw: bytes, now: Timestamp) -> Hash:
         """Take a transaction. Raises a TransactionError."""
@@ -121,6 +141,8 @@ class Admission:
         return transaction.hash
 
     def _admit(self, transaction: Transaction, now: Timestamp) -> None:
+        if self._closed_because is not None:
+            raise NotAccepting(self._closed_because)
         sender = transaction.recover()
         check_intrinsic_gas(transaction, self._params)
         limit = self._params.lane_gas_limit if transaction.is_free else self._params.block_gas_limit

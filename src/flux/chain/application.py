@@ -92,6 +92,19 @@ class Application:
         """Take many; signatures are recovered together. Each has its hash or its error in the answer."""
         return self._admission.submit_many(raws, now)
 
+    def suspend(self, reason: str) -> None:
+        """Refuse new transactions until `resume`: the engine cannot commit."""
+        self._admission.suspend(reason)
+
+    def resume(self) -> None:
+        """Take transactions again."""
+        self._admission.resume()
+
+    @property
+    def suspended(self) -> str | None:
+        """Why transactions are refused; None when they are taken."""
+        return self._admission.suspended
+
     def pending_nonce(self, address: Address) -> Nonce:
         """The next nonce of an account, its waiting transactions counted."""
         return self._admission.pending_nonce(address)
