@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -70,7 +69,7 @@ class Daemon:
         dockerd = _check_startable()
         self.directory.mkdir(parents=True, exist_ok=True)
         self.runtime.mkdir(parents=True, exist_ok=True)
-        self._end_process()
+        self._end_processes()
         if self.namespace.name is None:
             self._remember_forwarding()
         create_bridge(self.namespace, bridge_of(self.directory))
@@ -96,7 +95,8 @@ class Daemon:
         """Remove its containers, networks and volumes, end its processes, put the host's network back."""
         if self.is_answering():
             self._remove_contents()
-        self._end_process()
+        self._end_processes()
+        self._end_orphans()
         self._unmount_leftovers()
         if self.namespace.name is None or Path("/run/netns", self.namespace.name).exists():
             delete_bridge(self.namespace, bridge_of(self.directory))
@@ -176,25 +176,39 @@ class Daemon:
         if volumes:
             docker(self.host, "volume", "rm", "--force", *volumes)
 
+    def _end_processes(self) -> None:
+        """End its dockerd, and a containerd that outlived it. Looked up by what they were started with.
+
+        A process id in a file may be missing, or belong to another program by now.
+        """
+        for program in ("dockerd", "containerd"):
+            for pid in self._processes(program):
+                _end(pid)
+        self._pidfile.unlink(missing_ok=True)
+        (self.runtime / "exec" / "containerd" / "containerd.pid").unlink(missing_ok=True)
+
+    def _end_orphans(self) -> None:
+        """End the containers that a killed dockerd has left behind, each a child of its shim."""
+        for shim in self._processes("containerd-shim-runc-v2"):
+            for pid in [*_children(shim), shim]:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def _processes(self, program: str) -> list[int]:
+        """The living processes of a program that were started for this runtime directory."""
+        found = []
+        for directory in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (directory / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if Path(command[0]).name == program and any(f"{self.runtime}/" in argument for argument in command):
+                found.append(int(directory.name))
+        return found
+
     @property
     def _pidfile(self) -> Path:
         return self.runtime / "docker.pid"
-
-    def _end_process(self) -> None:
-        """End its dockerd and the containerd under it; a process id that went to another program is left alone."""
-        for pidfile in (self._pidfile, self.runtime / "exec" / "containerd" / "containerd.pid"):
-            pid = _read_pid(pidfile)
-            if pid is not None and self._is_mine(pid):
-                _end(pid, self._is_mine)
-            pidfile.unlink(missing_ok=True)
-
-    def _is_mine(self, pid: int) -> bool:
-        """Whether the process is alive and was started for this runtime directory."""
-        try:
-            command = Path("/proc", str(pid), "cmdline").read_bytes().decode(errors="replace").split("\0")
-        except OSError:
-            return False
-        return any(f"{self.runtime}/" in argument for argument in command)
 
     def _unmount_leftovers(self) -> None:
         """After a kill, what dockerd could not unmount itself."""
@@ -217,28 +231,31 @@ def _check_startable() -> str:
     return dockerd
 
 
-def _read_pid(pidfile: Path) -> int | None:
+def _children(pid: int) -> list[int]:
     try:
-        return int(pidfile.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return None
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
-def _end(pid: int, is_mine: Callable[[int], bool]) -> None:
+def _end(pid: int) -> None:
     """SIGTERM, and SIGKILL when that was not enough."""
     for number, patience in ((signal.SIGTERM, _STOP_SECONDS), (signal.SIGKILL, 5)):
+        deadline = time.monotonic() + patience
         with suppress(ProcessLookupError):
             os.kill(pid, number)
-        deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
-            _reap(pid)
-            if not is_mine(pid):
+            if not _is_alive(pid):
                 return
             time.sleep(0.02)
     raise ToolError(f"Process {pid} (dockerd) does not end.")
 
 
-def _reap(pid: int) -> None:
-    """Collect the process if it is a child of this one; its starter may be another process, or gone."""
+def _is_alive(pid: int) -> bool:
+    """Whether it runs still; one that ended is collected if it was started by this process."""
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
