@@ -1,0 +1,247 @@
+"""Apps: what tenants deploy, its revisions and its status."""
+
+from functools import lru_cache
+
+from flux.contracts.addresses import APPS, ESCROW
+from flux.contracts.apps import rules
+from flux.contracts.apps.ports import EscrowPort, MarketPort, SecretsPort
+from flux.contracts.apps.state import AppsState
+from flux.contracts.apps.types import (
+    App,
+    AppDeployed,
+    AppId,
+    AppsParams,
+    AppSpec,
+    AppStatus,
+    AppStatusChanged,
+    AppUpdated,
+    InvalidInstances,
+    InvalidName,
+    InvalidSpec,
+    NameTaken,
+    NotOwner,
+    Revision,
+    UnknownApp,
+    UnknownRevision,
+    WrongAppStatus,
+    decode_spec,
+)
+from flux.contracts.escrow.types import BalanceTooLow, DepositTooSmall
+from flux.kernel.context import Context, Host
+from flux.kernel.contract import Contract, method, view
+from flux.primitives.keccak import keccak256
+from flux.primitives.types import U8, U16, U32, U64, Address
+
+FIRST_REVISION = Revision(U32(1))
+_decoded = lru_cache(maxsize=256)(decode_spec)
+"""A spec is immutable and named by its bytes. Few are kept, because a hostile one decodes to many times its size."""
+
+
+class Apps(Contract):
+    """Deploys, changes and removes apps; only the owner changes one."""
+
+    name = "Apps"
+    address = APPS
+    events = (AppDeployed, AppUpdated, AppStatusChanged)
+    errors = (
+        UnknownApp,
+        UnknownRevision,
+        NameTaken,
+        InvalidName,
+        InvalidSpec,
+        InvalidInstances,
+        NotOwner,
+        WrongAppStatus,
+        DepositTooSmall,
+        BalanceTooLow,
+    )
+
+    def __init__(
+        self, host: Host, params: AppsParams, market: MarketPort, escrow: EscrowPort, secrets: SecretsPort
+    ) -> None:
+        super().__init__(host)
+        self.params = params
+        self.state = AppsState(host.storage)
+        self._market = market
+        self._escrow = escrow
+        self._secrets = secrets
+
+    @method(gas=100_000, payable=True)
+    def deploy(self, ctx: Context, name: str, instances: U16, spec: bytes, ciphertext: bytes) -> AppId:
+        """Deploy a new app; the caller owns it and the value is its first deposit.
+
+        Raises InvalidName, NameTaken, InvalidInstances, InvalidSpec, DepositTooSmall.
+        """
+        rules.check_name(name)
+        rules.check_instances(instances, self.params)
+        checked = self.check(spec)
+        rules.check_ciphertext(checked, ciphertext, self.params)
+        if (holder := self.state.names.find(name)) is not None:
+            raise NameTaken(name, holder)
+        id = AppId(U64(self.state.count.get() + 1))
+        self.host.pay(ESCROW, ctx.value)
+        self._escrow.open(ctx, id, ctx.sender, ctx.value, checked, instances)
+        self.state.count.set(id)
+        self.state.names.set(name, id)
+        self.state.owned.set((ctx.sender, id), U32(1))
+        app = App(id, ctx.sender, name, AppStatus.ACTIVE, FIRST_REVISION, instances, ctx.now, keccak256(spec))
+        self._keep_revision(ctx, app, spec, ciphertext)
+        self.host.emit(AppDeployed(id, ctx.sender, name, instances))
+        self._save(ctx, app)
+        return id
+
+    @method(gas=80_000)
+    def update(self, ctx: Context, app: AppId, instances: U16, spec: bytes, ciphertext: bytes) -> Revision:
+        """A new revision; the market replaces the instances one by one.
+
+        Raises what deploy raises, and BalanceTooLow when the new revision costs more than the balance covers.
+        """
+        record = self._own(ctx, app, *rules.OPEN)
+        rules.check_instances(instances, self.params)
+        checked = self.check(spec)
+        rules.check_ciphertext(checked, ciphertext, self.params)
+        self._check_growth(ctx, record, checked, instances)
+        revision = Revision(U32(record.revision + 1))
+        changed = record.but(revision=revision, instances=instances, spec_hash=keccak256(spec))
+        self._keep_revision(ctx, changed, spec, ciphertext)
+        self.host.emit(AppUpdated(app, revision, instances))
+        self._save(ctx, changed)
+        self._drop_old_revisions(ctx, changed)
+        return revision
+
+    @method(gas=50_000)
+    def scale(self, ctx: Context, app: AppId, instances: U16) -> None:
+        """Run more or fewer instances of the same revision. Raises InvalidInstances, BalanceTooLow."""
+        record = self._own(ctx, app, *rules.OPEN)
+        rules.check_instances(instances, self.params)
+        self._check_growth(ctx, record, self.app_spec(app, record.revision), instances)
+        self.host.emit(AppUpdated(app, record.revision, instances))
+        self._save(ctx, record.but(instances=instances))
+
+    @method(gas=50_000)
+    def pause(self, ctx: Context, app: AppId) -> None:
+        """Stop all instances and the bill; volumes stay where they are for a while."""
+        record = self._own(ctx, app, AppStatus.ACTIVE)
+        self._set_status(ctx, record, AppStatus.PAUSED)
+
+    @method(gas=50_000)
+    def resume(self, ctx: Context, app: AppId) -> None:
+        """Run a paused app again. Raises BalanceTooLow when its balance does not even pay for placing it."""
+        record = self._own(ctx, app, AppStatus.PAUSED)
+        self._escrow.check_can_start(ctx, app, self.app_spec(app, record.revision), record.instances)
+        self._set_status(ctx, record, AppStatus.ACTIVE)
+
+    @method(gas=80_000)
+    def remove(self, ctx: Context, app: AppId) -> None:
+        """End the app for good: its leases close, unused deposits go back, its name is free again."""
+        record = self._own(ctx, app, *rules.OPEN)
+        self.state.names.delete(record.name)
+        self.state.owned.delete((record.owner, app))
+        self._set_status(ctx, record, AppStatus.CLOSED)
+        self._escrow.close(ctx, app)
+        self._drop_revisions(ctx, app, Revision(U32(record.revision + 1)))
+
+    @view()
+    def app(self, ctx: Context, app: AppId) -> App:
+        """The record of an app. Raises UnknownApp."""
+        record = self.state.apps.find(app)
+        if record is None:
+            raise UnknownApp(app)
+        return record
+
+    @view()
+    def find(self, ctx: Context, name: str) -> AppId:
+        """The open app of this name; 0 for none."""
+        return self.state.names.find(name) or AppId(U64(0))
+
+    @view(gas=10_000)
+    def spec(self, ctx: Context, app: AppId, revision: Revision) -> bytes:
+        """The canonical spec of a revision. Raises UnknownRevision."""
+        return self._spec_bytes(app, revision)
+
+    @view(gas=20_000)
+    def apps(self, ctx: Context, start: AppId, limit: U16) -> list[App]:
+        """Records from the id `start` on, closed ones included, in order; at most 1,000."""
+        first = max(start, 1)
+        last = min(self.state.count.get(), first + rules.page_limit(limit) - 1)
+        return [self.state.apps.get(AppId(U64(id))) for id in range(first, last + 1)]
+
+    @view(gas=20_000)
+    def apps_of(self, ctx: Context, owner: Address, start: AppId, limit: U16) -> list[App]:
+        """Open apps of an owner from the id `start` on, in order; at most 1,000."""
+        found: list[App] = []
+        left = rules.page_limit(limit)
+        for (holder, id), _ in self.state.owned.items(start=owner + start.to_bytes(8, "big")):
+            if holder != owner or left == 0:
+                break
+            found.append(self.state.apps.get(id))
+            left -= 1
+        return found
+
+    def check(self, spec: bytes) -> AppSpec:
+        """The spec of bytes from outside. Raises InvalidSpec."""
+        return rules.check_spec(spec, self.params)
+
+    def app_spec(self, app: AppId, revision: Revision) -> AppSpec:
+        """The spec of a revision that is kept: the newest ones and all that have a lease. Raises UnknownRevision."""
+        return _decoded(self._spec_bytes(app, revision))
+
+    def depleted(self, ctx: Context, app: AppId) -> None:
+        """For the escrow: the account ran dry. A paused app stays paused."""
+        record = self.app(ctx, app)
+        if record.status is AppStatus.ACTIVE:
+            self._set_status(ctx, record, AppStatus.DEPLETED)
+
+    def funded(self, ctx: Context, app: AppId) -> None:
+        """For the escrow: a depleted app can pay again."""
+        record = self.app(ctx, app)
+        if record.status is AppStatus.DEPLETED:
+            self._set_status(ctx, record, AppStatus.ACTIVE)
+
+    def _own(self, ctx: Context, app: AppId, *statuses: AppStatus) -> App:
+        """The app, whose owner must be calling and whose status must be one of those given."""
+        record = self.app(ctx, app)
+        if record.owner != ctx.sender:
+            raise NotOwner(app, record.owner, ctx.sender)
+        if record.status not in statuses:
+            raise WrongAppStatus(app, U8(record.status))
+        return record
+
+    def _check_growth(self, ctx: Context, record: App, spec: AppSpec, instances: U16) -> None:
+        """A running app may only become dearer when its balance would have been enough for a first deposit."""
+        if record.status is not AppStatus.ACTIVE:
+            return
+        before = self._escrow.quote_of(ctx, self.app_spec(record.id, record.revision), record.instances)
+        if self._escrow.quote_of(ctx, spec, instances) > before:
+            self._escrow.check_covers(ctx, record.id, spec, instances)
+
+    def _spec_bytes(self, app: AppId, revision: Revision) -> bytes:
+        data = self.state.specs.find((app, revision))
+        if data is None:
+            raise UnknownRevision(app, revision)
+        return data
+
+    def _keep_revision(self, ctx: Context, app: App, spec: bytes, ciphertext: bytes) -> None:
+        self.state.specs.set((app.id, app.revision), spec)
+        if ciphertext:
+            self._secrets.publish(ctx, app.id, app.revision, ciphertext)
+
+    def _drop_old_revisions(self, ctx: Context, app: App) -> None:
+        oldest = self._market.oldest_revision(ctx, app.id)
+        self._drop_revisions(ctx, app.id, rules.first_kept(app.revision, self.params.revisions_kept, oldest))
+
+    def _drop_revisions(self, ctx: Context, app: AppId, end: Revision) -> None:
+        """Forget what was kept of the revisions before `end`; each was paid for when it was stored."""
+        for key, _ in list(self.state.specs.under(app.to_bytes(8, "big"))):
+            if key[1] >= end:
+                break
+            self.state.specs.delete(key)
+            self._secrets.drop(ctx, app, key[1])
+
+    def _set_status(self, ctx: Context, record: App, status: AppStatus) -> None:
+        self.host.emit(AppStatusChanged(record.id, U8(status)))
+        self._save(ctx, record.but(status=status))
+
+    def _save(self, ctx: Context, record: App) -> None:
+        self.state.apps.set(record.id, record)
+        self._market.app_changed(ctx, record.id)

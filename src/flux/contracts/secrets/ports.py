@@ -1,0 +1,37 @@
+"""What the secrets contract needs of others."""
+
+from typing import Protocol
+
+from flux.contracts.apps.types import App, AppId
+from flux.contracts.market.types import Lease, LeaseId
+from flux.contracts.nodes.types import NodeId
+from flux.kernel.context import Context
+from flux.primitives.types import Address
+
+
+class AppsPort(Protocol):
+    """The apps, whose owners seal."""
+
+    def app(self, ctx: Context, app: AppId) -> App:
+        """The record. Raises UnknownApp."""
+        ...
+
+
+class MarketPort(Protocol):
+    """The market, whose leases say who may read."""
+
+    def lease(self, ctx: Context, lease: LeaseId) -> Lease:
+        """The record. Raises UnknownLease."""
+        ...
+
+    def leases_of_app(self, ctx: Context, app: AppId) -> list[Lease]:
+        """Open leases, then closed ones that are kept."""
+        ...
+
+
+class NodesPort(Protocol):
+    """The nodes, whose agents hand seeds on."""
+
+    def node_of_agent(self, ctx: Context, agent: Address) -> NodeId:
+        """The node that reports with this key; 0 for none."""
+        ...
