@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -213,6 +214,6 @@ async def test_a_container_without_a_health_command_has_no_health(lab: Lab) -> N
     ],
     ids=str,
 )
-async def test_a_spec_that_no_engine_could_run_as_meant_is_refused(lab: Lab, changes: dict[str, object]) -> None:
+async def test_a_spec_that_no_engine_could_run_as_meant_is_refused(lab: Lab, changes: dict[str, Any]) -> None:
     with pytest.raises(RequestRefused):
         await lab.runtime.create(lab.spec(**changes))
