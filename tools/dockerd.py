@@ -70,6 +70,7 @@ class Daemon:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.runtime.mkdir(parents=True, exist_ok=True)
         self._end_processes()
+        self._end_orphans()
         if self.namespace.name is None:
             self._remember_forwarding()
         create_bridge(self.namespace, bridge_of(self.directory))
@@ -79,16 +80,8 @@ class Daemon:
             environment["PATH"] = f"{self._program_directory(iptables)}:{environment['PATH']}"
         configuration = self.runtime / "daemon.json"
         configuration.write_text(json.dumps(self._configuration(has_iptables=iptables is not None)), encoding="ascii")
-        with self.log.open("w") as log:
-            process = subprocess.Popen(
-                self.namespace.command(*self._command(dockerd, configuration)),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=environment,
-                start_new_session=True,
-            )
-        self._wait_until_answering(process)
+        pid = self._spawn(self.namespace.command(*self._command(dockerd, configuration)), environment)
+        self._wait_until_answering(pid)
         self._remove_contents()
 
     def stop(self) -> None:
@@ -147,18 +140,33 @@ class Daemon:
         if not saved.exists():
             saved.write_text(json.dumps(asdict(forwarding())), encoding="ascii")
 
-    def _wait_until_answering(self, process: subprocess.Popen[bytes]) -> None:
+    def _spawn(self, command: list[str], environment: dict[str, str]) -> int:
+        """Start a process that may outlive this one, in a session of its own; returns its id."""
+        writing = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        return os.posix_spawnp(
+            command[0],
+            command,
+            environment,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(self.log), writing, 0o644),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+            setsigdef=[signal.SIGPIPE],
+        )
+
+    def _wait_until_answering(self, pid: int) -> None:
         deadline = time.monotonic() + _START_SECONDS
         try:
             while not self.is_answering():
-                if process.poll() is not None:
+                if not _is_alive(pid):
                     raise ToolError(f"dockerd stopped while starting. Its last words:\n{self._last_words()}")
                 if time.monotonic() > deadline:
                     raise ToolError(f"dockerd did not answer in {_START_SECONDS} s. Log: {self.log}")
                 time.sleep(0.05)
         except BaseException:
-            process.terminate()
-            process.wait()
+            _end(pid)
             self.stop()
             raise
 

@@ -28,7 +28,7 @@ def running_engine(directory: Path = STATE / "engine") -> Iterator[str]:
         with _docker_host(host):
             yield host
         return
-    with _shared(Daemon(directory)) as host, _docker_host(host):
+    with shared_engine(Daemon(directory)) as host, _docker_host(host):
         yield host
 
 
@@ -46,8 +46,11 @@ def private_engine(
 
 
 @contextmanager
-def _shared(daemon: Daemon) -> Iterator[str]:
-    """Count users with file locks, which the kernel drops when a user dies, however it dies."""
+def shared_engine(daemon: Daemon) -> Iterator[str]:
+    """The Engine of `daemon`, started by the first user and stopped by the last.
+
+    Users are counted with file locks, which the kernel drops when a user dies, however it dies.
+    """
     daemon.directory.mkdir(parents=True, exist_ok=True)
     with (daemon.directory / "users.lock").open("w") as users:
         try:
