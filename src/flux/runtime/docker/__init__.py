@@ -1,5 +1,5 @@
 """Containers on a Docker Engine."""
 
-from flux.runtime.docker.adapter import DockerRuntime
+from flux.runtime.docker.engine import DockerRuntime
 
 __all__ = ["DockerRuntime"]
