@@ -66,7 +66,7 @@ class Daemon:
 
     def start(self) -> None:
         """Start it and wait until it answers; raises ToolError with its last words when it does not."""
-        dockerd = _check_startable()
+        dockerd = check_startable()
         self.directory.mkdir(parents=True, exist_ok=True)
         self.runtime.mkdir(parents=True, exist_ok=True)
         self._end_processes()
@@ -226,7 +226,7 @@ class Daemon:
                 subprocess.run(["umount", "--lazy", mount], check=True, capture_output=True)
 
 
-def _check_startable() -> str:
+def check_startable() -> str:
     """The dockerd to start, if this user may."""
     if os.geteuid() != 0:
         raise ToolError(

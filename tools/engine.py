@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tools.dockerd import Daemon
+from tools.dockerd import Daemon, check_startable
 from tools.netfilter import Namespace
 from tools.paths import STATE
 from tools.programs import find_engine
@@ -51,6 +51,8 @@ def shared_engine(daemon: Daemon) -> Iterator[str]:
 
     Users are counted with file locks, which the kernel drops when a user dies, however it dies.
     """
+    if not daemon.is_answering():
+        check_startable()
     daemon.directory.mkdir(parents=True, exist_ok=True)
     with (daemon.directory / "users.lock").open("w") as users:
         try:

@@ -16,6 +16,10 @@ def run_tool(main: Callable[[], int]) -> NoReturn:
     except ToolError as error:
         print(f"error: {error}", file=sys.stderr)
         status = 1
+    except OSError as error:
+        # A full disk, a directory of somebody else: the system's own words name the file.
+        print(f"error: {error}", file=sys.stderr)
+        status = 1
     except KeyboardInterrupt:
         status = 130
     sys.exit(status)
