@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from flux.chain.application import Application, FinalizedBlock
+from flux.chain.mempool_limits import MempoolLimits
 from flux.chain.params import ChainParams
 from flux.chain.ports import ALONE, Genesis, Workers
 from flux.chain.receipt import Receipt
@@ -50,6 +51,7 @@ class Lab:
         start: Genesis | None = None,
         params: ChainParams = PARAMS,
         workers: Workers = ALONE,
+        limits: MempoolLimits | None = None,
     ) -> None:
         self.store: Store = MemoryStore() if store is None else store
         self.params = params
@@ -57,7 +59,7 @@ class Lab:
         def machine(world: World) -> CounterMachine:
             return CounterMachine(world, params)
 
-        self.application = Application(self.store, machine, params, start or funded(), workers=workers)
+        self.application = Application(self.store, machine, params, start or funded(), workers=workers, limits=limits)
         self.nonces: dict[int, int] = {}
 
     @property
