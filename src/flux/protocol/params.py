@@ -97,6 +97,9 @@ DEFAULT = Params(
         exclusion=_seconds(3600),
         max_placements_per_block=U32(2_000),
         closed_leases_kept=U16(32),
+        max_leases_per_node=U16(250),
+        max_exclusions=U16(64),
+        drain_deadline=_seconds(3600),
     ),
     escrow=EscrowParams(
         min_deposit=Wei(U256(WEI_PER_FLUX // 100)),
@@ -130,7 +133,7 @@ def minimal() -> Params:
     )
     return DEFAULT.but(
         nodes=DEFAULT.nodes.but(tiers=tiers, rejoin_delay=_seconds(2)),
-        market=DEFAULT.market.but(start_deadline=_seconds(60), exclusion=_seconds(120)),
+        market=DEFAULT.market.but(start_deadline=_seconds(60), exclusion=_seconds(120), drain_deadline=_seconds(60)),
         escrow=DEFAULT.escrow.but(min_runtime=_seconds(60), min_placement=_seconds(1), volume_grace=_seconds(600)),
         probes=DEFAULT.probes.but(epoch=_seconds(60)),
     )
