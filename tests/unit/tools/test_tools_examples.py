@@ -10,7 +10,7 @@ from tools.paths import ROOT
 from tools.recipes import RECIPES, USERS, find_recipe
 
 EXAMPLES = sorted((ROOT / "examples").glob("*/compose.yaml"))
-X_FLUX_KEYS = {"instances", "geo", "max_price", "deposit", "tier", "spread", "http_port"}
+X_FLUX_KEYS = {"instances", "geo", "max_price", "deposit", "tier", "spread", "http_port", "volumes"}
 
 
 def read(example: Path) -> dict[str, Any]:
