@@ -1,0 +1,121 @@
+"""One WebSocket client: requests side by side up to a limit, answers and pushed messages through one bounded queue."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any, TypeAlias
+
+import structlog
+
+from flux.rpc import parameters
+from flux.rpc.dispatch import Dispatcher
+from flux.rpc.errors import limit_exceeded
+from flux.rpc.methods import parse_arguments
+from flux.rpc.subscriptions import Hub
+
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+MAX_IN_FLIGHT = 64
+"""Requests of one client being answered; the next is read when one of them is done."""
+MAX_SUBSCRIPTIONS = 128
+MAX_QUEUED = 64 * 1024 * 1024
+"""Bytes that wait for a client who reads slowly; then the connection is closed."""
+
+_TOO_SLOW = 1008
+_log = structlog.get_logger(__name__)
+
+
+class WebSocketClient:
+    """Serves one connection from accept to close."""
+
+    def __init__(self, dispatcher: Dispatcher, hub: Hub, receive: Receive, send: Send) -> None:
+        self._dispatcher = dispatcher
+        self._hub = hub
+        self._receive = receive
+        self._send = send
+        self._queue: deque[bytes] = deque()
+        self._queued = 0
+        self._ready = asyncio.Event()
+        self._free = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self._subscriptions: set[str] = set()
+        self._closing: int | None = None
+
+    async def run(self) -> None:
+        """Until the client goes, is too slow, or the server stops."""
+        if (await self._receive())["type"] != "websocket.connect":
+            return
+        await self._send({"type": "websocket.accept"})
+        writer = asyncio.create_task(self._write())
+        reader = asyncio.create_task(self._read())
+        try:
+            await asyncio.wait((writer, reader), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for identity in self._subscriptions:
+                self._hub.unsubscribe(identity)
+            for task in (writer, reader):
+                task.cancel()
+            for failed in await asyncio.gather(writer, reader, return_exceptions=True):
+                if isinstance(failed, Exception) and not isinstance(failed, OSError):
+                    _log.error("websocket client failed", exc_info=failed)
+
+    def push(self, message: bytes) -> None:
+        """Queue a message; closes the connection when too much waits."""
+        if self._closing is not None:
+            return
+        self._queued += len(message)
+        if self._queued > MAX_QUEUED:
+            self._queue.clear()
+            self._closing = _TOO_SLOW
+        else:
+            self._queue.append(message)
+        self._ready.set()
+
+    def subscribe(self, params: Sequence[object]) -> str:
+        """Begin a subscription. Raises RpcError."""
+        if len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
+            raise limit_exceeded(f"a connection has at most {MAX_SUBSCRIPTIONS} subscriptions")
+        identity = self._hub.subscribe(params, self.push)
+        self._subscriptions.add(identity)
+        return identity
+
+    def unsubscribe(self, params: Sequence[object]) -> bool:
+        """End a subscription of this connection; whether there was one. Raises RpcError."""
+        (identity,) = parse_arguments(params, (parameters.text,), 1)
+        if identity not in self._subscriptions:
+            return False
+        self._subscriptions.discard(str(identity))
+        self._hub.unsubscribe(str(identity))
+        return True
+
+    async def _read(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._free.acquire()
+                message = await self._receive()
+                if message["type"] == "websocket.disconnect":
+                    break
+                text = message.get("text")
+                body = text.encode() if text is not None else message["bytes"]
+                group.create_task(self._answer(body))
+
+    async def _answer(self, body: bytes) -> None:
+        try:
+            answer = await self._dispatcher.handle(body, self)
+            if answer:
+                self.push(answer)
+        finally:
+            self._free.release()
+
+    async def _write(self) -> None:
+        while True:
+            while self._queue:
+                message = self._queue.popleft()
+                await self._send({"type": "websocket.send", "text": message.decode()})
+                self._queued -= len(message)
+            if self._closing is not None:
+                await self._send({"type": "websocket.close", "code": self._closing, "reason": "reads too slowly"})
+                return
+            self._ready.clear()
+            await self._ready.wait()
