@@ -77,7 +77,7 @@ def _executed(application: Application, header: Header, raws: Sequence[bytes]) -
     finalized = application.finalize(transactions, header.timestamp, header.producer)
     if finalized.block.hash != header.hash:
         raise ImportFailed(
-            f"block {header.number} does not come out as exported ({len(finalized.dropped)} transactions invalid, state "
+            f"block {header.number} comes out differently ({len(finalized.dropped)} transactions invalid, state "
             f"root {finalized.block.header.state_root.hex()} instead of {header.state_root.hex()}); was it made by "
             "another version, or damaged?"
         )
