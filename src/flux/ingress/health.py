@@ -1,0 +1,135 @@
+"""Active health checks: which instances answer, whatever the chain says.
+
+An instance is alive when it answers HTTP with any status: an app may well answer 401 or 404 at `/`. Caddy's own active
+checks want 2xx or 3xx there, so they are done here; Caddy adds the passive ones (a failed request takes an instance out
+for a moment and is tried on another).
+
+Each second a connection is opened, which costs the app nothing and fails at once when container or host are gone. Only
+now and then, and always before an instance comes (back) into rotation, a HEAD request shows that the program behind the
+port answers: the engine's port forwarder accepts connections for programs that don't.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from flux.ingress.routes import App, Target
+
+_USER_AGENT = "flux-ingress-health-check"
+
+
+@dataclass(frozen=True, slots=True)
+class HealthOptions:
+    """Durations in seconds."""
+
+    interval: float = 1.0
+    connect_timeout: float = 1.0
+    request_every: int = 5
+    """Checks between two HEAD requests to an instance that is well."""
+    request_timeout: float = 3.0
+    failures: int = 2
+    """Failed checks in a row that take an instance out of rotation."""
+    parallel: int = 64
+
+
+@dataclass(slots=True)
+class _Patient:
+    """What is known of one target."""
+
+    host_header: str
+    is_up: bool = False
+    failures: int = 0
+    checks: int = 0
+    is_being_checked: bool = False
+    first_check: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class HealthChecker:
+    """Knows of each watched target whether it is up. Call `watch` with what is routed, `run` in a task."""
+
+    def __init__(self, options: HealthOptions, on_change: Callable[[], None]) -> None:
+        self._options = options
+        self._on_change = on_change
+        self._patients: dict[Target, _Patient] = {}
+        self._wake = asyncio.Event()
+        self._gate = asyncio.Semaphore(options.parallel)
+
+    @property
+    def down(self) -> frozenset[Target]:
+        """Targets that are out of rotation: failed, or not seen to answer yet."""
+        return frozenset(target for target, patient in self._patients.items() if not patient.is_up)
+
+    def watch(self, apps: Iterable[App]) -> None:
+        """Set which targets are checked; a new one is checked at once."""
+        wanted: Mapping[Target, str] = {target: app.host for app in apps for target in app.targets}
+        for target in self._patients.keys() - wanted.keys():
+            del self._patients[target]
+        for target in wanted.keys() - self._patients.keys():
+            self._patients[target] = _Patient(wanted[target])
+            self._wake.set()
+
+    async def wait_first_checks(self, seconds: float) -> None:
+        """Until each watched target was checked once, at most that long."""
+        waits = [patient.first_check.wait() for patient in self._patients.values()]
+        try:
+            async with asyncio.timeout(seconds):
+                await asyncio.gather(*waits)
+        except TimeoutError:
+            return
+
+    async def run(self) -> None:
+        """Check until cancelled. A target that takes long to answer delays no other."""
+        async with self._session() as session, asyncio.TaskGroup() as group:
+            while True:
+                self._wake.clear()
+                for target, patient in self._patients.items():
+                    if not patient.is_being_checked:
+                        patient.is_being_checked = True
+                        group.create_task(self._check(session, target, patient))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._options.interval):
+                        await self._wake.wait()
+
+    def _session(self) -> aiohttp.ClientSession:
+        options = self._options
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(force_close=True, limit=0),
+            timeout=aiohttp.ClientTimeout(total=options.request_timeout, sock_connect=options.connect_timeout),
+            headers={"User-Agent": _USER_AGENT},
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    async def _check(self, session: aiohttp.ClientSession, target: Target, patient: _Patient) -> None:
+        options, was_up = self._options, patient.is_up
+        is_due = patient.checks % options.request_every == 0
+        async with self._gate:
+            if is_due or patient.failures or not was_up:
+                well = await self._answers(session, target, patient.host_header)
+            else:
+                well = await self._connects(target)
+        patient.checks += 1
+        patient.failures = 0 if well else patient.failures + 1
+        patient.is_up = well or (was_up and patient.failures < options.failures)
+        patient.is_being_checked = False
+        patient.first_check.set()
+        if patient.is_up is not was_up and self._patients.get(target) is patient:
+            self._on_change()
+
+    async def _connects(self, target: Target) -> bool:
+        try:
+            async with asyncio.timeout(self._options.connect_timeout):
+                _, writer = await asyncio.open_connection(target.host, target.port)
+        except OSError:  # TimeoutError is one
+            return False
+        writer.transport.abort()
+        return True
+
+    async def _answers(self, session: aiohttp.ClientSession, target: Target, host_header: str) -> bool:
+        try:
+            async with session.head(f"http://{target}/", headers={"Host": host_header}, allow_redirects=False):
+                return True
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            return False

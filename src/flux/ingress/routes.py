@@ -1,0 +1,152 @@
+"""From the chain's routes to Caddy's routes. Pure: the same routes, rotation and rules give the same JSON.
+
+Names of apps and addresses of nodes were chosen by strangers. What is not a DNS label or not an address and port is
+left out, with a reason: Caddy would read `*` as a wildcard, `{env.X}` as a placeholder and `unix/…` as a socket.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any, NamedTuple
+
+from flux.contracts.market.types import Route, Upstream
+from flux.ingress import answers
+
+COOKIE = "flux_instance"
+"""Names the instance that a visitor stays on."""
+HOP_HEADER = "Flux-Ingress"
+"""On every forwarded request; one that has it already has come back through a node that points to an ingress."""
+
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_HOST_LABEL = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?")
+_LONGEST_HOST = 253
+_LOCAL_NAMES = (".localhost", ".local", ".internal")
+_TRY_DURATION = "5s"
+"""How long a request looks for an instance that takes it. Longer than an instance is left out after a failure, so that
+an app's only instance is met again."""
+_TRY_INTERVAL = "50ms"
+_LEFT_OUT = "2s"
+_DIAL_TIMEOUT = "1s"
+_KEEP_ALIVE = "30s"
+
+
+class Target(NamedTuple):
+    """Address of an instance."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRules:
+    """What holds for every route."""
+
+    domain: str
+    cookie_secret: str
+    allow_private_upstreams: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something from the chain that is not served, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """What is served under one host name."""
+
+    name: str
+    host: str
+    sticky: bool
+    targets: tuple[Target, ...]
+
+
+def read_routes(routes: Sequence[Route], rules: RouteRules) -> tuple[list[App], list[Skipped]]:
+    """What can be served of the chain's routes, ordered by name, and what can't."""
+    apps: dict[str, App] = {}
+    skipped = []
+    for route in sorted(routes, key=lambda route: (route.name, route.app)):
+        if not _LABEL.fullmatch(route.name):
+            skipped.append(Skipped(route.name[:64], "not a DNS label"))
+            continue
+        if route.name in apps:
+            skipped.append(Skipped(route.name, f"name of another app too (app {route.app})"))
+            continue
+        targets = []
+        for upstream in route.upstreams:
+            reason = _refusal(upstream, rules)
+            if reason:
+                skipped.append(Skipped(f"{route.name} at {upstream.host[:64]!r}:{upstream.port}", reason))
+            else:
+                targets.append(Target(upstream.host, upstream.port))
+        unique = tuple(dict.fromkeys(targets))
+        apps[route.name] = App(route.name, f"{route.name}.{rules.domain}", route.sticky, unique)
+    return list(apps.values()), skipped
+
+
+def caddy_routes(apps: Sequence[App], down: Collection[Target], rules: RouteRules) -> list[dict[str, Any]]:
+    """Caddy's list of routes. Targets in `down` are left out, unless none would remain: then all are tried."""
+    routes = [_loop_guard()]
+    for app in apps:
+        rotation = [target for target in app.targets if target not in down] or list(app.targets)
+        handler = _proxy(app, rotation, rules) if rotation else answers.not_running(app.name)
+        routes.append({"match": [{"host": [app.host]}], "handle": [handler], "terminal": True})
+    return [*routes, {"handle": [answers.unknown_app(rules.domain)]}]
+
+
+def _proxy(app: App, rotation: Sequence[Target], rules: RouteRules) -> dict[str, Any]:
+    policy: dict[str, Any] = {"policy": "round_robin"}
+    if app.sticky and len(rotation) > 1:
+        policy = {"policy": "cookie", "name": COOKIE, "secret": rules.cookie_secret}
+    return {
+        "handler": "reverse_proxy",
+        "upstreams": [{"dial": str(target)} for target in rotation],
+        "load_balancing": {
+            "selection_policy": policy,
+            "try_duration": _TRY_DURATION,
+            "try_interval": _TRY_INTERVAL,
+        },
+        "health_checks": {"passive": {"fail_duration": _LEFT_OUT, "max_fails": 1}},
+        "headers": {"request": {"set": {HOP_HEADER: ["1"]}}},
+        "transport": {
+            "protocol": "http",
+            "dial_timeout": _DIAL_TIMEOUT,
+            "keep_alive": {"enabled": True, "idle_timeout": _KEEP_ALIVE},
+        },
+    }
+
+
+def _loop_guard() -> dict[str, Any]:
+    return {"match": [{"header": {HOP_HEADER: ["*"]}}], "handle": [answers.loop()], "terminal": True}
+
+
+def _refusal(upstream: Upstream, rules: RouteRules) -> str:
+    """Why an upstream is not served; empty when it is."""
+    if not 1 <= upstream.port <= 65535:
+        return "not a port"
+    try:
+        address = ip_address(upstream.host)
+    except ValueError:
+        if not _is_host_name(upstream.host):
+            return "neither an IP address nor a host name"
+        is_public = "." in upstream.host and not upstream.host.lower().endswith(_LOCAL_NAMES)
+    else:
+        if address.is_multicast or address.is_unspecified:
+            return "not the address of one host"
+        is_public = address.is_global
+    return "" if is_public or rules.allow_private_upstreams else "not a public address"
+
+
+def _is_host_name(host: str) -> bool:
+    """A DNS name that no resolver takes for a number (0x7f.1 is 127.0.0.1 to some)."""
+    labels = host.split(".")
+    return (
+        len(host) <= _LONGEST_HOST and all(_HOST_LABEL.fullmatch(label) for label in labels) and labels[-1][0].isalpha()
+    )
