@@ -9,6 +9,7 @@ MAX_LABEL = 63
 _APP = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _UNFIT = re.compile(r"[^a-z0-9]+", re.ASCII)
 
 
@@ -25,6 +26,11 @@ def is_label(text: str) -> bool:
 def is_volume_name(text: str) -> bool:
     """1–63 of letters, digits, and inner _ . -"""
     return _VOLUME.fullmatch(text) is not None
+
+
+def has_control_character(text: str) -> bool:
+    """Whether the text has characters that would disturb a terminal or hide what it says."""
+    return _CONTROL.search(text) is not None
 
 
 def suggest_label(text: str) -> str:

@@ -11,6 +11,7 @@ from flux.specs.field import Field
 from flux.specs.names import MAX_LABEL, find_nearest, is_volume_name, suggest_label
 
 DEFAULT_VOLUME_MIB = 1024
+MAX_VOLUMES = 64
 VOLUME_FIELDS = (*VOLUME_KEYS, "x-flux-size")
 
 
@@ -75,6 +76,7 @@ class Volumes:
         self._sizes = {name: size(field) for name, field in extension.volumes.items()}
         self._used: dict[str, int] = {}
         self._extension = extension
+        self._places: list[Field] = []
 
     def mounts_of(self, draft: Draft) -> tuple[Mount, ...]:
         """The mounts of a component."""
@@ -90,6 +92,8 @@ class Volumes:
         for name, volume in self._declared.items():
             if name not in self._used:
                 volume.place.warn("no service mounts this volume, so it is not created")
+        if len(self._used) > MAX_VOLUMES:
+            self._places[0].refuse(f"an instance has at most {MAX_VOLUMES} volumes")
         return tuple(Volume(name, size_mib) for name, size_mib in self._used.items())
 
     def _volume_of(self, draft: Draft, mount: DraftMount) -> str | None:
@@ -102,6 +106,7 @@ class Volumes:
             hint = f"did you mean {nearest}?" if nearest else f"add {name}: under the top-level volumes"
             mount.place.refuse(f"the volume {name} is not declared: {hint}")
             return None
+        self._places.append(mount.place)
         if name not in self._used:
             self._used[name] = self._size(name)
             if name in self._declared and self._declared[name].size_mib is None and name not in self._sizes:

@@ -1,9 +1,12 @@
 """A service while it is being read: everything it asks for, before names are resolved between services."""
 
+import re
 from dataclasses import dataclass, field
 
 from flux.contracts.apps.types import Health
 from flux.specs.field import Field
+
+_HOST_VARIABLE = re.compile(r"HOST|SERVER|ADDR|ENDPOINT|UPSTREAM", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +87,12 @@ class Draft:
     init: bool = False
     labels: dict[str, str] = field(default_factory=dict)
 
-    def texts(self) -> list[str]:
-        """Where the app's own words may name another service."""
+    def uses_host(self, name: str) -> bool:
+        """Whether the service's variables or words address a host of this name."""
+        address = re.compile(rf"(?:@|://|(?<![\w.-])){re.escape(name)}:[0-9]|(?:@|://){re.escape(name)}(?![\w.-])")
         lists = (self.entrypoint, self.command, self.health_command)
-        return [
-            *self.environment.values(),
-            *self.file_environment.values(),
-            *(word for words in lists for word in words or ()),
-        ]
+        variables = [*self.environment.items(), *self.file_environment.items()]
+        return any(value == name and _HOST_VARIABLE.search(key) for key, value in variables) or any(
+            address.search(text)
+            for text in (*(value for _, value in variables), *(word for words in lists for word in words or ()))
+        )

@@ -1,5 +1,6 @@
 """The `x-flux` block: what a Compose file has no word for."""
 
+import re
 from dataclasses import dataclass, field
 
 from flux.primitives import geo
@@ -16,6 +17,8 @@ from flux.specs.placement import (
     parse_max_price,
     parse_tier,
 )
+
+_GPU_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/-]{0,63}", re.ASCII)
 
 KEYS = (
     "name",
@@ -153,6 +156,6 @@ def _read_gpu(field: Field, extension: Extension) -> None:
     else:
         extension.gpu_model = field.text(what="a model or a number of GPUs") or ""
         extension.gpu_count = 1
-    if len(extension.gpu_model) > 60:
-        field.refuse("the model of a GPU has at most 60 characters")
+    if extension.gpu_model and not _GPU_MODEL.fullmatch(extension.gpu_model):
+        field.refuse("the model of a GPU is 1–64 of letters, digits, spaces and . _ / -")
     field.honour(f"{extension.gpu_count} GPU {extension.gpu_model}".rstrip())

@@ -9,6 +9,7 @@ from flux.specs.field import Field
 LONG_KEYS = ("target", "published", "host_ip", "protocol", "app_protocol", "mode", "name")
 PROTOCOLS = ("tcp", "udp")
 MAX_RANGE = 100
+MAX_PORTS = 64
 
 _SHORT = re.compile(
     r"(?:(?P<host>\[[0-9a-fA-F:.]*\]|(?:[0-9]{1,3}\.){3}[0-9]{1,3}|localhost|):)??"
@@ -33,6 +34,8 @@ def read_ports(field: Field, draft: Draft) -> None:
                 item.warn(f"container port {port.container}/{port.protocol} is published twice; once is enough here")
                 if earlier.is_loopback and not port.is_loopback:
                     draft.ports[draft.ports.index(earlier)] = port
+    if len(draft.ports) > MAX_PORTS:
+        field.refuse(f"a component offers at most {MAX_PORTS} ports, found {len(draft.ports)}")
     _report(field, draft)
 
 

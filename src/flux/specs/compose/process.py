@@ -17,6 +17,7 @@ from flux.specs.quantities import parse_duration_ms
 
 HEALTH_KEYS = ("test", "interval", "timeout", "retries", "start_period", "start_interval", "disable")
 ENV_FILE_KEYS = ("path", "required", "format")
+MAX_DURATION_MS = 86_400_000
 SHELL = ("/bin/sh", "-c")
 
 
@@ -125,8 +126,8 @@ def read_healthcheck(field: Field, draft: Draft, _: Sources) -> None:
     draft.health_command = argv
     draft.health = Health(
         kind="command",
-        interval_ms=_duration(known, "interval", 30_000, minimum=1000),
-        timeout_ms=_duration(known, "timeout", 30_000, minimum=1000),
+        interval_ms=_duration(known, "interval", 30_000, minimum=100),
+        timeout_ms=_duration(known, "timeout", 30_000, minimum=100),
         retries=_retries(known),
         start_period_ms=_duration(known, "start_period", 0, minimum=0),
     )
@@ -164,6 +165,8 @@ def _duration(known: Mapping[str, Field], name: str, default: int, *, minimum: i
     if parsed is not None and parsed < minimum:
         known[name].warn(f"shorter than {minimum} ms; {minimum} ms is used")
         return minimum
+    if parsed is not None and parsed > MAX_DURATION_MS:
+        known[name].refuse("longer than a day")
     return default if parsed is None else parsed
 
 

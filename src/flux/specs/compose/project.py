@@ -20,6 +20,7 @@ from flux.specs.source import Node
 DEFAULT_CPU_MILLI = 500
 DEFAULT_MEMORY_MIB = 256
 DEFAULT_DISK_MIB = 1024
+MAX_DEPENDENCIES = 64
 NODE_VARIABLES = ("FLUX_APP", "FLUX_INSTANCE", "FLUX_NODE", "FLUX_COUNTRY", "FLUX_REGION")
 
 
@@ -110,11 +111,13 @@ def _private_of(draft: Draft) -> PrivateComponent | None:
 
 
 def _component_of(draft: Draft, volumes: Volumes) -> Component:
+    memory_mib = draft.memory_limit or draft.memory_reservation or DEFAULT_MEMORY_MIB
+    _check_size(draft, memory_mib)
     return Component(
         name=draft.name,
         image=draft.image,
-        cpu_milli=_cpu(draft),
-        memory_mib=_memory(draft),
+        cpu_milli=draft.cpu_limit or draft.cpu_reservation or DEFAULT_CPU_MILLI,
+        memory_mib=memory_mib,
         disk_mib=draft.disk_mib or DEFAULT_DISK_MIB,
         ports=topology.ports_of(draft),
         mounts=volumes.mounts_of(draft),
@@ -134,18 +137,23 @@ def _component_of(draft: Draft, volumes: Volumes) -> Component:
     )
 
 
-def _cpu(draft: Draft) -> int:
-    chosen = draft.cpu_limit or draft.cpu_reservation
-    if chosen is None:
-        draft.place.warn("no cpus given, so it gets 0.5 cores: set deploy.resources.limits.cpus")
-    return chosen or DEFAULT_CPU_MILLI
-
-
-def _memory(draft: Draft) -> int:
-    chosen = draft.memory_limit or draft.memory_reservation
-    if chosen is None:
-        draft.place.warn(f"no memory given, so it gets {DEFAULT_MEMORY_MIB} MiB: set deploy.resources.limits.memory")
-    return chosen or DEFAULT_MEMORY_MIB
+def _check_size(draft: Draft, memory_mib: int) -> None:
+    missing = [
+        text
+        for text, chosen in (
+            ("0.5 cores (cpus)", draft.cpu_limit or draft.cpu_reservation),
+            (f"{DEFAULT_MEMORY_MIB} MiB of memory (memory)", draft.memory_limit or draft.memory_reservation),
+        )
+        if not chosen
+    ]
+    if missing:
+        draft.place.warn(f"no size given, so it gets {' and '.join(missing)}: set them in deploy.resources.limits")
+    if draft.shm_mib > memory_mib:
+        draft.place.refuse(
+            f"shm_size of {draft.shm_mib} MiB is more than its memory of {memory_mib} MiB: raise the memory"
+        )
+    if len(draft.dependencies) > MAX_DEPENDENCIES:
+        draft.place.refuse(f"a component depends on at most {MAX_DEPENDENCIES} others")
 
 
 def _restart(draft: Draft) -> str:

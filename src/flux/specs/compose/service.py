@@ -1,6 +1,7 @@
 """Reads one service of a Compose file into a draft: a reader for each key that is honoured or depends on its value."""
 
 import re
+import signal
 from collections.abc import Callable, Mapping
 
 from flux.specs.compose import ports, process, resources, sandbox, storage
@@ -9,7 +10,7 @@ from flux.specs.compose.keys import PRIVATE_NAMESPACES, SERVICE_REFUSED, SERVICE
 from flux.specs.compose.process import Sources
 from flux.specs.field import Field
 from flux.specs.image_reference import ImageReferenceError, parse_image_reference
-from flux.specs.names import is_label, suggest_label, unknown_key_sentence
+from flux.specs.names import has_control_character, is_label, suggest_label, unknown_key_sentence
 from flux.specs.quantities import parse_duration_ms
 
 CONDITIONS = {
@@ -19,8 +20,10 @@ CONDITIONS = {
 }
 MAX_GRACE_SECONDS = 600
 MAX_LABELS = 64
-MAX_TEXT = 255
+MAX_LABEL_LENGTH = 128
+MAX_LABEL_VALUE_LENGTH = 1024
 
+_NUMBERS = {str(number.value): number.name for number in signal.Signals}
 _SIGNAL = re.compile(r"(?:SIG)?([A-Z][A-Z0-9]{1,9}(?:[+-][0-9]{1,2})?)", re.ASCII)
 _HOSTNAME = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9.-]{0,61}[a-zA-Z0-9])?", re.ASCII)
 _USER = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,31}(?::[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,31})?", re.ASCII)
@@ -105,6 +108,11 @@ def _read_labels(field: Field, draft: Draft) -> None:
     for key, value in label_pairs(field):
         if not key or key.startswith("flux."):
             field.refuse(f"the label {key[:60]!r} belongs to the node: labels may not be empty or begin with flux.")
+        elif len(key) > MAX_LABEL_LENGTH or len(value) > MAX_LABEL_VALUE_LENGTH or has_control_character(key):
+            field.refuse(
+                f"the label {key[:60]!r} is too long, or has control characters: at most {MAX_LABEL_LENGTH} for its "
+                f"key and {MAX_LABEL_VALUE_LENGTH} for its value"
+            )
         else:
             draft.labels[key] = value
     if len(draft.labels) > MAX_LABELS:
@@ -134,10 +142,11 @@ def _read_working_dir(field: Field, draft: Draft) -> None:
     text = field.text(what="a path")
     if text is None:
         return
-    if not text.startswith("/") or len(text) > MAX_TEXT:
-        field.refuse(f"expected an absolute path of at most {MAX_TEXT} characters")
+    path = storage.plain_path(text)
+    if path is None:
+        field.refuse(f"expected an absolute path of at most {storage.MAX_PATH} characters")
         return
-    draft.working_dir = text
+    draft.working_dir = path
     field.honour("the folder in which the component starts")
 
 
@@ -146,10 +155,13 @@ def _read_stop_signal(field: Field, draft: Draft) -> None:
     if text is None:
         return
     match = _SIGNAL.fullmatch(text.upper())
-    if match is None and not (text.isascii() and text.isdigit() and 1 <= int(text[:3]) <= 64):
+    if match is not None:
+        draft.stop_signal = f"SIG{match[1]}"
+    elif text in _NUMBERS:
+        draft.stop_signal = _NUMBERS[text]
+    else:
         field.refuse(f"{text[:30]!r} is not a signal: write for example SIGTERM")
         return
-    draft.stop_signal = f"SIG{match[1]}" if match else text
     field.honour(f"stopped with {draft.stop_signal}")
 
 

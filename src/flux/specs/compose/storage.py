@@ -5,15 +5,23 @@ import re
 
 from flux.specs.compose.draft import Draft, DraftMount
 from flux.specs.field import Field
-from flux.specs.names import is_volume_name, suggest_label
+from flux.specs.names import has_control_character, is_volume_name, suggest_label
 
 LONG_KEYS = ("type", "source", "target", "read_only", "consistency", "volume", "tmpfs", "bind", "image")
 MAX_PATH = 255
+MAX_MOUNTS = 64
 CLOCK_FILES = ("/etc/localtime", "/etc/timezone")
 ENGINE_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/var/run/podman/podman.sock")
 
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 _MODES = ("rw", "ro", "z", "Z", "cached", "delegated", "consistent", "nocopy", "rprivate", "private", "rslave", "slave")
+
+
+def plain_path(text: str) -> str | None:
+    """An absolute path without . and .. and double slashes; None when it is none."""
+    if not text.startswith("/") or len(text) > MAX_PATH or has_control_character(text):
+        return None
+    return "/" + posixpath.normpath(text).lstrip("/")
 
 
 def read_volumes(field: Field, draft: Draft) -> None:
@@ -23,6 +31,7 @@ def read_volumes(field: Field, draft: Draft) -> None:
             _long(item, draft)
         else:
             _short(item, draft)
+    _check_count(field, draft)
     named = list(dict.fromkeys(mount.volume for mount in draft.mounts[before:] if mount.volume))
     if named:
         field.honour(f"the volume {', '.join(named)} stays on the node with the instance")
@@ -36,8 +45,14 @@ def read_tmpfs(field: Field, draft: Draft) -> None:
             if options:
                 item.warn("options of a tmpfs are not used: it may grow within the component's memory limit")
             _add_tmpfs(item, draft, path)
+    _check_count(field, draft)
     if draft.tmpfs:
         field.honour(f"{', '.join(draft.tmpfs)} is kept in memory")
+
+
+def _check_count(field: Field, draft: Draft) -> None:
+    if len(draft.mounts) + len(draft.tmpfs) > MAX_MOUNTS:
+        field.refuse(f"a component has at most {MAX_MOUNTS} volumes and tmpfs")
 
 
 def _short(item: Field, draft: Draft) -> None:
@@ -136,10 +151,10 @@ def _add_tmpfs(item: Field, draft: Draft, target: str) -> None:
 
 
 def _path(item: Field, text: str) -> str | None:
-    if not text.startswith("/") or len(text) > MAX_PATH or any(ord(character) < 32 for character in text):
+    path = plain_path(text)
+    if path is None:
         item.refuse(f"{text[:60]!r} is not an absolute path in the container, of at most {MAX_PATH} characters")
         return None
-    path = "/" + posixpath.normpath(text).lstrip("/")
     if path == "/":
         item.refuse("nothing can be mounted over the whole file system (/): name a folder")
         return None

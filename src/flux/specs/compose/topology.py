@@ -1,7 +1,5 @@
 """What holds between services: start order, names, and which port the ingress serves."""
 
-import re
-
 from flux.contracts.apps.types import Dependency, Http, Port
 from flux.specs.compose.draft import Draft, PublishedPort
 from flux.specs.compose.extension import Extension
@@ -91,9 +89,8 @@ def check_aliases(drafts: dict[str, Draft]) -> None:
                 if alias.name != draft.name:
                     alias.place.refuse(f"{alias.name} is the name of another service: choose one name for each")
                 continue
-            word = re.compile(rf"(?<![\w-]){re.escape(alias.name)}(?![\w-])")
-            users = [other.name for other in drafts.values() if any(word.search(text) for text in other.texts())]
-            if users and users != [draft.name]:
+            users = [other.name for other in drafts.values() if other is not draft and other.uses_host(alias.name)]
+            if users:
                 alias.place.refuse(
                     f"the service is reached as {draft.name} here, but {', '.join(users)} uses the name {alias.name}: "
                     f"write {draft.name} there, or rename the service"
