@@ -176,6 +176,7 @@ class Escrow(Contract):
         """Pay out the last wei, stop all accrual, tell the app. Returns the empty account."""
         account = rules.advance(account, ctx.now)
         account = self._pay_all(account, account.settled_at)
+        account = self._pay_rest(account)
         self._drop_accruals(account.app)
         account = self._save(account.but(rate=NO_WEI, owed=NO_WEI), is_open=False)
         self.host.emit(Depleted(account.app))
@@ -197,16 +198,22 @@ class Escrow(Contract):
         return rules.reference_rate(spec, self._market.rate_of(ctx, spec, self.params.reference_ask))
 
     def _pay_all(self, account: EscrowAccount, until: ChainTime) -> EscrowAccount:
-        """Pay every accruing lease up to `until`, in the order of their ids and as far as the deposits reach."""
+        """Pay every accruing lease up to `until`, in the order of their ids."""
         for key, accrual in list(self.state.accruals.under(account.app.to_bytes(8, "big"))):
             seconds = until - accrual.paid_until
             if seconds <= 0:
                 continue
-            owed = accrual.rate * seconds
-            amount = min(owed, rules.total(account.deposits))
+            amount = Wei(U256(accrual.rate * seconds))
             self.state.accruals.set(key, accrual.but(paid_until=until))
-            account = account.but(owed=Wei(U256(account.owed - owed)))
-            account = self._pay(account, accrual, Wei(U256(amount)), Seconds(U64(seconds)))
+            account = account.but(owed=Wei(U256(account.owed - amount)))
+            account = self._pay(account, accrual, amount, Seconds(U64(seconds)))
+        return account
+
+    def _pay_rest(self, account: EscrowAccount) -> EscrowAccount:
+        """What is left of a dry account is less than one second costs; the lease that is longest there gets it."""
+        rest = rules.total(account.deposits)
+        for _, accrual in self.state.accruals.under(account.app.to_bytes(8, "big")):
+            return self._pay(account, accrual, rest, Seconds(U64(0)))
         return account
 
     def _pay(self, account: EscrowAccount, accrual: Accrual, amount: Wei, seconds: Seconds) -> EscrowAccount:

@@ -38,8 +38,9 @@ def _check_account(account: EscrowAccount, accruals: list[Accrual]) -> Iterator[
         yield "a lease was paid for time to come"
     if any(deposit.remaining == 0 for deposit in account.deposits):
         yield "it keeps an empty deposit"
-    if account.owed >= rules.total(account.deposits) + max(account.rate, 1):
-        yield f"it owes {account.owed}, a whole second more than its {rules.total(account.deposits)}"
+    if account.owed > rules.total(account.deposits):
+        yield f"it owes {account.owed}, more than its {rules.total(account.deposits)}"
+        return
     if account.depletes_at not in (rules.NO_TIME, rules.depletion(account)):
         yield f"it depletes at {rules.depletion(account)} but {account.depletes_at} is scheduled"
     if account.rate and not account.depletes_at:

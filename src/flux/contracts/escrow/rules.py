@@ -1,8 +1,8 @@
 """Pure arithmetic of the escrow. All amounts are wei, all times seconds of protocol time.
 
 `owed` is always the sum over accruing leases of rate × (settled_at − paid_until); so a rate change costs the same
-however many leases there are, and a lease is paid on its own when it ends. What is owed may pass the deposits by less
-than one second's rate: that is when the account is dry, and payments never take more than is there.
+however many leases there are, and a lease is paid on its own when it ends. `owed` never passes the deposits: an account
+is dry from the second on whose whole successor they cannot pay.
 """
 
 from collections.abc import Sequence
@@ -72,16 +72,16 @@ def advance(account: EscrowAccount, now: ChainTime) -> EscrowAccount:
 
 def balance(account: EscrowAccount) -> Wei:
     """What is left after everything owed at `settled_at`."""
-    return _wei(max(0, total(account.deposits) - account.owed))
+    return _wei(total(account.deposits) - account.owed)
 
 
 def spent(account: EscrowAccount) -> Wei:
     """What the app cost up to `settled_at`, paid out or not."""
-    return _wei(account.spent + min(account.owed, total(account.deposits)))
+    return _wei(account.spent + account.owed)
 
 
 def depletion(account: EscrowAccount) -> ChainTime:
-    """First second at which the deposits no longer cover what is owed and more; 0 for never.
+    """The last second that the deposits pay in full for every lease; 0 for never.
 
     An account without money is dry at once, whether anything accrues or not.
     """
@@ -90,7 +90,7 @@ def depletion(account: EscrowAccount) -> ChainTime:
         return account.settled_at
     if account.rate == 0:
         return NO_TIME
-    return ChainTime(U64(min(account.settled_at - -left // account.rate, FAR_FUTURE)))
+    return ChainTime(U64(min(account.settled_at + left // account.rate, FAR_FUTURE)))
 
 
 def own_part(account: EscrowAccount, accrual: Accrual) -> Wei:
@@ -112,10 +112,9 @@ def closing_seconds(
 
 def closing_amount(account: EscrowAccount, accrual: Accrual, served: Seconds, extra: Seconds) -> Wei:
     """What a lease gets when it stops: its served time, and the extra only from what nobody else is owed."""
-    funds = total(account.deposits)
-    due = min(accrual.rate * served, funds)
-    others = account.owed - own_part(account, accrual)
-    return _wei(due + min(accrual.rate * extra, max(0, funds - due - others)))
+    due = accrual.rate * served
+    free = total(account.deposits) - (account.owed - own_part(account, accrual)) - due
+    return _wei(due + min(accrual.rate * extra, free))
 
 
 def reference_rate(spec: AppSpec, at_reference_ask: RatePerSecond) -> Wei:

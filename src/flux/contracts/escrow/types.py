@@ -32,7 +32,7 @@ class EscrowAccount(Record, frozen=True):
     spent: Wei
     """Everything ever taken from the deposits, fee included."""
     depletes_at: ChainTime
-    """When the deposits run dry at this rate; 0 when nothing accrues. Scheduled."""
+    """The last second that the deposits pay in full; 0 when nothing accrues. Scheduled."""
 
 
 class Accrual(Record, frozen=True):
