@@ -5,7 +5,7 @@ from typing import Any
 
 import aiohttp
 
-from flux.ingress.config import ROUTES_PATH
+from flux.ingress.config import ADMIN_HOST, ROUTES_PATH
 from flux.ingress.errors import CaddyFailed, ConfigRefused
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
@@ -16,7 +16,7 @@ class CaddyAdmin:
 
     def __init__(self, admin_socket: Path) -> None:
         self._session = aiohttp.ClientSession(
-            base_url="http://localhost/", connector=aiohttp.UnixConnector(str(admin_socket)), timeout=_TIMEOUT
+            base_url=f"http://{ADMIN_HOST}/", connector=aiohttp.UnixConnector(str(admin_socket)), timeout=_TIMEOUT
         )
 
     async def is_ready(self) -> bool:

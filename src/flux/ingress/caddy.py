@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections import deque
@@ -21,6 +22,7 @@ from flux.ingress.errors import CaddyFailed, CaddyMissing
 from flux.ingress.home import IngressHome
 from flux.ingress.listeners import check_port
 from flux.ingress.options import IngressOptions
+from flux.ingress.routes import RouteRules
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +35,8 @@ _LONGEST_RESTART_DELAY = 5.0
 _HEALTHY_SECONDS = 30
 """A Caddy that lived this long is restarted without delay."""
 _POLL = 0.02
+_KEEPS_STREAMS_SINCE = (2, 7)
+_VERSION = re.compile(r"v?(\d+)\.(\d+)")
 
 
 class Caddy:
@@ -51,6 +55,8 @@ class Caddy:
         self._routes: Routes = []
         self._words: deque[str] = deque(maxlen=20)
         """What Caddy says before its log file is open."""
+        self.rules = RouteRules(options.domain, "")
+        """What routes for it are made with; complete once it is entered."""
         self.loads = 0
         """How often routes were put into force."""
         self.restarts = 0
@@ -93,12 +99,16 @@ class Caddy:
         return await self._admin.routes()
 
     async def _enter(self) -> None:
-        program = shutil.which(self._options.caddy)
-        if program is None:
-            raise CaddyMissing(f"{self._options.caddy} is not installed.", "On Debian: sudo apt-get install caddy")
+        program = find_caddy(self._options.caddy)
         self._stack.enter_context(self.home.locked())
         await self.home.end_leftover()
         self._check_ports()
+        self.rules = RouteRules(
+            domain=self._options.domain,
+            cookie_secret=self.home.cookie_secret(),
+            allow_private_upstreams=self._options.allow_private_upstreams,
+            keep_streams=await find_version(program) >= _KEEPS_STREAMS_SINCE,
+        )
         # The path of a unix socket may have 107 characters at most, so it cannot lie under any home.
         directory = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="flux-ingress-"))
         self._socket = Path(directory, "admin.sock")
@@ -211,6 +221,24 @@ class Caddy:
             await process.wait()
         if self._listening is not None:
             await self._listening
+
+
+def find_caddy(name: str) -> str:
+    """Full path of the program. Raises CaddyMissing."""
+    program = shutil.which(name)
+    if program is None:
+        raise CaddyMissing(f"{name} is not installed.", "On Debian: sudo apt-get install caddy")
+    return program
+
+
+async def find_version(program: str) -> tuple[int, int]:
+    """Major and minor version; (0, 0) when it does not say."""
+    process = await asyncio.create_subprocess_exec(
+        program, "version", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    output, _ = await process.communicate()
+    match = _VERSION.match(output.decode("utf-8", "replace"))
+    return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -10,6 +10,8 @@ from flux.ingress.options import IngressOptions
 SERVER = "flux"
 ROUTES_PATH = f"config/apps/http/servers/{SERVER}/routes"
 """Where the routes are in Caddy's admin API; nothing else of the configuration is touched after the start."""
+ADMIN_HOST = "localhost"
+"""Host name in requests to the admin API; Caddy refuses those with any other."""
 _GRACE = "3s"
 _HEADER_TIMEOUT = "10s"
 _IDLE_TIMEOUT = "2m"
@@ -39,7 +41,7 @@ def caddy_config(options: IngressOptions, admin_socket: Path, routes: Sequence[d
         # Caddy refuses to use one port for both.
         http["https_port"] = _HIGHEST_UNUSED_PORT if options.http_port != _HIGHEST_UNUSED_PORT else 443
     return {
-        "admin": {"listen": f"unix/{admin_socket}", "config": {"persist": False}},
+        "admin": {"listen": f"unix/{admin_socket}", "origins": [ADMIN_HOST], "config": {"persist": False}},
         "logging": {"logs": {"default": _log(options)}},
         "storage": {"module": "file_system", "root": str(options.home / "storage")},
         "apps": apps,

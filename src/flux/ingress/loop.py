@@ -7,10 +7,10 @@ does not answer, the last known routes stay and health checks go on: an outage o
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any, Protocol
 
 import structlog
 
-from flux.ingress.caddy import Caddy
 from flux.ingress.errors import CaddyFailed, ConfigRefused, RoutesUnavailable
 from flux.ingress.health import HealthChecker, HealthOptions
 from flux.ingress.routes import App, RouteRules, Skipped, caddy_routes, read_routes
@@ -20,25 +20,35 @@ log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 2.0
 """Longest time between two looks at the chain."""
+_LOAD_SPACING_SECONDS = 0.1
+"""Changes that come together go out together: a Caddy before 2.7 closes WebSockets with each."""
 _FIRST_CHECKS_SECONDS = 0.5
 """How long new instances may take to show that they answer before the first routes go out without them."""
 
 
+class Proxy(Protocol):
+    """What serves: Caddy."""
+
+    rules: RouteRules
+
+    async def apply(self, routes: list[dict[str, Any]]) -> bool:
+        """Put routes into force; False when they are already. Raises ConfigRefused, CaddyFailed."""
+        ...
+
+
 class IngressLoop:
-    """Serves until cancelled: `await IngressLoop(source, caddy, rules).run()`."""
+    """Serves until cancelled: `await IngressLoop(source, caddy).run()`."""
 
     def __init__(
         self,
         source: RouteSource,
-        caddy: Caddy,
-        rules: RouteRules,
+        proxy: Proxy,
         *,
         health: HealthOptions | None = None,
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self._source = source
-        self._caddy = caddy
-        self._rules = rules
+        self._proxy = proxy
         self._poll_seconds = poll_seconds
         self._changed = asyncio.Event()
         self._checker = HealthChecker(health or HealthOptions(), self._changed.set)
@@ -66,7 +76,7 @@ class IngressLoop:
                 if not self._is_chain_reachable:
                     log.info("routes read again")
                 self._is_chain_reachable = True
-                apps, skipped = read_routes(routes, self._rules)
+                apps, skipped = read_routes(routes, self._proxy.rules)
                 self._report(skipped)
                 await self._take(apps)
             with suppress(TimeoutError):
@@ -88,8 +98,9 @@ class IngressLoop:
             self._changed.clear()
             if self._apps is not None:
                 try:
-                    if await self._caddy.apply(caddy_routes(self._apps, self._checker.down, self._rules)):
+                    if await self._proxy.apply(caddy_routes(self._apps, self._checker.down, self._proxy.rules)):
                         log.info("routes applied", apps=len(self._apps), down=len(self._checker.down))
+                        await asyncio.sleep(_LOAD_SPACING_SECONDS)
                 except (ConfigRefused, CaddyFailed) as error:
                     log.error("routes not applied", reason=str(error))
             with suppress(TimeoutError):

@@ -29,6 +29,7 @@ _TRY_INTERVAL = "50ms"
 _LEFT_OUT = "2s"
 _DIAL_TIMEOUT = "1s"
 _KEEP_ALIVE = "30s"
+_STREAM_CLOSE_DELAY = "24h"
 
 
 class Target(NamedTuple):
@@ -48,6 +49,8 @@ class RouteRules:
     domain: str
     cookie_secret: str
     allow_private_upstreams: bool = True
+    keep_streams: bool = False
+    """Whether open WebSockets outlive a change of routes: from Caddy 2.7 on; older ones close all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +105,13 @@ def caddy_routes(apps: Sequence[App], down: Collection[Target], rules: RouteRule
 
 
 def _proxy(app: App, rotation: Sequence[Target], rules: RouteRules) -> dict[str, Any]:
+    streams = {"stream_close_delay": _STREAM_CLOSE_DELAY} if rules.keep_streams else {}
     policy: dict[str, Any] = {"policy": "round_robin"}
     if app.sticky and len(rotation) > 1:
         policy = {"policy": "cookie", "name": COOKIE, "secret": rules.cookie_secret}
     return {
         "handler": "reverse_proxy",
+        **streams,
         "upstreams": [{"dial": str(target)} for target in rotation],
         "load_balancing": {
             "selection_policy": policy,
