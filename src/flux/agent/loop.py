@@ -7,6 +7,7 @@ removed unless the chain says that its lease is closed: never destroy on a blip.
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -95,10 +96,9 @@ class AgentLoop:
                 self._awake.clear()
                 wake_at = await self._look()
                 wait = LOOK_INTERVAL if wake_at is None else max(0.05, min(LOOK_INTERVAL, wake_at - self._clock()))
-                try:
-                    await asyncio.wait_for(self._awake.wait(), wait)
-                except TimeoutError:
-                    continue
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._awake.wait()
         finally:
             tasks = list(self._busy.values())
             for task in tasks:

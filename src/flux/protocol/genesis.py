@@ -1,4 +1,4 @@
-"""Genesis: the chain id, the parameters and who holds FLUX before the first block. A JSON file; its hash names the chain.
+"""Genesis: the chain id, the parameters and who holds FLUX before the first block. A JSON file; its hash is its name.
 
 Shares of the foundation, the exchanges and the team are fixed by the tokenomics (DESIGN §5); everything else belongs to
 users and is minted later, except what a genesis file hands to named users.

@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import msgspec
-
 from flux.agent.actions import (
     Confirm,
     CreateContainer,
@@ -17,44 +15,14 @@ from flux.agent.actions import (
     StopContainer,
 )
 from flux.agent.container_specs import container_spec
-from flux.agent.desired import DesiredInstance, Lock, NodeFacts
+from flux.agent.desired import DesiredInstance, Lock
 from flux.agent.observed import ObservedContainer, ObservedInstance
 from flux.agent.plan import SEED_PATIENCE, Memory, Plan, plan_instance, plan_removal
 from flux.agent.restarts import BACK_OFF, STABLE, Crashes
-from flux.contracts.apps.types import (
-    AppSpec,
-    Component,
-    Dependency,
-    Mount,
-    Port,
-    PrivateComponent,
-    PrivateSpec,
-    Volume,
-)
-from flux.contracts.market.types import FailReason, Lease, LeaseState
+from flux.contracts.apps.types import AppSpec, Component, Dependency
+from flux.contracts.market.types import FailReason, LeaseState
 from flux.runtime.types import Binding, ContainerHealth, ContainerId, ContainerState, ContainerView, ImageReference
-
-WEB = "127.0.0.1:5000/web@sha256:" + "a" * 64
-DATABASE = "127.0.0.1:5000/database@sha256:" + "b" * 64
-IMAGES = frozenset((ImageReference(WEB), ImageReference(DATABASE)))
-NODE = NodeFacts(chain=19169, node=3, country="FR", region="IDF", bind_ip="127.0.0.1")  # type: ignore[arg-type]
-SPEC = AppSpec(
-    components=(
-        Component("web", WEB, 500, 64, ports=(Port(80),), depends_on=(Dependency("database", "healthy"),)),
-        Component("database", DATABASE, 500, 64, mounts=(Mount("data", "/data"),)),
-    ),
-    volumes=(Volume("data", 100),),
-)
-
-
-def make_desired(
-    spec: AppSpec = SPEC, state: LeaseState = LeaseState.ASSIGNED, lock: Lock = Lock.OPEN
-) -> DesiredInstance:
-    numbers = {"id": 7, "app": 2, "revision": 1, "ordinal": 0, "node": 3, "rate": 5, "assigned_at": 1, "running_at": 0}
-    rest = {"state": state, "closed_at": 0, "replaces": 0, "reason": 0, "detail": "", "bindings": ()}
-    lease = msgspec.convert(numbers | rest, Lease)
-    private = PrivateSpec((PrivateComponent("web", (("PASSWORD", "hunter2"),)),))
-    return DesiredInstance(lease, "shop", spec, lock, private)
+from support.leases import DATABASE, IMAGES, NODE, WEB, make_desired
 
 
 def make_container(

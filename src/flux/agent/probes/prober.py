@@ -65,12 +65,16 @@ class Prober:
             begun = loop.time()
             try:
                 if begun >= refresh_at:
-                    self._targets = await self._source.targets()
+                    self.watch(await self._source.targets())
                     refresh_at = begun + REFRESH
                 await self.round()
             except ClientError as error:
                 log.warning("chain not read, nothing is reported", reason=str(error))
             await asyncio.sleep(max(0.0, begun + INTERVAL - loop.time()))
+
+    def watch(self, targets: Sequence[Node]) -> None:
+        """Watch these nodes from the next round on."""
+        self._targets = targets
 
     async def round(self) -> None:
         """One round: ping all targets at once, report what changed, answer open suspicions."""

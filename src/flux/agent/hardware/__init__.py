@@ -1,0 +1,1 @@
+"""What this machine is: `detect` measures what can be offered to apps."""

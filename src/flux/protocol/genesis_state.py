@@ -1,0 +1,28 @@
+"""From a genesis to the first state: every allocation is minted, so that it counts against the cap."""
+
+from flux.chain.ports import Genesis as ChainGenesis
+from flux.kernel.context import SYSTEM_ADDRESS, Block, Context, World
+from flux.primitives.address import ZERO_ADDRESS
+from flux.primitives.types import NO_WEI, U64, ChainTime, Height
+from flux.protocol.genesis import Genesis
+from flux.protocol.registry import ProtocolFactory
+
+
+def chain_genesis(genesis: Genesis, factory: ProtocolFactory) -> ChainGenesis:
+    """What the chain makes block 0 of."""
+    return ChainGenesis(
+        chain_id=genesis.chain_id,
+        timestamp=genesis.timestamp,
+        digest=genesis.digest(),
+        apply=lambda world: apply(genesis, factory, world),
+    )
+
+
+def apply(genesis: Genesis, factory: ProtocolFactory, world: World) -> None:
+    """Write the first state."""
+    now = ChainTime(U64(genesis.timestamp))
+    block = Block(Height(U64(0)), genesis.timestamp, now, genesis.digest(), ZERO_ADDRESS)
+    context = Context(SYSTEM_ADDRESS, NO_WEI, block)
+    contracts = factory.contracts(world)
+    for allocation in genesis.allocations:
+        contracts.accounts.mint(context, allocation.account, allocation.amount)

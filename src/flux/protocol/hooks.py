@@ -1,0 +1,71 @@
+"""Two-way wires between contracts: what is built first reaches what is built later through one of these.
+
+Each forwards exactly what the consumers declare in their `ports.py`.
+"""
+
+from flux.contracts.apps.contract import Apps
+from flux.contracts.apps.types import App, AppId, AppSpec, Revision
+from flux.contracts.market.contract import Market
+from flux.contracts.market.types import Lease, LeaseId, RatePerSecond, Usage
+from flux.contracts.nodes.types import Ask, NodeId
+from flux.kernel.context import Context
+
+
+class MarketLink:
+    """The market, for nodes, apps, escrow and secrets, which it is built from."""
+
+    market: Market
+
+    def app_changed(self, ctx: Context, app: AppId) -> None:
+        """An app's record changed."""
+        self.market.app_changed(ctx, app)
+
+    def node_changed(self, ctx: Context, node: NodeId) -> None:
+        """A node's record changed."""
+        self.market.node_changed(ctx, node)
+
+    def oldest_revision(self, ctx: Context, app: AppId) -> Revision:
+        """The oldest revision that an open lease runs."""
+        return self.market.oldest_revision(ctx, app)
+
+    def rate_of(self, ctx: Context, spec: AppSpec, ask: Ask) -> RatePerSecond:
+        """Price of one instance at an ask."""
+        return self.market.rate_of(ctx, spec, ask)
+
+    def usage(self, ctx: Context, node: NodeId) -> Usage:
+        """What open leases take of a node."""
+        return self.market.usage(ctx, node)
+
+    def lease(self, ctx: Context, lease: LeaseId) -> Lease:
+        """A lease."""
+        return self.market.lease(ctx, lease)
+
+    def leases_of_app(self, ctx: Context, app: AppId) -> list[Lease]:
+        """Leases of an app."""
+        return self.market.leases_of_app(ctx, app)
+
+
+class AppsLink:
+    """The apps, for escrow and secrets, which they are built from."""
+
+    apps: Apps
+
+    def app(self, ctx: Context, app: AppId) -> App:
+        """The record."""
+        return self.apps.app(ctx, app)
+
+    def app_spec(self, app: AppId, revision: Revision) -> AppSpec:
+        """The spec of a revision."""
+        return self.apps.app_spec(app, revision)
+
+    def check(self, spec: bytes) -> AppSpec:
+        """The spec of bytes from outside."""
+        return self.apps.check(spec)
+
+    def depleted(self, ctx: Context, app: AppId) -> None:
+        """The escrow ran dry."""
+        self.apps.depleted(ctx, app)
+
+    def funded(self, ctx: Context, app: AppId) -> None:
+        """A depleted escrow can pay again."""
+        self.apps.funded(ctx, app)

@@ -1,0 +1,118 @@
+"""The contracts bound to one world: what the chain calls for every block and every call.
+
+At block end, in this order: fees burned are counted, due work runs (bounded, each piece in an overlay of its own),
+pending instances are placed. All of it is the block's system transaction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from flux.contracts.accounts.contract import Accounts
+from flux.contracts.market.contract import Market
+from flux.kernel.context import SYSTEM_ADDRESS, Block, Context, ContractStorage, World
+from flux.kernel.contract import Contract
+from flux.kernel.errors import Revert, UnknownMethod
+from flux.kernel.events import Event, Indexed, event_codec
+from flux.kernel.revert_data import encode_error
+from flux.kernel.schedule import Clock, Due, Schedule
+from flux.primitives.types import NO_WEI, U8, U64, Address, Gas, Hash, Height, Timestamp, Wei
+from flux.protocol.params import Params
+
+
+class ScheduledWorkFailed(Event, frozen=True):
+    """A piece of scheduled work reverted and was dropped; the chain went on."""
+
+    contract: Indexed[Address]
+    kind: Indexed[U8]
+    subject: Indexed[U64]
+    error: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ContractSet:
+    """The contracts of the protocol, and those that block end needs by name."""
+
+    all: Sequence[Contract]
+    accounts: Accounts
+    market: Market
+
+
+class ProtocolMachine:
+    """Implements `chain.ports.Machine` over the assembled contracts."""
+
+    def __init__(self, world: World, contracts: ContractSet, params: Params) -> None:
+        self._world = world
+        self._params = params
+        self._contracts: dict[Address, Contract] = {contract.address: contract for contract in contracts.all}
+        self._accounts = contracts.accounts
+        self._market = contracts.market
+        system = ContractStorage(world, SYSTEM_ADDRESS)
+        self._schedule = Schedule(system)
+        self._clock = Clock(system)
+
+    @property
+    def contracts(self) -> Sequence[Contract]:
+        """All contracts, in the order of their addresses."""
+        return tuple(self._contracts.values())
+
+    def begin_block(
+        self, parent_timestamp: Timestamp, height: Height, timestamp: Timestamp, seed: Hash, producer: Address
+    ) -> Block:
+        """Enter a block: advance protocol time by the gap rule."""
+        now = self._clock.advance(parent_timestamp, timestamp, self._params.chain.gap_limit)
+        return Block(height, timestamp, now, seed, producer)
+
+    def is_contract(self, address: Address) -> bool:
+        """Whether the address is one of the native contracts."""
+        return address in self._contracts
+
+    def contract_names(self) -> dict[Address, str]:
+        """Names by address, for eth_getCode and for people."""
+        return {address: contract.name for address, contract in self._contracts.items()}
+
+    def contract_addresses(self) -> tuple[Address, ...]:
+        """All addresses that hold code."""
+        return tuple(self._contracts)
+
+    def method_gas(self, target: Address, data: bytes) -> Gas:
+        """Declared gas of the method that the call data names; 0 when there is none."""
+        contract = self._contracts.get(target)
+        method = None if contract is None else contract.find_method(data)
+        return Gas(U64(0 if method is None else method.declaration.gas))
+
+    def is_lane_call(self, target: Address, data: bytes) -> bool:
+        """Whether the call may use the protocol lane."""
+        contract = self._contracts.get(target)
+        method = None if contract is None else contract.find_method(data)
+        return method is not None and method.declaration.lane
+
+    def call(self, context: Context, target: Address, data: bytes) -> bytes:
+        """Run one call. Raises Revert."""
+        contract = self._contracts.get(target)
+        if contract is None:
+            raise UnknownMethod(data[:4])
+        return contract.call(context, data)
+
+    def end_block(self, burned: Wei) -> None:
+        """What the protocol does by itself; its logs are the system transaction's."""
+        context = Context(SYSTEM_ADDRESS, NO_WEI, self._world.block)
+        if burned:
+            self._accounts.count_burned(context, burned)
+        limit = self._params.protocol.max_due_per_block
+        for due in list(islice(self._schedule.ready(context.now), limit)):
+            self._schedule.remove(due)
+            self._run(context, due)
+        self._market.place(context)
+
+    def next_due(self) -> Timestamp | None:
+        """Header time at which the earliest scheduled work is due."""
+        first = self._schedule.first()
+        return None if first is None else self._clock.wall(first.time)
+
+    def _run(self, context: Context, due: Due) -> None:
+        contract = self._contracts[due.contract]
+        failure: Revert | None = self._world.attempt(lambda: contract.run_scheduled(context, due.kind, due.subject))
+        if failure is not None:
+            event = ScheduledWorkFailed(due.contract, U8(due.kind), U64(due.subject), encode_error(failure))
+            self._world.emit(event_codec(ScheduledWorkFailed).encode(SYSTEM_ADDRESS, event))

@@ -1,0 +1,156 @@
+"""The agent process of one node: builds the objects, runs their loops in one group, stops cleanly."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from flux.agent.api.auth import Authoriser
+from flux.agent.api.server import AgentApi
+from flux.agent.apply import Applier
+from flux.agent.desired import NodeFacts
+from flux.agent.handover import SeedHandover
+from flux.agent.identity import NodeIdentity
+from flux.agent.loop import AgentLoop
+from flux.agent.ports import PortPool
+from flux.agent.probes.prober import Prober
+from flux.agent.probes.source import ChainProbeSource
+from flux.agent.reports import ChainReporter
+from flux.agent.source import ChainSource
+from flux.contracts.market.types import LeaseId
+from flux.contracts.nodes.types import Node, NodeStatus
+from flux.primitives.types import Address
+from flux.runtime.docker.engine import DockerRuntime
+from flux.runtime.errors import RuntimeUnavailable
+from flux.runtime.labels import node_labels
+from flux.runtime.port import ContainerRuntime
+from flux.sdk.agent_api import AgentClient
+from flux.sdk.bindings.apps import Apps
+from flux.sdk.bindings.nodes import Nodes
+from flux.sdk.client import FluxClient
+from flux.sdk.errors import ClientError
+from flux.sdk.transport import HttpTransport
+
+log = structlog.get_logger(__name__)
+RETRY = 1.0
+"""Seconds between two tries to reach the chain or the engine."""
+ACTIVATION_INTERVAL = 2.0
+
+
+class NotRegistered(Exception):
+    """The chain knows no node with this agent key."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConfig:
+    """Everything an agent is told at start."""
+
+    home: Path
+    """The node's folder with its keys."""
+    rpc: str
+    listen_host: str
+    listen_port: int
+    bind_ip: str
+    """Host address that containers' ports listen on."""
+    first_port: int
+    last_port: int
+    docker: str | None
+    """URL of the engine; None for the default socket."""
+
+
+async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
+    """Run the agent of a registered node until cancelled. Raises NotRegistered."""
+    async with AsyncExitStack() as stack:
+        transport = await stack.enter_async_context(HttpTransport(config.rpc))
+        client = FluxClient(transport)
+        node = await find_node(client, identity)
+        chain = await client.chain_id()
+        runtime = DockerRuntime(config.docker)
+        stack.push_async_callback(runtime.close)
+        facts = NodeFacts(chain, node.id, node.location.country, node.location.region, config.bind_ip)
+        source = ChainSource(client, node.id, identity.seal_key)
+        reporter = ChainReporter(client, identity.signer)
+        applier = Applier(runtime, reporter, PortPool(config.first_port, config.last_port))
+        loop = AgentLoop(facts, source, runtime, applier)
+        pinger = await stack.enter_async_context(AgentClient())
+        prober = Prober(node.id, ChainProbeSource(client, node.id), pinger, reporter)
+        apps = Apps(client)
+
+        async def owner_of(lease: LeaseId) -> Address | None:
+            wanted = loop.desired().get(lease)
+            return None if wanted is None else (await apps.app(wanted.lease.app)).owner
+
+        api = AgentApi(node.id, identity, loop, runtime, Authoriser(node.id, time.time), owner_of)
+        await _serve(stack, api, config, identity)
+        log.info("agent started", node=node.id, port=config.listen_port)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(loop.run())
+            group.create_task(prober.run())
+            group.create_task(_follow_heads(client, loop, SeedHandover(client, node.id, source, reporter)))
+            group.create_task(_follow_engine(runtime, loop, node_labels(chain, node.id)))
+            group.create_task(_keep_active(client, node, runtime, reporter))
+
+
+async def find_node(client: FluxClient, identity: NodeIdentity) -> Node:
+    """The chain's record of this agent; waits while the chain does not answer. Raises NotRegistered."""
+    nodes = Nodes(client)
+    while True:
+        try:
+            number = await nodes.node_of_agent(identity.signer.address)
+            if number == 0:
+                raise NotRegistered(
+                    f"the chain knows no node with agent key 0x{identity.signer.address.hex()}: "
+                    "register it with `flux node register`"
+                )
+            return await nodes.node(number)
+        except ClientError as error:
+            log.warning("chain not reached", reason=str(error))
+            await asyncio.sleep(RETRY)
+
+
+async def _serve(stack: AsyncExitStack, api: AgentApi, config: AgentConfig, identity: NodeIdentity) -> None:
+    runner = web.AppRunner(api.application(), access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.TCPSite(runner, config.listen_host, config.listen_port, ssl_context=identity.tls()).start()
+
+
+async def _follow_heads(client: FluxClient, loop: AgentLoop, handover: SeedHandover) -> None:
+    while True:
+        try:
+            async for _ in client.heads():
+                loop.wake()
+                await handover.run_once([item.lease for item in loop.desired().values()])
+        except ClientError as error:
+            log.warning("new blocks not heard", reason=str(error))
+            await asyncio.sleep(RETRY)
+
+
+async def _follow_engine(runtime: ContainerRuntime, loop: AgentLoop, labels: Mapping[str, str]) -> None:
+    while True:
+        try:
+            async with runtime.events(labels) as events:
+                async for _ in events:
+                    loop.wake()
+        except RuntimeUnavailable as error:
+            log.warning("engine not heard", reason=str(error), hint=error.hint)
+            await asyncio.sleep(RETRY)
+
+
+async def _keep_active(client: FluxClient, node: Node, runtime: ContainerRuntime, reporter: ChainReporter) -> None:
+    """Activate the node whenever the chain has it registered or suspended and its engine answers."""
+    nodes = Nodes(client)
+    while True:
+        try:
+            record = await nodes.node(node.id)
+            if record.status in (NodeStatus.REGISTERED, NodeStatus.SUSPENDED):
+                await runtime.ping()
+                await reporter.activate()
+        except (ClientError, RuntimeUnavailable) as error:
+            log.warning("node not activated", reason=str(error))
+        await asyncio.sleep(ACTIVATION_INTERVAL)

@@ -1,0 +1,112 @@
+"""The chain process: store, application, solo engine, and JSON-RPC on one port."""
+
+import asyncio
+import os
+import socket
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from flux.chain.application import Application, FinalizedBlock
+from flux.consensus.solo import SoloEngine
+from flux.consensus.threads import threaded_workers
+from flux.database.lmdb_store import LmdbStore
+from flux.primitives.hexadecimal import to_hex
+from flux.primitives.types import U64, Address, Timestamp
+from flux.protocol import genesis as genesis_file
+from flux.protocol.genesis import Genesis, GenesisError
+from flux.protocol.genesis_state import chain_genesis
+from flux.protocol.params import minimal
+from flux.protocol.registry import ProtocolFactory
+from flux.rpc.server import create_app
+
+log = structlog.get_logger(__name__)
+GENESIS_FILE = "genesis.json"
+DATA_FOLDER = "data"
+DEFAULT_PRODUCER = genesis_file.DEVELOPMENT_ADDRESSES[9]
+
+
+class PortTaken(Exception):
+    """Another program listens where the RPC should."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainConfig:
+    """Everything a chain process is told at start."""
+
+    home: Path
+    """Holds genesis.json and data/."""
+    host: str = "127.0.0.1"
+    port: int = 8545
+    producer: Address = DEFAULT_PRODUCER
+    """Receives the tips."""
+
+
+def ensure_genesis(home: Path) -> Genesis:
+    """The genesis of `home`; a local one with fast parameters is written when there is none. Raises GenesisError."""
+    path = home / GENESIS_FILE
+    if path.exists():
+        return genesis_file.decode(path.read_text(), path)
+    if (home / DATA_FOLDER).exists():
+        raise GenesisError(f"{path} is missing beside existing chain data: restore it, or remove {home / DATA_FOLDER}")
+    home.mkdir(parents=True, exist_ok=True)
+    genesis = genesis_file.local(Timestamp(U64(int(time.time()))), minimal())
+    temporary = path.with_suffix(".new")
+    temporary.write_text(genesis_file.encode(genesis))
+    temporary.replace(path)
+    return genesis
+
+
+async def run_chain(config: ChainConfig) -> None:
+    """Run until cancelled. Raises GenesisError, PortTaken, and what opening the store raises."""
+    genesis = ensure_genesis(config.home)
+    async with AsyncExitStack() as stack:
+        listener = _listen(stack, config)
+        store = LmdbStore(config.home / DATA_FOLDER)
+        stack.callback(store.close)
+        workers = stack.enter_context(threaded_workers(os.cpu_count() or 1))
+        factory = ProtocolFactory(genesis.params)
+        application = Application(
+            store, factory, genesis.params.chain, chain_genesis(genesis, factory), workers=workers
+        )
+        stack.callback(application.close)
+        engine = SoloEngine(application, config.producer, report=_report)
+        rpc = create_app(application, engine, genesis.params)
+        server = uvicorn.Server(
+            uvicorn.Config(rpc, log_config=None, access_log=False, lifespan="on", ws_max_size=8 * 1024 * 1024)
+        )
+        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        await stack.enter_async_context(engine)
+        head = application.ledger.head()
+        log.info("chain started", chain_id=genesis.chain_id, height=head.number, port=config.port)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            await asyncio.shield(serving)
+        finally:
+            server.should_exit = True
+            await serving
+    log.info("chain stopped")
+
+
+def _listen(stack: AsyncExitStack, config: ChainConfig) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in config.host else socket.AF_INET)
+    stack.callback(listener.close)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((config.host, config.port))
+    except OSError as error:
+        raise PortTaken(
+            f"{config.host}:{config.port} cannot be listened on ({error.strerror}): choose another with --port"
+        ) from error
+    return listener
+
+
+def _report(finalized: FinalizedBlock) -> None:
+    for transaction, error in finalized.dropped:
+        log.info("transaction dropped", transaction=to_hex(transaction.hash), reason=str(error))
+    for fault in finalized.faults:
+        log.error("contract fault", fault=str(fault))

@@ -1,0 +1,177 @@
+"""The reconcile loop over a real in-memory engine and a scripted chain."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from flux.agent.apply import Applier
+from flux.agent.desired import DesiredInstance
+from flux.agent.loop import AgentLoop
+from flux.agent.ports import PortPool
+from flux.contracts.apps.types import AppSpec, Component
+from flux.contracts.market.types import FailReason, LeaseId, LeaseState, PortBinding
+from flux.runtime.errors import ImagePullFailed
+from flux.runtime.memory import MemoryEngine, MemoryRuntime
+from flux.sdk.errors import Unreachable
+from support.leases import DATABASE, IMAGES, NODE, make_desired, make_lease
+from support.waiting import until
+
+LEASE = make_lease().id
+
+
+class ScriptedChain:
+    """What the agent reads and reports."""
+
+    def __init__(self) -> None:
+        self.wishes: dict[LeaseId, DesiredInstance] = {}
+        self.closed: set[LeaseId] = set()
+        self.reachable = True
+        self.confirmed: list[tuple[LeaseId, tuple[PortBinding, ...]]] = []
+        self.failed: list[tuple[LeaseId, FailReason, str]] = []
+
+    async def desired(self) -> dict[LeaseId, DesiredInstance]:
+        if not self.reachable:
+            raise Unreachable("http://chain", "down")
+        return dict(self.wishes)
+
+    async def is_closed(self, lease: LeaseId) -> bool:
+        return lease in self.closed
+
+    async def confirm(self, lease: LeaseId, bindings: tuple[PortBinding, ...]) -> bool:
+        self.confirmed.append((lease, bindings))
+        wish = self.wishes[lease]
+        self.wishes[lease] = replace(wish, lease=wish.lease.but(state=LeaseState.RUNNING))
+        return True
+
+    async def fail(self, lease: LeaseId, reason: FailReason, detail: str) -> bool:
+        self.failed.append((lease, reason, detail))
+        self.wishes.pop(lease, None)
+        self.closed.add(lease)
+        return True
+
+
+class World:
+    """A running agent loop."""
+
+    def __init__(self, engine: MemoryEngine, chain: ScriptedChain, loop: AgentLoop) -> None:
+        self.engine = engine
+        self.chain = chain
+        self.loop = loop
+
+    def running(self) -> list[str]:
+        return sorted(c.spec.name for c in self.engine.containers.values() if c.is_running)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        def nudged() -> bool:
+            self.loop.wake()
+            return condition()
+
+        await until(nudged)
+
+
+@asynccontextmanager
+async def make_world() -> AsyncIterator[World]:
+    async with MemoryEngine() as engine:
+        for image in IMAGES:
+            engine.add_image(image)
+        runtime = MemoryRuntime(engine)
+        chain = ScriptedChain()
+        loop = AgentLoop(NODE, chain, runtime, Applier(runtime, chain, PortPool(42000, 42099)))
+        task = asyncio.create_task(loop.run())
+        try:
+            yield World(engine, chain, loop)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+BOTH = ["flux-3-7-database", "flux-3-7-web"]
+
+
+async def test_a_new_lease_becomes_running_containers_and_one_confirmation() -> None:
+    async with make_world() as world:
+        world.chain.wishes[LEASE] = make_desired()
+        await world.until(lambda: bool(world.chain.confirmed))
+        assert world.running() == BOTH
+        ((lease, bindings),) = world.chain.confirmed
+        assert lease == LEASE
+        assert [(b.component, b.container, 42000 <= b.host <= 42099) for b in bindings] == [("web", 80, True)]
+        assert list(world.engine.volumes) == ["flux-3-app2-0-data"]
+
+
+async def test_a_closed_lease_is_stopped_and_its_volume_kept() -> None:
+    async with make_world() as world:
+        world.chain.wishes[LEASE] = make_desired()
+        await world.until(lambda: bool(world.chain.confirmed))
+        world.chain.wishes.clear()
+        world.chain.closed.add(LEASE)
+        await world.until(lambda: not world.engine.containers and not world.engine.networks)
+        assert list(world.engine.volumes) == ["flux-3-app2-0-data"]
+
+
+async def test_a_lease_that_vanished_without_being_closed_is_kept() -> None:
+    async with make_world() as world:
+        world.chain.wishes[LEASE] = make_desired()
+        await world.until(lambda: bool(world.chain.confirmed))
+        world.chain.wishes.clear()
+        looked = asyncio.Event()
+        original = world.chain.is_closed
+
+        async def counting(lease: LeaseId) -> bool:
+            looked.set()
+            return await original(lease)
+
+        world.chain.is_closed = counting  # type: ignore[method-assign]
+        await world.until(looked.is_set)
+        assert world.running() == BOTH
+
+
+async def test_nothing_stops_while_the_chain_cannot_be_read() -> None:
+    async with make_world() as world:
+        world.chain.wishes[LEASE] = make_desired()
+        await world.until(lambda: bool(world.chain.confirmed))
+        world.chain.reachable = False
+        world.engine.crash("flux-3-7-web")
+        await world.until(lambda: world.running() == BOTH)
+
+
+async def test_a_crashed_container_is_started_again() -> None:
+    async with make_world() as world:
+        world.chain.wishes[LEASE] = make_desired()
+        await world.until(lambda: bool(world.chain.confirmed))
+        world.engine.crash("flux-3-7-database")
+        await world.until(lambda: world.running() == BOTH)
+        assert world.chain.failed == []
+
+
+async def test_an_image_that_is_not_there_gives_the_lease_back() -> None:
+    async with make_world() as world:
+        missing = Component("web", "127.0.0.1:5000/none@sha256:" + "c" * 64, 100, 64)
+        world.chain.wishes[LEASE] = make_desired(AppSpec(components=(missing,)))
+        await world.until(lambda: bool(world.chain.failed))
+        ((_, reason, detail),) = world.chain.failed
+        assert reason is FailReason.IMAGE_PULL
+        assert "no image" in detail
+
+
+async def test_a_pull_that_fails_once_is_tried_again() -> None:
+    async with make_world() as world:
+        (database,) = [image for image in IMAGES if image == DATABASE]
+        world.engine.pull_faults[database] = ImagePullFailed("the registry is away", delay=0.05)
+        world.chain.wishes[LEASE] = make_desired()
+        await world.until(lambda: bool(world.chain.confirmed))
+        assert world.chain.failed == []
+
+
+async def test_an_engine_that_is_down_changes_nothing_until_it_is_back() -> None:
+    async with make_world() as world:
+        world.chain.wishes[LEASE] = make_desired()
+        await world.until(lambda: bool(world.chain.confirmed))
+        world.engine.go_down()
+        world.chain.wishes.clear()
+        world.chain.closed.add(LEASE)
+        world.loop.wake()
+        assert world.running() == BOTH
+        world.engine.come_back()
+        await world.until(lambda: not world.engine.containers)
