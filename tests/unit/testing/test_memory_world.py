@@ -86,6 +86,13 @@ def test_work_runs_once_and_not_before_it_is_due() -> None:
     assert box.ran == [(START + 3, 42)]
 
 
+def test_the_test_may_set_the_block_itself() -> None:
+    world, box = build()
+    world.block = world.block._replace(now=ChainTime(U64(7)))
+    assert world.context(ALICE).now == 7
+    assert not world.run_due([box])
+
+
 def test_an_empty_or_zero_led_value_is_refused_as_the_chain_refuses_it() -> None:
     world, _ = build()
     for value in (b"", b"\x00x"):

@@ -9,6 +9,7 @@ from flux.contracts.escrow.types import (
     Accrual,
     BalanceTooLow,
     Depleted,
+    Deposit,
     Deposited,
     DepositTooSmall,
     EscrowAccount,
@@ -109,9 +110,7 @@ class Escrow(Contract):
         required = self.quote_of(ctx, spec, instances)
         if amount < required:
             raise DepositTooSmall(required, amount)
-        deposits = rules.add_deposit((), payer, amount, payer, self.params.max_deposits)
-        if deposits is None:
-            raise TooManyPayers(app, self.params.max_deposits)
+        deposits = (Deposit(payer, amount),)
         self._save(EscrowAccount(app, deposits, NO_WEI, NO_WEI, ctx.now, NO_WEI, rules.NO_TIME))
         self.host.emit(Deposited(app, payer, amount))
 

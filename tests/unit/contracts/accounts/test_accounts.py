@@ -126,6 +126,16 @@ def test_a_burn_that_nobody_counted_is_noticed(lab: Lab) -> None:
         lab.check()
 
 
+def test_counters_beyond_their_bounds_are_noticed(lab: Lab) -> None:
+    lab.accounts.state.burned.set(wei(11 * FLUX))
+    with pytest.raises(AssertionError, match="were burned but only"):
+        lab.check()
+    lab.accounts.state.burned.set(wei(0))
+    lab.accounts.state.minted.set(wei(lab.params.accounts.cap + 1))
+    with pytest.raises(AssertionError, match="passes the cap"):
+        lab.check()
+
+
 @given(
     st.lists(
         st.tuples(st.sampled_from([ALICE, BOB, CAROL]), st.sampled_from([ALICE, BOB, CAROL]), st.integers(0, 2 * FLUX)),

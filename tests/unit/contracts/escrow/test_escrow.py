@@ -7,6 +7,7 @@ from flux.contracts.apps.types import AppId, AppStatus, Constraints, InvalidSpec
 from flux.contracts.escrow.types import (
     BalanceTooLow,
     Depleted,
+    Deposit,
     Deposited,
     DepositTooSmall,
     HostPaid,
@@ -345,18 +346,32 @@ def test_the_operator_of_the_moment_of_confirmation_is_paid(lab: Lab) -> None:
     assert [(key, accrual.operator) for key, accrual in accruals] == [((app, 1), OPERATOR)]
 
 
+def test_work_that_is_scheduled_too_early_does_nothing(lab: Lab) -> None:
+    app = running(lab)
+    before = lab.world.dump()
+    lab.escrow.deplete(lab.context(), app)
+    assert lab.world.dump() == before
+
+
 def test_books_that_do_not_match_are_noticed(lab: Lab) -> None:
     app = running(lab)
     account_ = lab.escrow.account(lab.context(), app)
-    for spoiled in (
-        account_.but(rate=wei(account_.rate + 1)),
-        account_.but(owed=wei(1)),
-        account_.but(depletes_at=ChainTime(U64(account_.depletes_at + 1))),
-        account_.but(depletes_at=ChainTime(U64(0))),
-        account_.but(deposits=()),
+    for spoiled, words in (
+        (account_.but(rate=wei(account_.rate + 1)), "its rate is"),
+        (account_.but(owed=wei(1)), "it owes 1 but"),
+        (account_.but(depletes_at=ChainTime(U64(account_.depletes_at + 1))), "is scheduled"),
+        (account_.but(depletes_at=ChainTime(U64(0))), "is not scheduled"),
+        (account_.but(deposits=()), "the deposits sum to 0"),
+        (account_.but(deposits=(), owed=wei(5)), "more than its 0"),
+        (account_.but(deposits=(*account_.deposits, Deposit(FRIEND, wei(0)))), "an empty deposit"),
+        (account_.but(deposits=account_.deposits * 17), "17 deposits"),
+        (account_.but(settled_at=ChainTime(U64(0))), "paid for time to come"),
     ):
         lab.escrow.state.accounts.set(app, spoiled)
-        with pytest.raises(AssertionError):
+        with pytest.raises(AssertionError, match=words):
             lab.check()
+    lab.escrow.state.accounts.delete(app)
+    with pytest.raises(AssertionError, match="without an account"):
+        lab.check()
     lab.escrow.state.accounts.set(app, account_)
     lab.check()

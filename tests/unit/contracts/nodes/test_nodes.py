@@ -230,6 +230,26 @@ def test_pages_of_nodes_begin_where_asked_and_end_where_nodes_end(lab: Lab) -> N
         lab.nodes.node(lab.context(), NodeId(U32(4)))
 
 
+def test_records_that_contradict_each_other_are_noticed(lab: Lab) -> None:
+    register(lab)
+    node = lab.nodes.node(lab.context(), ONE)
+    for spoiled, words in (
+        (node.but(tier=Tier.NONE), "has no tier"),
+        (node.but(tier=Tier.STRATUS), "in tier STRATUS"),
+        (node.but(stake=lab.params.nodes.tiers[1].stake, tier=Tier.NIMBUS), "the stakes sum to"),
+        (node.but(status=NodeStatus.ACTIVE, status_reason="why"), "yet has a reason"),
+        (node.but(status=NodeStatus.GONE), "index of agent keys"),
+        (node.but(id=NodeId(U32(2))), "stored under 1"),
+    ):
+        lab.nodes.state.nodes.set(ONE, spoiled)
+        with pytest.raises(AssertionError, match=words):
+            lab.check()
+    lab.nodes.state.nodes.set(ONE, node)
+    lab.nodes.state.count.set(U32(2))
+    with pytest.raises(AssertionError, match="2 are counted"):
+        lab.check()
+
+
 class NodesMachine(RuleBasedStateMachine):
     """Random operations by random people."""
 
