@@ -190,9 +190,6 @@ class HandMarket:
     def leases_of_app(self, ctx: Context, app: AppId) -> list[Lease]:
         return [lease for lease in self.leases.values() if lease.app == app]
 
-    def is_open(self, lease: LeaseId) -> bool:
-        return self.leases[lease].state is not LeaseState.CLOSED
-
     def node_changed(self, ctx: Context, node: NodeId) -> None:
         self.told.append(("node", node))
         record = self.nodes.node(ctx, node)
@@ -285,7 +282,7 @@ class Lab:
             *check_nodes(self.nodes),
             *check_apps(self.apps),
             *check_escrow(self.escrow),
-            *check_secrets(self.secrets, self.market.is_open),
+            *check_secrets(self.secrets),
         ]
         if violations:
             raise AssertionError("; ".join(violations))

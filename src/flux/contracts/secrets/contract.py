@@ -19,10 +19,10 @@ from flux.contracts.secrets.types import (
     SecretsParams,
     SeedSealed,
 )
-from flux.kernel.context import Context, Host
+from flux.kernel.context import SYSTEM_ADDRESS, Context, Host
 from flux.kernel.contract import Contract, method, view
 from flux.primitives.keccak import keccak256
-from flux.primitives.types import U32
+from flux.primitives.types import NO_WEI, U32
 
 NO_NODE = NodeId(U32(0))
 
@@ -106,6 +106,11 @@ class Secrets(Contract):
     def forget(self, ctx: Context, lease: LeaseId) -> None:
         """For the market: the lease is closed, so nobody needs its boxes."""
         self.state.boxes.delete(lease)
+
+    def is_open(self, lease: LeaseId) -> bool:
+        """Whether the market still has the lease open."""
+        context = Context(SYSTEM_ADDRESS, NO_WEI, self.host.block)
+        return rules.is_open(self._market.lease(context, lease))
 
     def _boxes(self, lease: LeaseId) -> tuple[Box, ...]:
         kept = self.state.boxes.find(lease)

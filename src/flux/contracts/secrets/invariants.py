@@ -1,17 +1,14 @@
 """What must hold of secrets after every block."""
 
-from collections.abc import Callable
-
-from flux.contracts.market.types import LeaseId
 from flux.contracts.secrets import rules
 from flux.contracts.secrets.contract import Secrets
 
 
-def check(secrets: Secrets, is_open: Callable[[LeaseId], bool]) -> list[str]:
-    """Violations as sentences; `is_open` is the market's word on a lease."""
+def check(secrets: Secrets) -> list[str]:
+    """Violations as sentences."""
     violations = []
     for lease, kept in secrets.state.boxes.items():
-        if not is_open(lease):
+        if not secrets.is_open(lease):
             violations.append(f"lease {lease} is closed but its boxes are kept")
         givers = [box.giver for box in kept.boxes]
         if len(dict.fromkeys(givers)) != len(givers):

@@ -19,11 +19,16 @@ def check_box(seed: SealedSeed) -> None:
         raise InvalidBox(seed.lease, U16(min(len(seed.box), MAX_U16)))
 
 
+def is_open(lease: Lease) -> bool:
+    """Whether the lease may still be given a seed."""
+    return lease.state is not LeaseState.CLOSED
+
+
 def find_obstacle(lease: Lease, app: AppId) -> str | None:
     """Why a seed of the app cannot be given to this lease; None when it can."""
     if lease.app != app:
         return f"it belongs to app {lease.app}"
-    if lease.state is LeaseState.CLOSED:
+    if not is_open(lease):
         return "it is closed"
     return None
 
@@ -31,10 +36,7 @@ def find_obstacle(lease: Lease, app: AppId) -> str | None:
 def has_run(leases: Iterable[Lease], node: NodeId, revision: Revision) -> bool:
     """Whether the node holds an open lease of this revision that it confirmed, so that it must have the seed."""
     return any(
-        lease.node == node
-        and lease.revision == revision
-        and lease.state is not LeaseState.CLOSED
-        and lease.running_at > 0
+        lease.node == node and lease.revision == revision and is_open(lease) and lease.running_at > 0
         for lease in leases
     )
 
