@@ -87,7 +87,7 @@ class ChainSource:
         ciphertext = await self._secrets.ciphertext(lease.app, lease.revision)
         for box in boxes:
             try:
-                seed = open_box(box, self._seal_key)
+                seed = open_box(box, bytes(self._seal_key))
                 private = decrypt(ciphertext, seed)
             except PrivateHalfError:
                 continue

@@ -118,6 +118,7 @@ DEFAULT = Params(
         second_committee=U16(15),
         vote_window=_seconds(10),
         suspicion_bound=_seconds(20),
+        reports_per_epoch=U16(20),
     ),
 )
 """Mainnet and testnet."""

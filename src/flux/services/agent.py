@@ -25,7 +25,7 @@ from flux.agent.source import ChainSource
 from flux.contracts.market.types import LeaseId
 from flux.contracts.nodes.types import Node, NodeStatus
 from flux.primitives.types import Address
-from flux.runtime.docker.engine import DockerRuntime
+from flux.runtime.docker import DockerRuntime
 from flux.runtime.errors import RuntimeUnavailable
 from flux.runtime.labels import node_labels
 from flux.runtime.port import ContainerRuntime

@@ -38,6 +38,13 @@ class Suspicion(Record, frozen=True):
     """Members of the second committee that reached it since."""
 
 
+class ReportCount(Record, frozen=True):
+    """How often one node reported another in an epoch."""
+
+    epoch: Epoch
+    count: U16
+
+
 class ProbesParams(Record, frozen=True):
     """Governance parameters of probing."""
 
@@ -48,6 +55,8 @@ class ProbesParams(Record, frozen=True):
     """More than half of the committee must report within this."""
     suspicion_bound: Seconds
     """A suspect node that is not restored by then loses its leases."""
+    reports_per_epoch: U16
+    """Suspicions that one member may report of one node in an epoch; reports are free, so they are counted."""
 
 
 class SuspicionReported(Event, frozen=True):
@@ -112,4 +121,12 @@ class AlreadyReported(Revert):
 class NotSuspected(Revert):
     """Node {node} is not under suspicion."""
 
+    node: NodeId
+
+
+@dataclass(eq=False)
+class TooManyReports(Revert):
+    """Node {reporter} has reported node {node} as often as it may in this epoch."""
+
+    reporter: NodeId
     node: NodeId

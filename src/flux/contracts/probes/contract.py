@@ -1,0 +1,253 @@
+"""Probes: nodes watch nodes. Who watches whom is drawn each epoch; reports cost no fee and are checked in full."""
+
+from flux.contracts.addresses import PROBES
+from flux.contracts.nodes.types import Node, NodeId, NodeStatus, UnknownNode
+from flux.contracts.probes import rules
+from flux.contracts.probes.ports import MarketPort, NodesPort
+from flux.contracts.probes.state import ProbesState
+from flux.contracts.probes.types import (
+    AlreadyReported,
+    Epoch,
+    EpochInfo,
+    EpochStarted,
+    NodeRestored,
+    NodeSuspected,
+    NodeUnreachable,
+    NotAgent,
+    NotInCommittee,
+    NotSuspected,
+    ProbesParams,
+    ReportCount,
+    Suspicion,
+    SuspicionReported,
+    TooManyReports,
+)
+from flux.kernel.context import Context, Host
+from flux.kernel.contract import Contract, method, scheduled, view
+from flux.primitives.types import U16, U32, U64, ChainTime
+
+EPOCH_END = 1
+SUSPICION_END = 2
+UNREACHABLE = "unreachable"
+_NEVER = ChainTime(U64(0))
+
+
+class Probes(Contract):
+    """Committees, suspicion in two stages, restoration."""
+
+    name = "Probes"
+    address = PROBES
+    events = (SuspicionReported, NodeSuspected, NodeRestored, NodeUnreachable, EpochStarted)
+    errors = (NotAgent, NotInCommittee, AlreadyReported, NotSuspected, TooManyReports, UnknownNode)
+
+    def __init__(self, host: Host, params: ProbesParams, nodes: NodesPort, market: MarketPort) -> None:
+        super().__init__(host)
+        self.params = params
+        self.state = ProbesState(host.storage)
+        self._nodes = nodes
+        self._market = market
+
+    @method(gas=60_000, lane=True)
+    def suspect(self, ctx: Context, node: NodeId) -> None:
+        """A committee member could not reach the node twice in a row.
+
+        Raises NotAgent, UnknownNode, NotSuspected for a node that need not answer, NotInCommittee, AlreadyReported,
+        TooManyReports.
+        """
+        reporter = self._reporter(ctx)
+        target = self._watched(node)
+        committee = self._draw(target, rules.FIRST, self.params.committee, ctx)
+        if reporter not in committee:
+            raise NotInCommittee(reporter, node, self.state.epoch.get().epoch)
+        suspicion = self._current(node, ctx)
+        if suspicion.suspected_at or reporter in suspicion.votes:
+            raise AlreadyReported(reporter, node)
+        self._count_report(reporter, node)
+
+        suspicion = suspicion.but(votes=(*suspicion.votes, reporter), first_vote_at=suspicion.first_vote_at or ctx.now)
+        self.host.emit(SuspicionReported(node, reporter))
+        if rules.is_quorum(len(suspicion.votes), len(committee)):
+            suspicion = self._begin_stage_two(ctx, suspicion)
+        self.state.suspicions.set(node, suspicion)
+
+    @method(gas=40_000, lane=True)
+    def alive(self, ctx: Context) -> None:
+        """The suspect node itself says that it is alive. Raises NotAgent, NotSuspected, AlreadyReported."""
+        node = self._nodes.node_of_agent(ctx, ctx.sender)
+        if node == 0:
+            raise NotAgent(ctx.sender)
+        suspicion = self._stage_two(node)
+        if suspicion.alive_at:
+            raise AlreadyReported(node, node)
+        self._settle(ctx, suspicion.but(alive_at=ctx.now))
+
+    @method(gas=50_000, lane=True)
+    def reached(self, ctx: Context, node: NodeId) -> None:
+        """A member of the second committee reached the suspect node.
+
+        Raises NotAgent, UnknownNode, NotSuspected, NotInCommittee, AlreadyReported.
+        """
+        reporter = self._reporter(ctx)
+        suspicion = self._stage_two(node)
+        if reporter not in self.second_committee(ctx, node):
+            raise NotInCommittee(reporter, node, self.state.epoch.get().epoch)
+        if reporter in suspicion.confirmations:
+            raise AlreadyReported(reporter, node)
+        self._settle(ctx, suspicion.but(confirmations=(*suspicion.confirmations, reporter)))
+
+    @view()
+    def epoch(self, ctx: Context) -> EpochInfo:
+        """The current epoch."""
+        return self.state.epoch.get()
+
+    @view(gas=20_000)
+    def committee(self, ctx: Context, node: NodeId) -> list[NodeId]:
+        """Who watches the node now, in drawn order. Raises UnknownNode."""
+        return self._draw(self._record(node), rules.FIRST, self.params.committee, ctx)
+
+    @view(gas=40_000)
+    def second_committee(self, ctx: Context, node: NodeId) -> list[NodeId]:
+        """Who confirms that a suspect node is alive after all. Raises UnknownNode."""
+        return self._draw(self._record(node), rules.SECOND, self.params.second_committee, ctx)
+
+    @view(gas=1_000_000)
+    def targets(self, ctx: Context, node: NodeId) -> list[NodeId]:
+        """Whom the node watches. Walks all nodes: for agents, once an epoch and after changes."""
+        found = []
+        for number in range(1, self._nodes.count(ctx) + 1):
+            target = self._nodes.find(NodeId(U32(number)))
+            if target is None or not _must_answer(target) or target.id == node:
+                continue
+            if node in self._draw(target, rules.FIRST, self.params.committee, ctx):
+                found.append(target.id)
+        return found
+
+    @view()
+    def suspicion(self, ctx: Context, node: NodeId) -> Suspicion:
+        """What is open against the node; all zero when nothing is."""
+        return self._current(node, ctx)
+
+    @view()
+    def suspicions(self, ctx: Context) -> list[NodeId]:
+        """Nodes in stage two: their second committee should probe them now."""
+        return list(self.state.suspects)
+
+    def begin(self, ctx: Context) -> None:
+        """Start the first epoch; for genesis."""
+        self._start_epoch(ctx, Epoch(U64(0)))
+
+    @scheduled(EPOCH_END)
+    def end_epoch(self, ctx: Context, subject: int) -> None:
+        """Start the next epoch."""
+        self._start_epoch(ctx, Epoch(U64(subject + 1)))
+
+    @scheduled(SUSPICION_END)
+    def end_suspicion(self, ctx: Context, subject: int) -> None:
+        """The bound passed and the node was not restored: its leases close and it is suspended."""
+        node = NodeId(U32(subject))
+        if node not in self.state.suspects:
+            return
+        self._forget(node)
+        self._market.node_unreachable(ctx, node)
+        self._nodes.suspend(ctx, node, UNREACHABLE)
+        self.host.emit(NodeUnreachable(node))
+
+    def _start_epoch(self, ctx: Context, epoch: Epoch) -> None:
+        seed = rules.next_seed(self.state.epoch.get().seed, ctx.block.seed, epoch)
+        ends = ChainTime(U64(ctx.now + self.params.epoch))
+        self.state.epoch.set(EpochInfo(epoch, ctx.now, ends, seed))
+        self.host.schedule(ends, EPOCH_END, epoch)
+        self.host.emit(EpochStarted(epoch, seed))
+
+    def _begin_stage_two(self, ctx: Context, suspicion: Suspicion) -> Suspicion:
+        closes = ChainTime(U64(ctx.now + self.params.suspicion_bound))
+        self.host.schedule(closes, SUSPICION_END, suspicion.node)
+        self.state.suspects.add(suspicion.node)
+        self._market.suspect_node(ctx, suspicion.node, rules.last_seen(suspicion.first_vote_at))
+        self.host.emit(NodeSuspected(suspicion.node, U16(len(suspicion.votes))))
+        return suspicion.but(suspected_at=ctx.now, closes_at=closes)
+
+    def _settle(self, ctx: Context, suspicion: Suspicion) -> None:
+        """Keep what is new of a suspicion, or restore the node when it is refuted."""
+        node = suspicion.node
+        confirmed = len(suspicion.confirmations)
+        members = len(self.second_committee(ctx, node))
+        if not suspicion.alive_at or not rules.is_quorum(confirmed, members):
+            self.state.suspicions.set(node, suspicion)
+            return
+        self.host.unschedule(suspicion.closes_at, SUSPICION_END, node)
+        self._forget(node)
+        self._market.restore_node(ctx, node)
+        self.host.emit(NodeRestored(node, U16(confirmed)))
+
+    def _forget(self, node: NodeId) -> None:
+        self.state.suspects.discard(node)
+        self.state.suspicions.delete(node)
+
+    def _draw(self, target: Node, purpose: bytes, seats: U16, ctx: Context) -> list[NodeId]:
+        """Active nodes of distinct operators other than the target's; of its own only where there is no other."""
+        seed = self.state.epoch.get().seed
+        members: list[NodeId] = []
+        operators = {target.operator}
+        own: list[NodeId] = []
+        seen = {target.id}
+        for drawn in rules.candidates(seed, purpose, target.id, self._nodes.count(ctx), seats):
+            if drawn in seen:
+                continue
+            seen.add(drawn)
+            candidate = self._nodes.find(drawn)
+            if candidate is None or candidate.status is not NodeStatus.ACTIVE:
+                continue
+            if candidate.operator == target.operator:
+                own.append(drawn)
+            elif candidate.operator not in operators:
+                operators.add(candidate.operator)
+                members.append(drawn)
+                if len(members) == seats:
+                    break
+        return members or own[:seats]
+
+    def _current(self, node: NodeId, ctx: Context) -> Suspicion:
+        found = self.state.suspicions.find(node)
+        if found is not None and (
+            found.suspected_at or rules.is_open(found.first_vote_at, ctx.now, self.params.vote_window)
+        ):
+            return found
+        return Suspicion(node, (), _NEVER, _NEVER, _NEVER, _NEVER, ())
+
+    def _stage_two(self, node: NodeId) -> Suspicion:
+        suspicion = self.state.suspicions.find(node)
+        if suspicion is None or not suspicion.suspected_at:
+            raise NotSuspected(node)
+        return suspicion
+
+    def _count_report(self, reporter: NodeId, node: NodeId) -> None:
+        epoch = self.state.epoch.get().epoch
+        earlier = self.state.reports.find((reporter, node))
+        count = earlier.count if earlier is not None and earlier.epoch == epoch else 0
+        if count >= self.params.reports_per_epoch:
+            raise TooManyReports(reporter, node)
+        self.state.reports.set((reporter, node), ReportCount(epoch, U16(count + 1)))
+
+    def _reporter(self, ctx: Context) -> NodeId:
+        node = self._nodes.node_of_agent(ctx, ctx.sender)
+        record = self._nodes.find(node)
+        if record is None or record.status is not NodeStatus.ACTIVE:
+            raise NotAgent(ctx.sender)
+        return node
+
+    def _record(self, node: NodeId) -> Node:
+        record = self._nodes.find(node)
+        if record is None:
+            raise UnknownNode(node)
+        return record
+
+    def _watched(self, node: NodeId) -> Node:
+        record = self._record(node)
+        if not _must_answer(record):
+            raise NotSuspected(node)
+        return record
+
+
+def _must_answer(node: Node) -> bool:
+    return node.status in (NodeStatus.ACTIVE, NodeStatus.LEAVING)

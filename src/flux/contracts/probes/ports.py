@@ -1,0 +1,43 @@
+"""What the probes contract needs of others."""
+
+from typing import Protocol
+
+from flux.contracts.nodes.types import Node, NodeId
+from flux.kernel.context import Context
+from flux.primitives.types import U32, Address, ChainTime
+
+
+class NodesPort(Protocol):
+    """The nodes, who watch each other."""
+
+    def find(self, node: NodeId) -> Node | None:
+        """The record, or None."""
+        ...
+
+    def node_of_agent(self, ctx: Context, agent: Address) -> NodeId:
+        """The node of an agent key; 0 when there is none."""
+        ...
+
+    def count(self, ctx: Context) -> U32:
+        """Nodes ever registered; the highest id."""
+        ...
+
+    def suspend(self, ctx: Context, node: NodeId, reason: str) -> None:
+        """Suspend a node that is active or leaving."""
+        ...
+
+
+class MarketPort(Protocol):
+    """The market, whose leases depend on it."""
+
+    def suspect_node(self, ctx: Context, node: NodeId, until: ChainTime) -> None:
+        """The node's leases become suspect and accrue only up to `until`; replacements are placed."""
+        ...
+
+    def restore_node(self, ctx: Context, node: NodeId) -> None:
+        """The node's suspect leases run again; replacements that do not run yet are cancelled."""
+        ...
+
+    def node_unreachable(self, ctx: Context, node: NodeId) -> None:
+        """The node's leases close as unreachable."""
+        ...
