@@ -127,7 +127,8 @@ def _components(known: dict[str, Field], root: Field, *, is_single: bool) -> lis
         component = read_component(item, item.known_fields(COMPONENT_KEYS))
         if any(component.name == other.name for other in found):
             item.refuse(f"the component name {component.name} is used twice (upper and lower case count as the same)")
-        found.append(component)
+        else:
+            found.append(component)
     is_encrypted = "enterprise" in known and not known["enterprise"].is_off
     if not found and not is_encrypted:
         known["compose"].refuse("there is no component to run: add one with name and repotag")

@@ -51,6 +51,12 @@ def vectors() -> Path:
     return Path(__file__).parents[2] / "vectors" / "compose"
 
 
+@pytest.fixture(scope="session")
+def accepted_on_chain() -> Callable[[AppSpec], None]:
+    """Fails when the chain's own rules refuse what the reader accepted."""
+    return check_on_chain
+
+
 def check_on_chain(spec: AppSpec) -> None:
     """Raises when the apps contract would refuse the spec once its images are pinned."""
     pinned = tuple(

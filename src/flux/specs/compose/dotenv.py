@@ -12,7 +12,9 @@ from flux.specs.findings import Findings, Mark
 
 MAX_BYTES = 256 * 1024
 
-_LINE = re.compile(r"[ \t]*(?:export[ \t]+)?([^\s=:#'\"]+)[ \t]*(?:([=:])[ \t]*(.*))?", re.DOTALL)
+_LINE = re.compile(
+    r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*(?:([=:])[ \t]*(.*))?", re.ASCII | re.DOTALL
+)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", '"': '"', "$": "$$", "'": "'"}
 
 
