@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from flux.contracts.apps.types import AppSpec, RegistryCredential
+from flux.specs.findings import Finding, Severity
 from flux.specs.image_reference import ImageReference, parse_image_reference
 from flux.specs.loaded import LoadedSpec, SpecError, with_private
 from flux.specs.placement import ARCHITECTURES
@@ -56,7 +57,15 @@ async def resolve(loaded: LoadedSpec, resolver: ImageResolver) -> LoadedSpec:
         )
     )
     private = msgspec.structs.replace(loaded.private, registries=credentials or loaded.private.registries)
-    return with_private(replace(loaded, app_spec=app_spec), private)
+    findings = (*loaded.findings, *(_login_finding(loaded, credential.host) for credential in credentials))
+    return with_private(replace(loaded, app_spec=app_spec, findings=findings), private)
+
+
+def _login_finding(loaded: LoadedSpec, host: str) -> Finding:
+    """Whoever runs the app can read its logins, however they travelled."""
+    file = loaded.findings[0].file if loaded.findings else ""
+    message = f"the login of {host} goes, encrypted, to the nodes that run the app: use one that may only read"
+    return Finding(Severity.WARNED, file, 0, 0, "", message)
 
 
 async def _attempt(name: str, resolver: ImageResolver) -> ResolvedImage | RegistryError:

@@ -68,6 +68,7 @@ async def test_a_login_that_was_needed_goes_into_the_private_half() -> None:
     loaded = await resolve(spec(), registries)
     assert loaded.private.registries == (RegistryCredential("ghcr.io", "me", "token"),)
     assert loaded.app_spec.private
+    assert "may only read" in loaded.findings[-1].message
     assert "token" not in repr(Login("me", "token"))
 
 
