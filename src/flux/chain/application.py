@@ -69,9 +69,10 @@ class Application:
         """What blocks are executed on; the executing thread's."""
         self._world = ChainWorld(self._snapshot)
         machine = machine_factory(self._world)
-        self._names = machine.contract_names()
+        self.contract_names = machine.contract_names()
+        """The native contracts by address."""
         self._executor = Executor(self._world, machine, params)
-        self._commitment = StateCommitment(self._names)
+        self._commitment = StateCommitment(self.contract_names)
         self._simulator = Simulator(machine_factory, params)
         if self.ledger.is_empty():
             self._make_genesis(genesis)
@@ -135,7 +136,7 @@ class Application:
 
     def code(self, address: Address) -> bytes:
         """What stands for the code of an address (eth_getCode); empty when there is no contract."""
-        name = self._names.get(address)
+        name = self.contract_names.get(address)
         return b"" if name is None else code_of(name)
 
     def finalize(self, transactions: Sequence[Transaction], timestamp: Timestamp, producer: Address) -> FinalizedBlock:
@@ -210,6 +211,6 @@ class Application:
 
     def _make_genesis(self, genesis: Genesis) -> None:
         genesis.apply(self._world)
-        change = self._commitment.change(self._world, touched=self._names)
+        change = self._commitment.change(self._world, touched=self.contract_names)
         block = Block(genesis_header(genesis, change.root, self.params), ())
         self.ledger.commit(Prepared(block, [], change))
