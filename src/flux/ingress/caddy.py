@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 Routes = list[dict[str, Any]]
 
 _START_SECONDS = 30
-_STOP_SECONDS = 10
+_STOP_SECONDS = 5
 _FIRST_RESTART_DELAY = 0.1
 _LONGEST_RESTART_DELAY = 5.0
 _HEALTHY_SECONDS = 30

@@ -22,11 +22,14 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _HOST_LABEL = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?")
 _LONGEST_HOST = 253
 _LOCAL_NAMES = (".localhost", ".local", ".internal")
-_TRY_DURATION = "5s"
-"""How long a request looks for an instance that takes it. Longer than an instance is left out after a failure, so that
-an app's only instance is met again."""
-_TRY_INTERVAL = "50ms"
-_LEFT_OUT = "2s"
+_TRY_DURATION = "10s"
+"""Longest search of one request for an instance that takes it; the number of tries ends most searches earlier."""
+_TRY_INTERVAL = "10ms"
+"""Short, because Caddy 2.6 gives up a request that waits for its next try while the routes change."""
+_FAILURES = 2
+_LEFT_OUT = "5s"
+"""How long an instance is passed over after that many failed requests: longer than the active checks need to take it
+out, so that no request is waiting for its next try at that moment."""
 _DIAL_TIMEOUT = "1s"
 _KEEP_ALIVE = "30s"
 _STREAM_CLOSE_DELAY = "24h"
@@ -106,6 +109,8 @@ def caddy_routes(apps: Sequence[App], down: Collection[Target], rules: RouteRule
 
 def _proxy(app: App, rotation: Sequence[Target], rules: RouteRules) -> dict[str, Any]:
     streams = {"stream_close_delay": _STREAM_CLOSE_DELAY} if rules.keep_streams else {}
+    # An only instance is always worth the try.
+    passive = {"fail_duration": _LEFT_OUT, "max_fails": _FAILURES}
     policy: dict[str, Any] = {"policy": "round_robin"}
     if app.sticky and len(rotation) > 1:
         policy = {"policy": "cookie", "name": COOKIE, "secret": rules.cookie_secret}
@@ -115,10 +120,13 @@ def _proxy(app: App, rotation: Sequence[Target], rules: RouteRules) -> dict[str,
         "upstreams": [{"dial": str(target)} for target in rotation],
         "load_balancing": {
             "selection_policy": policy,
+            # A sticky visitor's instance is tried until it counts as failed, then each other one. No more than that: a
+            # request that crashes what it reaches must not be sent on and on.
+            "retries": len(rotation) + _FAILURES - 1,
             "try_duration": _TRY_DURATION,
             "try_interval": _TRY_INTERVAL,
         },
-        "health_checks": {"passive": {"fail_duration": _LEFT_OUT, "max_fails": 1}},
+        **({"health_checks": {"passive": passive}} if len(rotation) > 1 else {}),
         "headers": {"request": {"set": {HOP_HEADER: ["1"]}}},
         "transport": {
             "protocol": "http",

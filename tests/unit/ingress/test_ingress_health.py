@@ -1,0 +1,146 @@
+"""Which instances count as alive."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from flux.ingress.health import HealthChecker, HealthOptions
+from flux.ingress.routes import App, Target
+
+QUICK = HealthOptions(interval=0.05, connect_timeout=1, request_every=2, request_timeout=0.3)
+PATIENCE_SECONDS = 10
+
+
+class Service:
+    """A web service that can be told to fall silent."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        self.requests: list[web.Request] = []
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self.target = Target("127.0.0.1", 0)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.requests.append(request)
+        await self.answers.wait()
+        return web.Response(status=self.status)
+
+
+@asynccontextmanager
+async def service(status: int = 200) -> AsyncIterator[Service]:
+    made = Service(status)
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", made.answer)
+    runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.target = Target("127.0.0.1", runner.addresses[0][1])
+    try:
+        yield made
+    finally:
+        await runner.cleanup()
+
+
+class Watch:
+    """A running checker, and a way to wait for what it finds."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Event()
+        self.checker = HealthChecker(QUICK, self._changed.set)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not condition():
+                self._changed.clear()
+                if not condition():
+                    await self._changed.wait()
+
+    def of(self, *targets: Target) -> None:
+        self.checker.watch([App("web", "web.flux.localhost", sticky=False, targets=targets)])
+
+
+@pytest.fixture
+async def watch() -> AsyncIterator[Watch]:
+    made = Watch()
+    running = asyncio.create_task(made.checker.run())
+    yield made
+    running.cancel()
+    await asyncio.wait([running])
+
+
+@pytest.mark.parametrize("status", [200, 301, 401, 404, 405, 500, 503])
+async def test_any_answer_is_a_sign_of_life(watch: Watch, status: int) -> None:
+    async with service(status) as web_service:
+        watch.of(web_service.target)
+        assert watch.checker.down == {web_service.target}
+        await watch.until(lambda: not watch.checker.down)
+
+
+async def test_a_check_asks_for_the_app_by_its_name(watch: Watch) -> None:
+    async with service() as web_service:
+        watch.of(web_service.target)
+        await watch.until(lambda: not watch.checker.down)
+        request = web_service.requests[0]
+        assert (request.method, request.path, request.host) == ("HEAD", "/", "web.flux.localhost")
+
+
+async def test_an_instance_whose_port_is_closed_is_down(watch: Watch) -> None:
+    async with service() as web_service:
+        watch.of(web_service.target)
+        await watch.until(lambda: not watch.checker.down)
+    await watch.until(lambda: watch.checker.down == {web_service.target})
+
+
+async def test_an_instance_that_accepts_and_says_nothing_is_down_until_it_answers(watch: Watch) -> None:
+    async with service() as web_service:
+        watch.of(web_service.target)
+        await watch.until(lambda: not watch.checker.down)
+        web_service.answers.clear()
+        await watch.until(lambda: watch.checker.down == {web_service.target})
+        web_service.answers.set()
+        await watch.until(lambda: not watch.checker.down)
+
+
+async def test_a_silent_instance_delays_the_checks_of_no_other(watch: Watch) -> None:
+    async with service() as silent, service() as other:
+        silent.answers.clear()
+        watch.of(silent.target, other.target)
+        await watch.until(lambda: watch.checker.down == {silent.target})
+        assert len(silent.requests) == 1
+
+
+async def test_a_service_that_speaks_no_http_is_down(watch: Watch) -> None:
+    async def speak(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example ESMTP\r\n")
+        writer.close()
+
+    async with service() as web_service:
+        server = await asyncio.start_server(speak, "127.0.0.1", 0)
+        try:
+            mail = Target("127.0.0.1", server.sockets[0].getsockname()[1])
+            watch.of(mail, web_service.target)
+            await watch.until(lambda: watch.checker.down == {mail})
+            await watch.checker.wait_first_checks(PATIENCE_SECONDS)
+            assert mail in watch.checker.down
+        finally:
+            server.close()
+
+
+async def test_what_is_not_routed_any_more_is_forgotten(watch: Watch) -> None:
+    async with service() as web_service:
+        watch.of(web_service.target)
+        await watch.until(lambda: not watch.checker.down)
+        watch.of()
+        watch.of(web_service.target)
+        assert watch.checker.down == {web_service.target}
+
+
+async def test_first_checks_are_not_waited_for_too_long() -> None:
+    watch = Watch()
+    watch.of(Target("127.0.0.1", 1))
+    await watch.checker.wait_first_checks(0.01)
+    assert watch.checker.down == {Target("127.0.0.1", 1)}
