@@ -99,7 +99,7 @@ class Ledger:
             return head
         with self._store.snapshot() as snapshot:
             number = snapshot.get(tables.number(block_hash))
-        return None if number is None else self.find_block(_height(number))
+        return None if number is None else self._kept_block(_height(number))
 
     def find_transaction(self, transaction_hash: Hash) -> tuple[Transaction, Block, int] | None:
         """A committed transaction, its block, and its index there."""
@@ -107,9 +107,7 @@ class Ledger:
             place = snapshot.get(tables.transaction(transaction_hash))
         if place is None:
             return None
-        block = self.find_block(_height(place[:8]))
-        if block is None:
-            return None
+        block = self._kept_block(_height(place[:8]))
         index = int.from_bytes(place[8:], "big")
         return block.transactions[index], block, index
 
@@ -133,7 +131,7 @@ class Ledger:
         transaction, block, index = found
         receipts = self.find_receipts(block.number)
         if receipts is None:
-            return None
+            raise _missing(block.number)
         first_log_index = self._recent.first_log_indices(block.number, receipts)[index]
         return ReceiptLocation(receipts[index], block.header, transaction, index, first_log_index)
 
@@ -152,10 +150,7 @@ class Ledger:
                     f"the state of block {height} is not available: the newest block is {head} and the states of the "
                     f"{KEPT_HEIGHTS} blocks before it are kept"
                 )
-            block = self.find_block(height)
-            if block is None:
-                raise LedgerError(f"block {height} is missing: the database is damaged; import the chain anew")
-            return StateView(snapshot, self._history, block.header, head)
+            return StateView(snapshot, self._history, self._kept_block(height).header, head)
         except BaseException:
             snapshot.close()
             raise
@@ -202,9 +197,20 @@ class Ledger:
             )
         return True
 
+    def _kept_block(self, number: Height) -> Block:
+        """A block that must be there."""
+        block = self.find_block(number)
+        if block is None:
+            raise _missing(number)
+        return block
+
     def _read_block(self, snapshot: Snapshot, number: Height) -> Block | None:
         stored = snapshot.get(tables.block(number))
         return None if stored is None else decode_block(stored, self._chain_id)
+
+
+def _missing(number: Height) -> LedgerError:
+    return LedgerError(f"block {number} is missing: the database is damaged; import the chain into an empty folder")
 
 
 def _head_height(snapshot: Snapshot) -> Height:

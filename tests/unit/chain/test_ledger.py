@@ -217,3 +217,20 @@ def test_an_entry_heavier_than_the_cache_replaces_everything() -> None:
     lab.block(*[lab.transaction(0, STRANGER) for _ in range(5)])
     recent.put_block(lab.application.ledger.head())
     assert (recent.find_block(height(1)), recent.find_block(height(2))) == (None, lab.application.ledger.head())
+
+
+def test_a_damaged_database_says_so_instead_of_answering_wrongly() -> None:
+    lab = Lab()
+    lab.block(lab.transaction(0, STRANGER))
+    block = lab.application.ledger.head()
+    lab.block()
+    lab.store.commit({tables.block(height(1)): None, tables.receipts(height(2)): None})
+    ledger = reopened(lab).application.ledger
+    for read in (
+        lambda: ledger.find_block_by_hash(block.hash),
+        lambda: ledger.find_transaction(block.transactions[0].hash),
+        lambda: ledger.find_receipt(ledger.head().transactions[0].hash),
+        lambda: ledger.state_at(height(1)),
+    ):
+        with pytest.raises(LedgerError, match="is missing: the database is damaged"):
+            read()
