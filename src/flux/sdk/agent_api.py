@@ -63,9 +63,8 @@ class AgentClient:
 
     def __init__(self, connect_seconds: float = 10) -> None:
         self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=None, connect=timeout, sock_read=None)
+            timeout=aiohttp.ClientTimeout(total=None, connect=connect_seconds, sock_read=None)
         )
-        self._timeout = timeout
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,0 +1,111 @@
+"""Who signs, and how its password is learnt: FLUX_PASSWORD_FILE, or asked on the terminal; never from an argument."""
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flux.cli.context import CommandContext
+from flux.cli.errors import CliError, UsageError
+from flux.primitives.address import AddressError, parse
+from flux.primitives.types import Address
+
+if TYPE_CHECKING:
+    from flux.sdk.client import FluxClient
+    from flux.wallet.local_key import LocalKey
+
+_DEVELOPMENT = re.compile(r"dev([0-9])", re.ASCII)
+PASSWORD_FILE = "FLUX_PASSWORD_FILE"
+
+
+async def open_signer(context: CommandContext, client: "FluxClient") -> "LocalKey":
+    """The key that signs. Raises CliError when there is none or no single one."""
+    from flux.wallet.development import LOCAL_CHAIN_ID, check_account_allowed, development_key
+    from flux.wallet.wallet import Wallet
+
+    chain_id = await client.chain_id()
+    if context.account is not None and (match := _DEVELOPMENT.fullmatch(context.account)):
+        return development_key(int(match[1]), chain_id)
+    wallet = Wallet.open(context.home)
+    if context.account is None:
+        known = wallet.ls() if (context.home / "keystore").is_dir() else []
+        if not known and chain_id == LOCAL_CHAIN_ID:
+            return development_key(0, chain_id)
+        if len(known) != 1:
+            raise _no_single_account([account.name for account in known])
+        name = known[0].name
+    else:
+        name = wallet.find(context.account).name
+    key = wallet.unlock(name, read_password(context, f"Password of {name}"))
+    check_account_allowed(key.address, chain_id)
+    return key
+
+
+def find_address(context: CommandContext, text: str) -> Address:
+    """The address behind 0x…, dev0…dev9, or the name of a key. Needs no password."""
+    from flux.wallet.development import development_addresses
+    from flux.wallet.wallet import Wallet
+
+    if match := _DEVELOPMENT.fullmatch(text):
+        return development_addresses()[int(match[1])]
+    if text.startswith("0x"):
+        try:
+            return parse(text)
+        except AddressError as error:
+            raise UsageError(str(error)) from error
+    address = Wallet.open(context.home).find(text).address
+    if address is None:
+        raise CliError(f"the keystore file of {text} does not name its address")
+    return address
+
+
+async def own_address(context: CommandContext, client: "FluxClient") -> Address:
+    """The address that would sign; nothing is unlocked."""
+    from flux.wallet.development import LOCAL_CHAIN_ID, development_addresses
+    from flux.wallet.wallet import Wallet
+
+    if context.account is not None:
+        return find_address(context, context.account)
+    known = Wallet.open(context.home).ls() if (context.home / "keystore").is_dir() else []
+    if not known and await client.chain_id() == LOCAL_CHAIN_ID:
+        return development_addresses()[0]
+    if len(known) != 1 or known[0].address is None:
+        raise _no_single_account([account.name for account in known])
+    return known[0].address
+
+
+def read_password(context: CommandContext, prompt: str, *, confirm: bool = False) -> str:
+    """A password from FLUX_PASSWORD_FILE, else from the terminal."""
+    import typer
+
+    if path := context.environment.get(PASSWORD_FILE):
+        try:
+            return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise CliError(
+                f"{path} cannot be read: {reason}", f"{PASSWORD_FILE} names the file of the password"
+            ) from error
+    if not sys.stdin.isatty():
+        raise CliError(
+            "a password is needed and there is no terminal to ask on",
+            f"put it into a file and name it in {PASSWORD_FILE}",
+        )
+    password: str = typer.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)
+    return password
+
+
+def read_secret(prompt: str) -> str:
+    """A secret text from the terminal or, piped, the first line of standard input."""
+    import typer
+
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().strip()
+    text: str = typer.prompt(prompt, hide_input=True, err=True)
+    return text.strip()
+
+
+def _no_single_account(names: list[str]) -> CliError:
+    if not names:
+        return CliError("the wallet is empty: nobody can sign", "make a key with `flux wallet new`")
+    return CliError(f"the wallet has several keys: {', '.join(names)}", "choose one with --account or FLUX_ACCOUNT")

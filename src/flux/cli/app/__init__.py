@@ -1,0 +1,1 @@
+"""Commands of `flux app`: one verb, one file."""

@@ -1,0 +1,28 @@
+"""`flux app seal`."""
+
+from flux.cli.context import CommandContext
+from flux.cli.errors import CliError
+from flux.cli.lookup import find_app
+from flux.cli.options import AppArgument
+from flux.cli.rollout import Rollout, give_seed_once
+from flux.cli.seeds import open_seeds
+
+
+async def run(context: CommandContext, name: AppArgument) -> None:
+    """Give an app's seed to the nodes that hold a lease of it.
+
+    Needed only when all nodes that had it are gone: otherwise they hand it on by themselves.
+    """
+    async with context.client() as client:
+        app = await find_app(client, name)
+        kept = (await open_seeds(context, client)).find(app.name)
+        if kept is None:
+            raise CliError(
+                f"the seed of {app.name} is not on this machine",
+                "run this where it was deployed, or make a new one with `flux app update`",
+            )
+        signer = await context.signer(client)
+        rollout = Rollout(context, client, app.id, app.name, app.revision, app.instances, signer, kept[0])
+        given = await give_seed_once(rollout)
+    context.output.line(f"The seed of {app.name} was given to {given} of its nodes.")
+    context.output.document({"app": app.id, "name": app.name, "given": given})

@@ -1,0 +1,154 @@
+"""`flux app show`."""
+
+import asyncio
+from typing import Any
+
+from flux.cli import format as show
+from flux.cli.addresses import app_url, endpoints
+from flux.cli.context import CommandContext
+from flux.cli.lookup import find_app, nodes_by_id, protocol_now
+from flux.cli.options import AppArgument
+from flux.cli.output import Column, right
+from flux.cli.verdicts import place
+from flux.cli.words import close_reason, status_word
+from flux.contracts.apps.types import App, AppSpec, AppStatus, decode_spec
+from flux.contracts.escrow.types import EscrowBalance
+from flux.contracts.market.types import Lease, LeaseState
+from flux.contracts.nodes.types import Node
+from flux.sdk.bindings.apps import Apps
+from flux.sdk.bindings.escrow import Escrow
+from flux.sdk.client import FluxClient
+from flux.sdk.deployment import Progress, progress
+from flux.sdk.errors import Refused
+
+
+async def run(context: CommandContext, name: AppArgument) -> None:
+    """Show an app: what runs where, under which addresses, what it costs and how long the balance lasts."""
+    async with context.client() as client:
+        app = await find_app(client, name)
+        spec, state, balance, now = await asyncio.gather(
+            Apps(client).spec(app.id, app.revision),
+            progress(client, app.id),
+            _balance(client, app),
+            protocol_now(client),
+        )
+        nodes = await nodes_by_id(client, {lease.node for lease in state.leases})
+    decoded = decode_spec(spec)
+    lasts = balance.depletes_at - now if balance is not None and balance.depletes_at else None
+    url = app_url(context, app.name) if decoded.http is not None and app.status is not AppStatus.CLOSED else None
+    _draw_facts(context, app, decoded, balance, lasts, url)
+    rows = [_row(lease, nodes[lease.node], now) for lease in _ordered(state)]
+    rows += [
+        (str(item.ordinal), "", "", "waits for a node", show.duration(now - item.since), "", "")
+        for item in state.pending
+    ]
+    columns = [right("INSTANCE"), right("NODE"), "PLACE", "STATE", "SINCE", right("FLUX/h"), Column("PORTS", wrap=True)]
+    context.output.line()
+    context.output.table(columns, rows, "No instances.")
+    closed = [lease for lease in state.leases if lease.state is LeaseState.CLOSED][:5]
+    if closed:
+        context.output.line()
+        ended = [
+            (str(lease.ordinal), str(lease.node), show.duration(now - lease.closed_at), _ending(lease))
+            for lease in closed
+        ]
+        context.output.table([right("WAS"), right("NODE"), "AGO", Column("ENDED BECAUSE", wrap=True)], ended)
+    context.output.document(_document(app, decoded, state, nodes, balance, lasts, url))
+
+
+async def _balance(client: FluxClient, app: App) -> EscrowBalance | None:
+    """None once the account is closed."""
+    try:
+        return await Escrow(client).balance(app.id)
+    except Refused:
+        return None
+
+
+def _draw_facts(
+    context: CommandContext, app: App, spec: AppSpec, balance: EscrowBalance | None, lasts: int | None, url: str | None
+) -> None:
+    facts = [
+        (
+            "status",
+            f"{status_word('app', app.status)}, revision {app.revision}, {show.count(app.instances, 'instance')}",
+        ),
+        ("owner", show.address(app.owner)),
+    ]
+    facts += [("url", url)] if url else []
+    if balance is not None:
+        until = "" if lasts is None else f", lasts {show.duration(lasts)}"
+        facts += [
+            ("price", f"{show.per_hour(balance.rate)}, {show.per_month(balance.rate)}"),
+            ("balance", f"{show.flux(balance.balance)}{until}; spent so far {show.flux(balance.spent)}"),
+        ]
+    rules = spec.constraints.geo
+    facts += [("only where", " ".join(rules))] if rules else []
+    facts += [(component.name, component.image) for component in spec.components]
+    context.output.facts(facts, f"{app.name} (app {app.id})")
+
+
+def _ordered(state: Progress) -> list[Lease]:
+    return sorted(state.open, key=lambda lease: (lease.ordinal, lease.id))
+
+
+def _row(lease: Lease, node: Node, now: int) -> tuple[str, ...]:
+    since = lease.running_at if lease.state is LeaseState.RUNNING else lease.assigned_at
+    return (
+        str(lease.ordinal),
+        str(lease.node),
+        place(node),
+        status_word("lease", lease.state),
+        show.duration(now - since),
+        show.number(lease.rate * show.HOUR),
+        ", ".join(endpoints(lease, node)) or "–",
+    )
+
+
+def _ending(lease: Lease) -> str:
+    return close_reason(lease.reason) + (f": {lease.detail}" if lease.detail else "")
+
+
+def _document(
+    app: App,
+    spec: AppSpec,
+    state: Progress,
+    nodes: dict[Any, Node],
+    balance: EscrowBalance | None,
+    lasts: int | None,
+    url: str | None,
+) -> dict[str, Any]:
+    return {
+        "app": app.id,
+        "name": app.name,
+        "owner": show.address(app.owner),
+        "status": status_word("app", app.status),
+        "revision": app.revision,
+        "instances": app.instances,
+        "url": url,
+        "images": {component.name: component.image for component in spec.components},
+        "leases": [lease_document(lease, nodes[lease.node]) for lease in state.leases],
+        "pending": [{"instance": item.ordinal, "since": item.since} for item in state.pending],
+        "price_per_hour": None if balance is None else show.exact(balance.rate * show.HOUR),
+        "balance": None if balance is None else show.exact(balance.balance),
+        "spent": None if balance is None else show.exact(balance.spent),
+        "balance_lasts_seconds": lasts,
+    }
+
+
+def lease_document(lease: Lease, node: Node) -> dict[str, Any]:
+    """A lease for scripts."""
+    return {
+        "lease": lease.id,
+        "instance": lease.ordinal,
+        "revision": lease.revision,
+        "node": lease.node,
+        "place": place(node),
+        "state": status_word("lease", lease.state),
+        "price_per_hour": show.exact(lease.rate * show.HOUR),
+        "assigned_at": lease.assigned_at,
+        "running_at": lease.running_at or None,
+        "closed_at": lease.closed_at or None,
+        "reason": lease.reason.name.lower() if lease.state is LeaseState.CLOSED else None,
+        "detail": lease.detail,
+        "endpoints": endpoints(lease, node),
+    }

@@ -1,0 +1,195 @@
+"""`flux app why`."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from flux.cli import format as show
+from flux.cli import verdicts as verdict_table
+from flux.cli.app.events import event_document
+from flux.cli.context import CommandContext
+from flux.cli.lookup import find_app
+from flux.cli.options import AppArgument
+from flux.cli.story import Story, Told
+from flux.cli.verdicts import place
+from flux.contracts.apps.types import App, AppStatus
+from flux.contracts.escrow.types import EscrowBalance, HostPaid
+from flux.contracts.market.types import Lease, LeaseAssigned, LeaseState, Verdict
+from flux.contracts.nodes.types import Node, NodeId
+from flux.primitives.hexadecimal import quantity
+from flux.primitives.types import U16, U32
+from flux.sdk import paging
+from flux.sdk.bindings.apps import Apps
+from flux.sdk.bindings.escrow import Escrow
+from flux.sdk.bindings.market import Market
+from flux.sdk.client import FluxClient
+from flux.sdk.deployment import Progress, progress
+from flux.sdk.errors import ClientError, Refused
+from flux.sdk.history import Happened, app_history
+
+_SHOWN = 1_000
+"""Nodes looked at when a placement is explained afterwards."""
+
+
+async def run(
+    context: CommandContext,
+    name: AppArgument,
+    instance: Annotated[int | None, typer.Argument(min=0, metavar="[INSTANCE]", help="Only this one.")] = None,
+) -> None:
+    """Explain an app: why each instance is where it is, what happened to it, why each node was or was not chosen, what
+    it cost."""
+    async with context.client() as client:
+        app = await find_app(client, name)
+        state, history, nodes, balance = await asyncio.gather(
+            progress(client, app.id), app_history(client, app.id), _nodes(client), _balance(client, app)
+        )
+        told = Story(nodes).tell(history)
+        choices = await _choices(client, app, state, history)
+        verdicts = [] if app.status is AppStatus.CLOSED else await paging.explain(client, app.id)
+    about = [item for item in told if instance is None or item.ordinal == instance]
+    _draw_instances(context, app, state, about, choices, nodes, instance)
+    if instance is None:
+        _draw_app(context, about)
+    if verdicts:
+        context.output.line("\nOne more instance could go to:")
+        verdict_table.draw(context.output, verdicts, nodes)
+    _draw_cost(context, history, balance)
+    context.output.document(_document(app, about, choices, verdicts, nodes, balance))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What stood for choice in the block before an instance was placed."""
+
+    lease: Lease
+    able: int
+    rank: int
+    """1: the chosen node asked the least."""
+    dearest: int
+    """Highest rate among those able, wei per second."""
+
+    @property
+    def sentence(self) -> str:
+        if self.able == 1:
+            return "it was the only node that could take it"
+        if self.rank == 1:
+            return f"of {self.able} nodes that could take it, it asked the least"
+        place_in_row = f"{self.rank}. by price of {self.able} nodes that could take it"
+        return f"{place_in_row}; cheaper ones share an operator, network or country with other instances"
+
+
+async def _choices(client: FluxClient, app: App, state: Progress, history: list[Happened]) -> dict[int, Choice]:
+    """By ordinal, for what is open; nothing where the chain has forgotten the state of that time."""
+    placed = {happened.event.lease: happened.block for happened in history if isinstance(happened.event, LeaseAssigned)}
+    wanted = [lease for lease in state.open if lease.id in placed]
+    choices = await asyncio.gather(*(_choice(client, app, lease, placed[lease.id]) for lease in wanted))
+    return {choice.lease.ordinal: choice for choice in choices if choice is not None}
+
+
+async def _choice(client: FluxClient, app: App, lease: Lease, block: int) -> Choice | None:
+    before = quantity(block - 1)
+    try:
+        spec = await Apps(client).spec(app.id, lease.revision)
+        verdicts = await Market(client).plan(spec, NodeId(U32(1)), U16(_SHOWN), block=before)
+    except ClientError:
+        return None
+    able = verdict_table.able(verdicts)
+    rank = next((number for number, verdict in enumerate(able, start=1) if verdict.node == lease.node), None)
+    return None if rank is None else Choice(lease, len(able), rank, able[-1].rate)
+
+
+async def _nodes(client: FluxClient) -> dict[NodeId, Node]:
+    return {node.id: node for node in await paging.all_nodes(client)}
+
+
+async def _balance(client: FluxClient, app: App) -> EscrowBalance | None:
+    try:
+        return await Escrow(client).balance(app.id)
+    except Refused:
+        return None
+
+
+def _draw_instances(
+    context: CommandContext,
+    app: App,
+    state: Progress,
+    told: list[Told],
+    choices: dict[int, Choice],
+    nodes: dict[NodeId, Node],
+    only: int | None,
+) -> None:
+    numbers = {item.ordinal for item in told if item.ordinal is not None} | {lease.ordinal for lease in state.open}
+    for number in sorted(numbers):
+        if only is not None and number != only:
+            continue
+        context.output.line(f"\nInstance {number}: {_now(app, state, number, nodes)}")
+        if (choice := choices.get(number)) is not None:
+            context.output.line(f"  Why there: {choice.sentence}.")
+        for item in told:
+            if item.ordinal == number:
+                context.output.line(f"  {_moment(item)}  {item.sentence}")
+
+
+def _now(app: App, state: Progress, number: int, nodes: dict[NodeId, Node]) -> str:
+    for lease in state.open:
+        if lease.ordinal == number:
+            verb = {LeaseState.ASSIGNED: "starts", LeaseState.RUNNING: "runs"}.get(lease.state, "is in doubt")
+            return f"{verb} on node {lease.node} ({place(nodes[lease.node])}) at {show.per_hour(lease.rate)}"
+    if any(pending.ordinal == number for pending in state.pending):
+        return "waits for a node"
+    return "not wanted" if number >= app.instances else "does not run"
+
+
+def _draw_app(context: CommandContext, told: list[Told]) -> None:
+    context.output.line("\nThe app:")
+    for item in told:
+        if item.ordinal is None and not isinstance(item.happened.event, HostPaid):
+            context.output.line(f"  {_moment(item)}  {item.sentence}")
+
+
+def _draw_cost(context: CommandContext, history: list[Happened], balance: EscrowBalance | None) -> None:
+    paid: dict[NodeId, int] = {}
+    for happened in history:
+        if isinstance(happened.event, HostPaid):
+            event = happened.event
+            paid[event.node] = paid.get(event.node, 0) + event.amount
+    context.output.line("\nWhat it cost:")
+    for node, amount in sorted(paid.items()):
+        context.output.line(f"  paid to the operator of node {node}: {show.flux(amount)}")
+    if balance is not None:
+        context.output.line(f"  spent so far, fees and what is not paid out yet included: {show.flux(balance.spent)}")
+
+
+def _moment(item: Told) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(item.happened.timestamp))
+
+
+def _document(
+    app: App,
+    told: list[Told],
+    choices: dict[int, Choice],
+    verdicts: list[Verdict],
+    nodes: dict[NodeId, Node],
+    balance: EscrowBalance | None,
+) -> dict[str, Any]:
+    return {
+        "app": app.id,
+        "name": app.name,
+        "timeline": [event_document(item.happened, item.ordinal, item.sentence) for item in told],
+        "choices": [
+            {
+                "instance": choice.lease.ordinal,
+                "lease": choice.lease.id,
+                "node": choice.lease.node,
+                "able": choice.able,
+                "rank": choice.rank,
+                "sentence": choice.sentence,
+            }
+            for choice in choices.values()
+        ],
+        "nodes": verdict_table.document(verdicts, nodes),
+        "spent": None if balance is None else show.exact(balance.spent),
+    }

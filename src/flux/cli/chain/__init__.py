@@ -1,0 +1,1 @@
+"""Commands of `flux chain`: one verb, one file."""

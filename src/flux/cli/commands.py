@@ -1,0 +1,107 @@
+"""All commands: where each lives and what it does in one line. The order is the order of the help texts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command."""
+
+    module: str
+    """Has a function `run`."""
+    summary: str
+    section: str = "Commands"
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Noun(Entry):
+    """A group of commands on one kind of thing."""
+
+    verbs: Mapping[str, Entry] = field(default_factory=dict)
+
+
+def _verb(noun: str, verb: str, summary: str, *, hidden: bool = False) -> tuple[str, Entry]:
+    return verb, Entry(f"flux.cli.{noun}.{verb.replace('-', '_')}", summary, hidden=hidden)
+
+
+_CLOUD = "A cloud on this machine"
+_TENANTS = "Running software"
+_OPERATORS = "Hosting"
+_ALL = "Keys and chain"
+
+SPEC = dict(
+    [
+        _verb("spec", "check", "Read a Compose file or Flux spec with no network; say what is honoured"),
+    ]
+)
+APP = dict(
+    [
+        _verb("app", "ls", "List apps: yours, or everybody's with --all"),
+        _verb("app", "show", "Show an app: instances, addresses, balance, price"),
+        _verb("app", "logs", "Print what an app's containers write"),
+        _verb("app", "scale", "Change how many instances run"),
+        _verb("app", "update", "Replace what runs by a new version of the file"),
+        _verb("app", "pause", "Stop all instances, keep volumes"),
+        _verb("app", "resume", "Start a paused app again"),
+        _verb("app", "topup", "Add to an app's balance"),
+        _verb("app", "events", "List everything the chain recorded of an app"),
+        _verb("app", "why", "Explain: why here, why not there, why moved, why closed, what it cost"),
+        _verb("app", "move", "Move an instance to another node"),
+        _verb("app", "seal", "Give an app's seed to its nodes again"),
+        _verb("app", "rm", "Remove an app; the unused balance comes back"),
+    ]
+)
+NODE = dict(
+    [
+        _verb("node", "init", "Make the keys of a node in a folder"),
+        _verb("node", "register", "Stake and register a node on chain"),
+        _verb("node", "start", "Run the agent of a registered node"),
+        _verb("node", "ls", "List nodes"),
+        _verb("node", "show", "Show a node: hardware, prices, use, earnings"),
+        _verb("node", "offer", "Change a node's prices"),
+        _verb("node", "leave", "Stop hosting: instances move away first"),
+        _verb("node", "withdraw", "Take the stake of a node that has left"),
+    ]
+)
+WALLET = dict(
+    [
+        _verb("wallet", "new", "Make a key"),
+        _verb("wallet", "import", "Take in a key: words, private key or keystore file"),
+        _verb("wallet", "ls", "List keys and what they hold"),
+        _verb("wallet", "balance", "Show what an account holds"),
+        _verb("wallet", "send", "Send FLUX"),
+        _verb("wallet", "sign", "Sign a message (EIP-191)"),
+        _verb("wallet", "export", "Print a key as an encrypted keystore"),
+    ]
+)
+CHAIN = dict(
+    [
+        _verb("chain", "start", "Run a chain with JSON-RPC"),
+        _verb("chain", "status", "Show the chain: id, head, fees"),
+        _verb("chain", "block", "Show a block"),
+        _verb("chain", "tx", "Show a transaction: what it did, or why it failed"),
+        _verb("chain", "params", "Show the protocol's parameters"),
+        _verb("chain", "export", "Write all blocks to a file"),
+    ]
+)
+INGRESS = dict(
+    [
+        _verb("ingress", "start", "Serve apps at http://<app>.<domain>"),
+    ]
+)
+
+NOUNS: dict[str, Entry] = {
+    "up": Entry("flux.cli.up", "Start a whole cloud on this machine", _CLOUD),
+    "down": Entry("flux.cli.down", "Stop it", _CLOUD),
+    "status": Entry("flux.cli.status", "Show its processes, chain, nodes and apps", _CLOUD),
+    "deploy": Entry("flux.cli.deploy", "Deploy a Compose file or Flux spec", _TENANTS),
+    "plan": Entry("flux.cli.plan", "Say where a file could run and at what price, without deploying", _TENANTS),
+    "spec": Noun("flux.cli.spec", "Read specs without deploying them", _TENANTS, verbs=SPEC),
+    "app": Noun("flux.cli.app", "Operate deployed apps", _TENANTS, verbs=APP),
+    "node": Noun("flux.cli.node", "Host: register and run nodes", _OPERATORS, verbs=NODE),
+    "ingress": Noun("flux.cli.ingress", "Serve apps to the public", _OPERATORS, verbs=INGRESS),
+    "wallet": Noun("flux.cli.wallet", "Keys and FLUX", _ALL, verbs=WALLET),
+    "chain": Noun("flux.cli.chain", "Run and inspect the chain", _ALL, verbs=CHAIN),
+}

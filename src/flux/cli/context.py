@@ -1,0 +1,87 @@
+"""What every command is given: the options all commands share, the output, and clients opened for as long as needed.
+
+`Wiring` is what tests replace: how a transport is opened and which environment is seen.
+"""
+
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flux.cli.output import Output
+
+if TYPE_CHECKING:
+    from flux.sdk.client import FluxClient
+    from flux.sdk.signer import Signer
+    from flux.sdk.transport import Transport
+
+DEFAULT_RPC = "http://127.0.0.1:8545"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The options of every command as they were given; None where they were not."""
+
+    json: bool = False
+    rpc: str | None = None
+    home: str | None = None
+    account: str | None = None
+    debug: bool = False
+
+    def over(self, outer: "Given") -> "Given":
+        """These, and where one is missing the other's."""
+        return Given(
+            self.json or outer.json,
+            self.rpc or outer.rpc,
+            self.home or outer.home,
+            self.account or outer.account,
+            self.debug or outer.debug,
+        )
+
+
+def _open_http(url: str) -> "AbstractAsyncContextManager[Transport]":
+    from flux.sdk.transport import HttpTransport
+
+    return HttpTransport(url)
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What the commands reach the world through."""
+
+    open_transport: "Callable[[str], AbstractAsyncContextManager[Transport]]" = _open_http
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+
+class CommandContext:
+    """One run of one command."""
+
+    def __init__(self, given: Given, wiring: Wiring | None = None) -> None:
+        self.wiring = wiring or Wiring()
+        environment = self.wiring.environment
+        self.rpc = given.rpc or environment.get("FLUX_RPC") or DEFAULT_RPC
+        self.home = Path(given.home or environment.get("FLUX_HOME") or "~/.flux").expanduser().absolute()
+        self.account = given.account or environment.get("FLUX_ACCOUNT") or None
+        self.debug = given.debug
+        self.output = Output(json=given.json)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The variables that the command may see."""
+        return self.wiring.environment
+
+    @asynccontextmanager
+    async def client(self) -> "AsyncIterator[FluxClient]":
+        """A client of the chain at `--rpc`."""
+        from flux.sdk.client import FluxClient
+
+        async with self.wiring.open_transport(self.rpc) as transport:
+            yield FluxClient(transport)
+
+    async def signer(self, client: "FluxClient") -> "Signer":
+        """Who signs: --account, else the wallet's only key, else on a local chain the first development account."""
+        from flux.cli.accounts import open_signer
+
+        return await open_signer(self, client)

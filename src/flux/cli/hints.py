@@ -1,0 +1,53 @@
+"""Refusals of the contracts as their own sentences with amounts in FLUX, and what to do next."""
+
+import re
+from typing import Any
+
+from flux.cli import format as show
+
+_WEI = re.compile(r"\{(\w+)\} wei")
+_FIELD = re.compile(r"\{(\w+)\}")
+
+HINTS = {
+    "NameTaken": "choose another name with --name, or look at it with `flux app show`",
+    "InvalidName": "choose a name with --name",
+    "DepositTooSmall": "give more with --deposit",
+    "BalanceTooLow": "add to it with `flux app topup`",
+    "NotOwner": "choose the owner's account with --account",
+    "Unauthorized": "choose the right account with --account",
+    "UnknownApp": "see `flux app ls --all`",
+    "UnknownNode": "see `flux node ls`",
+    "UnknownInstance": "see the instances with `flux app show`",
+    "UnknownLease": "see the leases with `flux app show`",
+    "InsufficientBalance": "see `flux wallet balance`; another account signs with --account",
+    "InsufficientStake": "stake more with --stake",
+    "InsufficientHardware": "see what each tier needs with `flux chain params`",
+    "NothingStaked": "a node's stake can be taken once, after it has left",
+    "TooEarly": "wait a moment and try again",
+    "UnknownMethod": "the chain is of another version than this program",
+    "InvalidSpec": "check the file with `flux spec check`",
+    "InvalidInstances": "choose how many with --instances",
+    "TooManyPayers": "let one of those who have paid top it up",
+}
+
+_APP_STATUS = {"WrongAppStatus": "app", "WrongNodeStatus": "node", "WrongLeaseState": "lease"}
+
+
+def refusal(revert: Exception) -> tuple[str, str]:
+    """Sentence and hint of a contract's refusal."""
+    name = type(revert).__name__
+    template = (type(revert).__doc__ or name).strip().split("\n\n")[0].replace("\n", " ")
+    facts = vars(revert)
+    text = _WEI.sub(lambda match: show.flux(int(facts[match[1]])) if match[1] in facts else match[0], template)
+    text = _FIELD.sub(lambda match: _fact(name, match[1], facts.get(match[1], match[0])), text)
+    return text.rstrip("."), HINTS.get(name, "")
+
+
+def _fact(error: str, field: str, value: Any) -> str:
+    if error in _APP_STATUS and field in ("status", "state"):
+        from flux.cli.words import status_word
+
+        return status_word(_APP_STATUS[error], int(value))
+    if isinstance(value, bytes):
+        return show.address(value) if len(value) == 20 else f"0x{value.hex()}"
+    return str(value)

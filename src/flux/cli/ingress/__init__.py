@@ -1,0 +1,1 @@
+"""Commands of `flux ingress`: one verb, one file."""

@@ -1,0 +1,1 @@
+"""Commands of `flux node`: one verb, one file."""

@@ -1,0 +1,21 @@
+"""`flux node leave`."""
+
+from flux.cli.context import CommandContext
+from flux.cli.lookup import node_number
+from flux.cli.options import NodeArgument
+from flux.cli.words import status_word
+from flux.sdk.bindings.nodes import Nodes
+
+
+async def run(context: CommandContext, node: NodeArgument) -> None:
+    """Stop hosting: nothing new is placed here, and what runs moves away first. Keep the agent running until then."""
+    number = node_number(node)
+    async with context.client() as client:
+        nodes = Nodes(client)
+        receipt = await nodes.leave(await context.signer(client), number)
+        record = await nodes.node(number)
+    status = status_word("node", record.status)
+    context.output.line(
+        f"Node {number} is {status}. Once it is gone, take the stake with `flux node withdraw {number}`."
+    )
+    context.output.document({"node": number, "status": status, "transaction": f"0x{receipt.transaction.hex()}"})

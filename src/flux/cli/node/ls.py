@@ -1,0 +1,78 @@
+"""`flux node ls`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from flux.cli import format as show
+from flux.cli import words
+from flux.cli.context import CommandContext
+from flux.cli.node.prices import ask_document, price_text
+from flux.cli.output import right
+from flux.cli.verdicts import place
+from flux.contracts.nodes.types import Node, NodeStatus
+from flux.sdk.paging import all_nodes
+
+
+async def run(
+    context: CommandContext,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Also nodes that are gone.")] = False,
+) -> None:
+    """List nodes: where they are, what they offer, what they ask."""
+    async with context.client() as client:
+        found = [node for node in await all_nodes(client) if everything or node.status is not NodeStatus.GONE]
+    columns = [
+        right("NODE"),
+        "STATUS",
+        "PLACE",
+        "TIER",
+        right("CORES"),
+        right("MEMORY"),
+        right("DISK"),
+        right("CORE/h"),
+        right("GiB/h"),
+        "OPERATOR",
+    ]
+    context.output.table(columns, [_row(node) for node in found], "No nodes.")
+    context.output.document([node_document(node) for node in found])
+
+
+def _row(node: Node) -> tuple[str, ...]:
+    hardware = node.hardware
+    return (
+        str(node.id),
+        words.status_word("node", node.status),
+        place(node),
+        words.tier(node.tier),
+        show.cores(hardware.cpu_milli).split()[0],
+        show.memory(hardware.memory_mib),
+        show.memory(hardware.disk_mib),
+        price_text(node.ask.cpu),
+        price_text(node.ask.memory),
+        show.short_address(node.operator),
+    )
+
+
+def node_document(node: Node) -> dict[str, Any]:
+    """A node for scripts."""
+    hardware = node.hardware
+    return {
+        "node": node.id,
+        "status": words.status_word("node", node.status),
+        "status_reason": node.status_reason,
+        "tier": words.tier(node.tier).lower(),
+        "operator": show.address(node.operator),
+        "agent": show.address(node.agent),
+        "stake": show.exact(node.stake),
+        "place": place(node),
+        "host": node.endpoint.host,
+        "port": node.endpoint.port,
+        "certificate": f"0x{node.endpoint.certificate.hex()}",
+        "cpu_milli": hardware.cpu_milli,
+        "memory_mib": hardware.memory_mib,
+        "disk_mib": hardware.disk_mib,
+        "architecture": words.architecture(hardware.architecture),
+        "gpu": hardware.gpu_model or None,
+        "gpu_count": hardware.gpu_count,
+        "prices": ask_document(node.ask),
+    }

@@ -1,0 +1,106 @@
+"""`flux node show`."""
+
+import asyncio
+from typing import Any
+
+from flux.cli import format as show
+from flux.cli import words
+from flux.cli.context import CommandContext
+from flux.cli.lookup import node_number, protocol_now
+from flux.cli.node.ls import node_document
+from flux.cli.node.prices import price_text
+from flux.cli.options import NodeArgument
+from flux.cli.output import right
+from flux.cli.verdicts import place
+from flux.contracts.market.types import Lease, Usage
+from flux.contracts.nodes.types import Node
+from flux.primitives.types import Wei
+from flux.sdk.bindings.apps import Apps
+from flux.sdk.bindings.escrow import Escrow
+from flux.sdk.bindings.market import Market
+from flux.sdk.bindings.nodes import Nodes
+from flux.sdk.client import FluxClient
+
+
+async def run(context: CommandContext, node: NodeArgument) -> None:
+    """Show a node: hardware and how much of it is used, prices, leases, what it has earned."""
+    number = node_number(node)
+    async with context.client() as client:
+        market = Market(client)
+        record, leases, usage, earned, now = await asyncio.gather(
+            Nodes(client).node(number),
+            market.leases_of_node(number),
+            market.usage(number),
+            Escrow(client).earned(number),
+            protocol_now(client),
+        )
+        names = await _names(client, leases)
+    _draw(context, record, usage, earned, now)
+    rate = sum(lease.rate for lease in leases)
+    context.output.facts([("earns now", f"{show.per_hour(rate)}, {show.per_month(rate)}")])
+    rows = [
+        (
+            str(lease.id),
+            names[lease.app],
+            str(lease.ordinal),
+            words.status_word("lease", lease.state),
+            show.number(lease.rate * show.HOUR),
+        )
+        for lease in leases
+    ]
+    context.output.line()
+    context.output.table([right("LEASE"), "APP", right("INSTANCE"), "STATE", right("FLUX/h")], rows, "No leases.")
+    context.output.document(_document(record, usage, earned, leases, names))
+
+
+async def _names(client: FluxClient, leases: list[Lease]) -> dict[int, str]:
+    apps = Apps(client)
+    records = await asyncio.gather(*(apps.app(number) for number in {lease.app for lease in leases}))
+    return {record.id: record.name for record in records}
+
+
+def _draw(context: CommandContext, node: Node, usage: Usage, earned: Wei, now: int) -> None:
+    hardware, ask = node.hardware, node.ask
+    reason = f" ({node.status_reason})" if node.status_reason else ""
+    since = show.duration(now - node.status_since)
+    facts = [
+        ("status", f"{words.status_word('node', node.status)}{reason} for {since}"),
+        ("place", place(node)),
+        ("tier", f"{words.tier(node.tier)}, stake {show.flux(node.stake)}"),
+        ("operator", show.address(node.operator)),
+        ("agent", f"{show.address(node.agent)} at {node.endpoint.host}:{node.endpoint.port}"),
+        ("cpu", f"{show.cores(usage.cpu_milli)} of {show.cores(hardware.cpu_milli)} used"),
+        ("memory", f"{show.memory(usage.memory_mib)} of {show.memory(hardware.memory_mib)} used"),
+        ("disk", f"{show.memory(usage.disk_mib)} of {show.memory(hardware.disk_mib)} used"),
+    ]
+    if hardware.gpu_count:
+        facts.append(("gpu", f"{usage.gpu_count} of {hardware.gpu_count} {hardware.gpu_model} used"))
+    prices = (
+        f"{price_text(ask.cpu)} a core, {price_text(ask.memory)} a GiB of memory, {price_text(ask.disk)} a GiB of disk"
+    )
+    facts += [("asks per hour", f"{prices} (FLUX)"), ("earned so far", show.flux(earned))]
+    context.output.facts(facts, f"node {node.id}")
+
+
+def _document(node: Node, usage: Usage, earned: Wei, leases: list[Lease], names: dict[int, str]) -> dict[str, Any]:
+    return {
+        **node_document(node),
+        "used": {
+            "cpu_milli": usage.cpu_milli,
+            "memory_mib": usage.memory_mib,
+            "disk_mib": usage.disk_mib,
+            "gpu_count": usage.gpu_count,
+        },
+        "earned": show.exact(earned),
+        "leases": [
+            {
+                "lease": lease.id,
+                "app": lease.app,
+                "name": names[lease.app],
+                "instance": lease.ordinal,
+                "state": words.status_word("lease", lease.state),
+                "price_per_hour": show.exact(lease.rate * show.HOUR),
+            }
+            for lease in leases
+        ],
+    }

@@ -1,0 +1,59 @@
+"""`flux plan`."""
+
+import asyncio
+
+from flux.cli import format as show
+from flux.cli import verdicts as verdict_table
+from flux.cli.context import CommandContext
+from flux.cli.errors import FAILED
+from flux.cli.images import pin_images
+from flux.cli.options import FileArgument, GeoOption, InstancesOption, MaxPriceOption, ProfileOption
+from flux.cli.quote import Quote, quote_document
+from flux.cli.spec_input import Changes, findings_document, read_spec, show_findings
+from flux.contracts.apps.types import encode_spec
+from flux.primitives.types import U16
+from flux.sdk import paging
+from flux.sdk.bindings.escrow import Escrow
+
+
+async def run(
+    context: CommandContext,
+    file: FileArgument,
+    instances: InstancesOption = None,
+    geo: GeoOption = None,
+    max_price: MaxPriceOption = None,
+    profile: ProfileOption = None,
+) -> int:
+    """Say where a file could run now and at what price, and why every other node is out. Nothing is deployed.
+
+    Exit code 1 when too few nodes could run it.
+    """
+    changes = Changes(instances=instances, geo=geo or (), max_price=max_price)
+    loaded = read_spec(context, file, changes, profile or ())
+    show_findings(context, loaded.findings)
+    async with context.client() as client:
+        loaded = await pin_images(context, loaded)
+        spec, wanted = encode_spec(loaded.app_spec), loaded.options.instances
+        verdicts, nodes, smallest = await asyncio.gather(
+            paging.plan(client, spec), paging.all_nodes(client), Escrow(client).quote(spec, U16(wanted))
+        )
+    quote = Quote.of(verdicts, wanted, smallest, loaded.options.deposit)
+    by_id = {node.id: node for node in nodes}
+    verdict_table.draw(context.output, verdicts, by_id)
+    able = len(verdict_table.able(verdicts))
+    context.output.line()
+    enough = able >= wanted
+    sentence = f"{show.count(able, 'node')} can run it, {show.count(wanted, 'instance')} wanted."
+    context.output.line(sentence if enough else f"{sentence} Too few: {verdict_table.counted(verdicts) or 'no nodes'}.")
+    quote.draw(context.output)
+    context.output.document(
+        {
+            "name": loaded.options.name,
+            "instances": wanted,
+            "enough_nodes": enough,
+            "nodes": verdict_table.document(verdicts, by_id),
+            "findings": findings_document(loaded.findings),
+            **quote_document(quote),
+        }
+    )
+    return 0 if enough else FAILED

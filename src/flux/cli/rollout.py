@@ -1,0 +1,200 @@
+"""From a transaction to running instances: seeds given, progress told, the result shown. For deploy, update, resume."""
+
+import asyncio
+import time
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from flux.cli import format as show
+from flux.cli import words
+from flux.cli.addresses import app_url, endpoints
+from flux.cli.context import CommandContext
+from flux.cli.errors import CliError
+from flux.cli.lookup import nodes_by_id, protocol_now
+from flux.cli.output import right
+from flux.cli.seeds import open_seeds
+from flux.cli.verdicts import place
+from flux.contracts.apps.types import AppId, Revision
+from flux.contracts.market.types import Lease, LeaseId, LeaseState
+from flux.contracts.nodes.types import Node, NodeId
+from flux.primitives.types import Hash
+from flux.sdk.bindings.apps import Apps
+from flux.sdk.bindings.escrow import Escrow
+from flux.sdk.client import FluxClient, Receipt
+from flux.sdk.deployment import Progress, SeedGiver, follow, progress, runs
+from flux.sdk.signer import Signer
+
+
+@dataclass(slots=True)
+class Rollout:
+    """One revision of an app on its way to its nodes."""
+
+    context: CommandContext
+    client: FluxClient
+    app: AppId
+    name: str
+    revision: Revision
+    instances: int
+    signer: Signer
+    seed: bytes | None
+    """None where there is no private half."""
+    told: dict[LeaseId, LeaseState] = field(default_factory=dict)
+    nodes: dict[NodeId, Node] = field(default_factory=dict)
+
+    def giver(self) -> SeedGiver | None:
+        """Who gives the seed to nodes, if there is one."""
+        seed = self.seed
+        if seed is None:
+            return None
+        from flux.specs.private_half import seal
+
+        def box(seal_key: Hash) -> bytes:
+            return seal(seed, seal_key)
+
+        return SeedGiver(self.client, self.signer, self.app, box)
+
+
+async def await_running(rollout: Rollout, seconds: float) -> None:
+    """Give seeds and tell what happens until every instance runs. Raises CliError when the time is over."""
+    giver = rollout.giver()
+    try:
+        async with asyncio.timeout(seconds):
+            async with aclosing(follow(rollout.client, rollout.app)) as states:
+                async for state in states:
+                    if giver is not None:
+                        await giver.give(list(state.open), rollout.revision)
+                    await _tell(rollout, state)
+                    if runs(state, rollout.revision, rollout.instances):
+                        return
+    except TimeoutError as error:
+        raise CliError(
+            f"not all instances of {rollout.name} run after {show.duration(seconds)}; the app stays deployed",
+            f"see why with `flux app why {rollout.name}`",
+        ) from error
+
+
+async def give_seed_once(rollout: Rollout) -> int:
+    """Give the seed to those nodes that have a lease by now; they hand it on to later ones. How many were given it."""
+    giver = rollout.giver()
+    if giver is None:
+        return 0
+    state = await progress(rollout.client, rollout.app)
+    return await giver.give(list(state.open), rollout.revision)
+
+
+async def roll_out(
+    context: CommandContext,
+    client: FluxClient,
+    signer: Signer,
+    app: AppId,
+    receipt: Receipt,
+    begun: float,
+    patience: float | None,
+) -> None:
+    """After a change of an app: give seeds, wait (unless `patience` is None), show the result."""
+    record = await Apps(client).app(app)
+    kept = (await open_seeds(context, client)).find(record.name)
+    seed = kept[0] if kept is not None and kept[1] == record.revision else None
+    rollout = Rollout(context, client, app, record.name, record.revision, record.instances, signer, seed)
+    if patience is None:
+        await give_seed_once(rollout)
+    else:
+        await await_running(rollout, patience)
+    result = await result_document(rollout)
+    seconds = round(time.monotonic() - begun, 3)
+    context.output.document({**result, "transaction": f"0x{receipt.transaction.hex()}", "seconds": seconds})
+    show_result(context, result, seconds)
+
+
+async def result_document(rollout: Rollout) -> dict[str, Any]:
+    """The app as it stands, for scripts and for `show_result`."""
+    state, balance, now = await asyncio.gather(
+        progress(rollout.client, rollout.app),
+        Escrow(rollout.client).balance(rollout.app),
+        protocol_now(rollout.client),
+    )
+    leases = [lease for lease in state.open if lease.revision == rollout.revision]
+    rollout.nodes |= await nodes_by_id(rollout.client, {lease.node for lease in leases} - rollout.nodes.keys())
+    rate = sum(lease.rate for lease in leases)
+    return {
+        "app": rollout.app,
+        "name": rollout.name,
+        "url": app_url(rollout.context, rollout.name),
+        "revision": rollout.revision,
+        "instances": [_instance(lease, rollout.nodes[lease.node]) for lease in sorted(leases, key=_order)],
+        "pending": [pending.ordinal for pending in state.pending],
+        "price_per_hour": show.exact(rate * show.HOUR),
+        "price_per_month": show.exact(rate * show.MONTH),
+        "balance": show.exact(balance.balance),
+        "balance_lasts_seconds": balance.depletes_at - now if balance.depletes_at else None,
+    }
+
+
+def show_result(context: CommandContext, result: dict[str, Any], seconds: float) -> None:
+    """The result for people."""
+    rows = [
+        (str(item["instance"]), str(item["node"]), item["place"], item["state"], item["price_per_hour"])
+        for item in result["instances"]
+    ]
+    context.output.line()
+    columns = [right("INSTANCE"), right("NODE"), "PLACE", "STATE", right("FLUX/h")]
+    context.output.table(columns, [(*row[:4], _cut(row[4])) for row in rows])
+    context.output.line()
+    facts = [("url", result["url"])] if result["url"] else []
+    facts.append(("price", f"{_cut(result['price_per_hour'])} FLUX/h, {_cut(result['price_per_month'])} FLUX/month"))
+    lasts = result["balance_lasts_seconds"]
+    left = f"{_cut(result['balance'])} FLUX"
+    facts.append(("balance", left if lasts is None else f"{left}, lasts {show.duration(lasts)}"))
+    if result["pending"]:
+        facts.append(
+            ("waiting", f"{show.count(len(result['pending']), 'instance')} for a node: `flux app why {result['name']}`")
+        )
+    context.output.facts(facts, f"{result['name']} (app {result['app']}), {seconds:.1f} s")
+    if not result["url"]:
+        context.output.line("Where it answers: `flux app show " + result["name"] + "`")
+
+
+async def _tell(rollout: Rollout, state: Progress) -> None:
+    """A line for every lease that is in a new state."""
+    changed = [lease for lease in state.leases if rollout.told.get(lease.id) != lease.state]
+    changed = [lease for lease in changed if lease.revision == rollout.revision]
+    rollout.nodes |= await nodes_by_id(rollout.client, {lease.node for lease in changed} - rollout.nodes.keys())
+    for lease in sorted(changed, key=_order):
+        rollout.told[lease.id] = lease.state
+        rollout.context.output.note(f"  instance {lease.ordinal}: {_sentence(lease, rollout.nodes[lease.node])}")
+
+
+def _sentence(lease: Lease, node: Node) -> str:
+    where = f"node {node.id} ({place(node)})"
+    match lease.state:
+        case LeaseState.ASSIGNED:
+            return f"starts on {where} at {show.per_hour(lease.rate)}"
+        case LeaseState.RUNNING:
+            return f"runs on {where}"
+        case LeaseState.SUSPECT:
+            return f"{where} is not reached; a replacement is placed"
+    detail = f" ({lease.detail})" if lease.detail else ""
+    return f"closed on {where}: {words.close_reason(lease.reason)}{detail}"
+
+
+def _instance(lease: Lease, node: Node) -> dict[str, Any]:
+    return {
+        "instance": lease.ordinal,
+        "lease": lease.id,
+        "node": node.id,
+        "place": place(node),
+        "state": words.status_word("lease", lease.state),
+        "price_per_hour": show.exact(lease.rate * show.HOUR),
+        "endpoints": endpoints(lease, node),
+    }
+
+
+def _order(lease: Lease) -> tuple[int, int]:
+    return lease.ordinal, lease.id
+
+
+def _cut(amount: str) -> str:
+    from flux.primitives.units import parse_flux
+
+    return show.number(parse_flux(amount))

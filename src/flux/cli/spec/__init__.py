@@ -1,0 +1,1 @@
+"""Commands of `flux spec`: one verb, one file."""

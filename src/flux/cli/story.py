@@ -1,0 +1,170 @@
+"""Events of an app as sentences. Pure: what happened, to which instance, and why, in the words of the chain."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flux.cli import format as show
+from flux.cli import words
+from flux.cli.verdicts import place
+from flux.contracts.apps.types import AppDeployed, AppStatusChanged, AppUpdated
+from flux.contracts.escrow.types import Depleted, Deposited, HostPaid, Refunded
+from flux.contracts.market.types import (
+    InstancePending,
+    LeaseAssigned,
+    LeaseClosed,
+    LeaseId,
+    LeaseRestored,
+    LeaseRunning,
+    LeaseSuspect,
+    Rejection,
+)
+from flux.contracts.nodes.types import Node, NodeId
+from flux.contracts.secrets.types import PrivateHalfPublished, SeedSealed
+from flux.kernel.events import Event
+from flux.sdk.history import Happened
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One event in words."""
+
+    happened: Happened
+    ordinal: int | None
+    """The instance it is about; None for the app as a whole."""
+    sentence: str
+
+
+@dataclass(slots=True)
+class Story:
+    """Tells events in order; remembers leases, so that later events can name the instance."""
+
+    nodes: Mapping[NodeId, Node]
+    _leases: dict[LeaseId, LeaseAssigned] = field(default_factory=dict)
+    _assigned_at: dict[LeaseId, int] = field(default_factory=dict)
+    _replaced_by: dict[LeaseId, LeaseId] = field(default_factory=dict)
+
+    def tell(self, history: Sequence[Happened]) -> list[Told]:
+        """Every event that has a sentence."""
+        told = []
+        for happened in history:
+            event = happened.event
+            if isinstance(event, LeaseAssigned):
+                self._leases[event.lease] = event
+                self._assigned_at[event.lease] = happened.timestamp
+                if event.replaces:
+                    self._replaced_by[event.replaces] = event.lease
+            sentence = self._sentence(happened)
+            if sentence:
+                told.append(Told(happened, self._ordinal(event), sentence))
+        return told
+
+    def _ordinal(self, event: Event) -> int | None:
+        if isinstance(event, InstancePending):
+            return event.ordinal
+        lease = self._leases.get(getattr(event, "lease", LeaseId(0)))  # type: ignore[arg-type]
+        return None if lease is None else lease.ordinal
+
+    def _sentence(self, happened: Happened) -> str:
+        teller = _TELLERS.get(type(happened.event))
+        return "" if teller is None else teller(self, happened.event, happened)
+
+    def _node(self, number: NodeId) -> str:
+        node = self.nodes.get(number)
+        return f"node {number}" if node is None else f"node {number} ({place(node)})"
+
+    def _assigned(self, event: LeaseAssigned, _: Happened) -> str:
+        instead = ""
+        if event.replaces:
+            old = self._leases.get(event.replaces)
+            instead = f", in place of lease {event.replaces}" + ("" if old is None else f" on node {old.node}")
+        rate = show.per_hour(event.rate)
+        return f"placed on {self._node(event.node)} at {rate} (lease {event.lease}, revision {event.revision}){instead}"
+
+    def _running(self, event: LeaseRunning, happened: Happened) -> str:
+        begun = self._assigned_at.get(event.lease)
+        took = "" if begun is None else f", {show.duration(happened.timestamp - begun)} after its placement"
+        return f"runs on {self._node(event.node)}{took}; billing starts"
+
+    def _closed(self, event: LeaseClosed, _: Happened) -> str:
+        detail = f" ({event.detail})" if event.detail else ""
+        return f"ended on {self._node(event.node)}: {words.close_reason(event.reason)}{detail}"
+
+    def _suspect(self, event: LeaseSuspect, _: Happened) -> str:
+        return (
+            f"{self._node(event.node)} was not reached by most of its committee: billing stops, a replacement is placed"
+        )
+
+    def _restored(self, event: LeaseRestored, _: Happened) -> str:
+        return f"{self._node(event.node)} answered again: the instance goes on there"
+
+    def _pending(self, event: InstancePending, _: Happened) -> str:
+        return f"waits, no node can take it: {rejections(event.rejections)}"
+
+    def _paid(self, event: HostPaid, _: Happened) -> str:
+        amount = f"{show.flux(event.amount)} for {show.duration(event.seconds)}, fee {show.flux(event.fee)}"
+        return f"the operator of {self._node(event.node)} was paid {amount}"
+
+
+def rejections(counts: Sequence[int]) -> str:
+    """Counts by reason, as the chain gives them, in words."""
+    parts = []
+    for number, amount in enumerate(counts):
+        if amount and number != Rejection.NONE:
+            try:
+                reason = words.rejection(Rejection(number))
+            except ValueError:
+                reason = f"reason {number}"
+            parts.append((amount, f"{show.count(amount, 'node')}: {reason}"))
+    return "; ".join(text for _, text in sorted(parts, key=lambda part: -part[0])) or "there are no nodes"
+
+
+def _deployed(_: Story, event: AppDeployed, __: Happened) -> str:
+    return f"deployed as {event.name} by {show.address(event.owner)}, {show.count(event.instances, 'instance')} wanted"
+
+
+def _updated(_: Story, event: AppUpdated, __: Happened) -> str:
+    return f"revision {event.revision}, {show.count(event.instances, 'instance')} wanted"
+
+
+def _status(_: Story, event: AppStatusChanged, __: Happened) -> str:
+    return f"the app is now {words.status_word('app', event.status)}"
+
+
+def _deposited(_: Story, event: Deposited, __: Happened) -> str:
+    return f"{show.address(event.payer)} paid in {show.flux(event.amount)}"
+
+
+def _depleted(_: Story, __: Depleted, ___: Happened) -> str:
+    return "the balance ran out: instances stop, volumes are kept for a while"
+
+
+def _refunded(_: Story, event: Refunded, __: Happened) -> str:
+    return f"{show.flux(event.amount)} went back to {show.address(event.payer)}"
+
+
+def _published(_: Story, event: PrivateHalfPublished, __: Happened) -> str:
+    return f"the encrypted private half of revision {event.revision} is on chain"
+
+
+def _sealed(_: Story, event: SeedSealed, __: Happened) -> str:
+    return f"lease {event.lease} was given the seed of the private half"
+
+
+_TELLERS: dict[type[Event], Callable[[Story, Any, Happened], str]] = {
+    LeaseAssigned: Story._assigned,
+    LeaseRunning: Story._running,
+    LeaseClosed: Story._closed,
+    LeaseSuspect: Story._suspect,
+    LeaseRestored: Story._restored,
+    InstancePending: Story._pending,
+    HostPaid: Story._paid,
+    AppDeployed: _deployed,
+    AppUpdated: _updated,
+    AppStatusChanged: _status,
+    Deposited: _deposited,
+    Depleted: _depleted,
+    Refunded: _refunded,
+    PrivateHalfPublished: _published,
+    SeedSealed: _sealed,
+}

@@ -1,0 +1,146 @@
+"""`flux up`."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flux.cli.context import CommandContext
+from flux.cli.errors import CliError
+from flux.services.cloud_state import CloudState, find_state
+from flux.services.errors import CloudRunning
+from flux.services.home import CloudHome, FluxHome
+from flux.services.local_cloud import CloudOptions, LocalCloud
+from flux.services.processes import ChildProcess, start
+from flux.services.signals import run_until_signal
+
+_POLL = 0.1
+
+
+async def run(
+    context: CommandContext,
+    nodes: Annotated[int, typer.Option("--nodes", min=1, max=50, help="How many nodes, in made-up places.")] = 5,
+    rpc_port: Annotated[int, typer.Option("--rpc-port", min=1, max=65535, help="Port of the chain's JSON-RPC.")] = 8545,
+    http_port: Annotated[int, typer.Option("--http-port", min=1, max=65535, help="Port that serves the apps.")] = 8080,
+    agent_port: Annotated[
+        int, typer.Option("--agent-port", min=1, max=65000, help="Port of the first agent; the others in steps of 10.")
+    ] = 16127,
+    container_port: Annotated[
+        int, typer.Option("--container-port", min=1024, max=60000, help="First host port for containers, 500 a node.")
+    ] = 20_000,
+    no_ingress: Annotated[bool, typer.Option("--no-ingress", help="Without serving apps by name.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Remove what other local clouds left on the container engine.")
+    ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return once it is ready; stop it with `flux down`.")
+    ] = False,
+) -> None:
+    """Start a whole cloud on this machine: a chain, nodes in made-up places, and an ingress.
+
+    Needs a Docker Engine (DOCKER_HOST is respected) and Caddy. Everything lies below FLUX_HOME/cloud; a cloud that was
+    stopped goes on where it was. Ctrl-C stops it.
+    """
+    home = FluxHome(context.home).cloud
+    options = CloudOptions(
+        home=home.path,
+        nodes=nodes,
+        rpc_port=rpc_port,
+        http_port=http_port,
+        agent_port=agent_port,
+        container_port=container_port,
+        ingress=not no_ingress,
+        docker=context.environment.get("DOCKER_HOST"),
+        replace=replace,
+    )
+    if detach:
+        await _detached(context, home, options)
+    else:
+        await run_until_signal(_foreground(context, options))
+
+
+async def _foreground(context: CommandContext, options: CloudOptions) -> None:
+    begun = time.monotonic()
+    async with LocalCloud(options, context.output.note) as cloud:
+        state = find_state(cloud.home)
+        if state is not None:
+            _welcome(context, state, time.monotonic() - begun, stop="Ctrl-C")
+        await cloud.watch()
+        raise CliError("the chain has ended", f"its log is {cloud.home.log('chain')}")
+
+
+async def _detached(context: CommandContext, home: CloudHome, options: CloudOptions) -> None:
+    known = find_state(home)
+    if known is not None and known.is_supervised:
+        raise CloudRunning(
+            f"the local cloud in {home.path} runs already", "see `flux status`, stop it with `flux down`"
+        )
+    begun = time.monotonic()
+    log = home.log("supervisor")
+    log.unlink(missing_ok=True)
+    supervisor = start("supervisor", _arguments(context.home, options), {}, log)
+    shown = 0
+    while (state := find_state(home)) is None or not state.ready or state.supervisor.pid != supervisor.pid:
+        shown = _echo(context, log, shown)
+        _check(supervisor)
+        await asyncio.sleep(_POLL)
+    _echo(context, log, shown)
+    _welcome(context, state, time.monotonic() - begun, stop="flux down")
+
+
+def _arguments(home: Path, options: CloudOptions) -> list[str]:
+    arguments = ["--home", str(home), "up", "--nodes", str(options.nodes), "--rpc-port", str(options.rpc_port)]
+    arguments += ["--http-port", str(options.http_port), "--agent-port", str(options.agent_port)]
+    arguments += ["--container-port", str(options.container_port)]
+    arguments += ["--no-ingress"] if not options.ingress else []
+    return arguments + (["--replace"] if options.replace else [])
+
+
+def _echo(context: CommandContext, log: Path, shown: int) -> int:
+    """Show the lines that the supervisor wrote since; how many were shown in all."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    for line in lines[shown:]:
+        if line and not line.startswith(("error: ", "  → ")):
+            context.output.note(line)
+    return len(lines)
+
+
+def _check(supervisor: ChildProcess) -> None:
+    """Raise the supervisor's own error when it gave up."""
+    if supervisor.exit_code is None:
+        return
+    lines = supervisor.log.read_text(encoding="utf-8", errors="replace").splitlines()
+    sentences = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    hints = [line.removeprefix("  → ") for line in lines if line.startswith("  → ")]
+    raise CliError(
+        sentences[-1] if sentences else "the local cloud did not start",
+        hints[-1] if hints else f"its log is {supervisor.log}",
+        supervisor.exit_code if 0 < supervisor.exit_code < 5 else 1,
+    )
+
+
+def _welcome(context: CommandContext, state: CloudState, seconds: float, *, stop: str) -> None:
+    output = context.output
+    apps = f"http://<app>.flux.localhost:{state.http_port}" if state.http_port else ""
+    output.document(
+        {
+            "rpc": state.rpc,
+            "http_port": state.http_port or None,
+            "nodes": list(state.nodes),
+            "supervisor": state.supervisor.pid,
+            "seconds": round(seconds, 2),
+        }
+    )
+    output.line()
+    output.line(f"A cloud of {len(state.nodes)} nodes is up after {seconds:.1f} s.")
+    facts = [("chain", f"{state.rpc}  (chain id 19169)")]
+    facts += [("apps", apps)] if apps else []
+    facts += [("account", "dev0: 1,000,000 FLUX; dev1…dev9 with --account")]
+    output.facts(facts)
+    output.line()
+    prefix = "" if state.rpc.endswith(":8545") else f"  --rpc {state.rpc}"
+    output.line(f"Next:  flux deploy compose.yaml{prefix}")
+    output.line(f"       flux node ls{prefix}")
+    output.line(f"Stop:  {stop}")

@@ -1,0 +1,62 @@
+"""What the market says of nodes for a spec, as a table and as counts of reasons."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flux.cli import format as show
+from flux.cli import words
+from flux.cli.output import Column, Output, right
+from flux.contracts.market.types import Rejection, Verdict
+from flux.contracts.nodes.types import Node, NodeId
+
+
+def place(node: Node) -> str:
+    """Where a node is: EU/FR/IDF."""
+    location = node.location
+    return "/".join(part for part in (location.continent, location.country, location.region) if part)
+
+
+def able(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Those that can run it, cheapest first."""
+    found = [verdict for verdict in verdicts if verdict.rejection is Rejection.NONE]
+    return sorted(found, key=lambda verdict: (verdict.rate, verdict.node))
+
+
+def counted(verdicts: Sequence[Verdict]) -> str:
+    """The reasons against, most frequent first: "3 nodes: the geo rules exclude its location; …"."""
+    counts = Counter(verdict.rejection for verdict in verdicts if verdict.rejection is not Rejection.NONE)
+    parts = [f"{show.count(number, 'node')}: {words.rejection(reason)}" for reason, number in counts.most_common()]
+    return "; ".join(parts)
+
+
+def draw(output: Output, verdicts: Sequence[Verdict], nodes: Mapping[NodeId, Node]) -> None:
+    """The nodes that can run it by price, then the others."""
+    others = [verdict for verdict in verdicts if verdict.rejection is not Rejection.NONE]
+    rows = [
+        (
+            str(verdict.node),
+            place(nodes[verdict.node]) if verdict.node in nodes else "?",
+            words.tier(nodes[verdict.node].tier) if verdict.node in nodes else "?",
+            show.number(verdict.rate * show.HOUR),
+            "yes" if verdict.rejection is Rejection.NONE else "no: " + words.rejection(verdict.rejection),
+        )
+        for verdict in (*able(verdicts), *others)
+    ]
+    columns = [right("NODE"), "PLACE", "TIER", right("FLUX/h"), Column("CAN RUN IT", wrap=True)]
+    output.table(columns, rows, "There are no nodes.")
+
+
+def document(verdicts: Sequence[Verdict], nodes: Mapping[NodeId, Node]) -> list[dict[str, Any]]:
+    """The same for scripts."""
+    return [
+        {
+            "node": verdict.node,
+            "place": place(nodes[verdict.node]) if verdict.node in nodes else None,
+            "able": verdict.rejection is Rejection.NONE,
+            "rejection": verdict.rejection.name.lower(),
+            "reason": words.rejection(verdict.rejection),
+            "price_per_hour": show.exact(verdict.rate * show.HOUR),
+        }
+        for verdict in verdicts
+    ]

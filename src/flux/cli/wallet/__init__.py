@@ -1,0 +1,1 @@
+"""Commands of `flux wallet`: one verb, one file."""

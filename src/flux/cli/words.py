@@ -1,0 +1,85 @@
+"""The chain's enumerations in words. Each is a sentence's part, so that several can stand in a row."""
+
+from flux.contracts.apps.types import AppStatus
+from flux.contracts.market.types import CloseReason, FailReason, LeaseState, Rejection
+from flux.contracts.nodes.types import Architecture, NodeStatus, Tier
+
+REJECTIONS = {
+    Rejection.NONE: "can run it",
+    Rejection.NOT_ACTIVE: "it is not active",
+    Rejection.TIER: "its tier is too low",
+    Rejection.ARCHITECTURE: "its processor is not one the images are made for",
+    Rejection.GEO: "the geo rules exclude its location",
+    Rejection.STATIC_IP: "it has no static IP address",
+    Rejection.GPU: "it has no such GPU free",
+    Rejection.CPU: "not enough CPU is free",
+    Rejection.MEMORY: "not enough memory is free",
+    Rejection.DISK: "not enough disk is free",
+    Rejection.PRICE: "it asks more than the maximum price",
+    Rejection.EXCLUDED: "it failed this app recently, or an instance was moved away from it",
+    Rejection.HOSTS_ALREADY: "it already runs an instance of this app",
+    Rejection.SLOTS: "it holds as many leases as a node may",
+}
+
+CLOSE_REASONS = {
+    CloseReason.NONE: "no reason",
+    CloseReason.REMOVED: "the app was removed",
+    CloseReason.MOVED: "its owner moved it",
+    CloseReason.SCALED_DOWN: "the app was scaled down",
+    CloseReason.UPDATED: "a newer version took its place",
+    CloseReason.PAUSED: "the app was paused",
+    CloseReason.DEPLETED: "the app's balance ran out",
+    CloseReason.START_FAILED: "the node could not start it",
+    CloseReason.START_TIMEOUT: "the node did not start it in time",
+    CloseReason.CRASHED: "it kept crashing",
+    CloseReason.UNREACHABLE: "the node could not be reached by its committee",
+    CloseReason.NODE_LEAVING: "the node is leaving",
+    CloseReason.SURPLUS: "it was a replacement that was not needed after all",
+}
+
+FAIL_REASONS = {
+    FailReason.IMAGE_PULL: "the image could not be fetched",
+    FailReason.CREATE: "a container could not be created",
+    FailReason.START: "a container could not be started",
+    FailReason.UNHEALTHY: "it never became healthy",
+    FailReason.CRASH_LOOP: "it kept crashing",
+    FailReason.NO_RESOURCES: "the node's resources did not suffice",
+    FailReason.NO_SEED: "nobody gave the node the app's seed in time",
+    FailReason.BAD_SPEC: "the node does not understand the spec",
+}
+
+_STATUSES = {"app": AppStatus, "node": NodeStatus, "lease": LeaseState}
+
+
+def status_word(kind: str, value: int) -> str:
+    """The status of an app, node or lease by its number."""
+    try:
+        return _STATUSES[kind](value).name.lower()
+    except ValueError:
+        return str(value)
+
+
+def rejection(value: Rejection) -> str:
+    """Why a node was not chosen."""
+    return REJECTIONS[value]
+
+
+def close_reason(value: int) -> str:
+    """Why a lease ended."""
+    try:
+        return CLOSE_REASONS[CloseReason(value)]
+    except ValueError:
+        return f"reason {value}"
+
+
+def tier(value: int) -> str:
+    """A tier's name."""
+    try:
+        return Tier(value).name.capitalize()
+    except ValueError:
+        return str(value)
+
+
+def architecture(value: Architecture) -> str:
+    """As container images name it."""
+    return value.name.lower()
