@@ -1,7 +1,8 @@
 """Earlier states: for each of the last blocks, what it replaced; undone from the newest down, that is an older state.
 
-A reverse diff is stored in two parts, because calls need only the flat values and proofs mostly the trie. The part is
-MessagePack of store key → replaced value (None: nothing was there).
+What a block replaced is stored in parts, so that a read of an old state opens only the few parts that its keys are in
+and not all that happened since. A part is MessagePack of store key → replaced value (None: nothing was there). Parts of
+flat values are by first byte of the address for accounts and by collection for storage; those of tries by subtree.
 """
 
 from collections.abc import Iterator
@@ -17,94 +18,101 @@ from flux.primitives.types import U64, Height
 
 KEPT_HEIGHTS: Final = 256
 """Heights before the head whose state can be read."""
-_CACHED = 6
-"""Merged parts kept. Under full load one can hold everything that changed in 256 blocks: some 100 MiB."""
 
-_TRIES = (tables.ACCOUNT_TRIE[0], tables.STORAGE_TRIE[0])
+_SUBTREE = 2
+"""Nibbles of a path that name its part; nodes above are in a part of their own."""
+_PART_SIZES = {
+    tables.ACCOUNT[0]: (2, 2),
+    tables.STORAGE[0]: (tables.STORAGE_PREFIX_SIZE + 1, tables.STORAGE_PREFIX_SIZE),
+    tables.ACCOUNT_TRIE[0]: (1 + _SUBTREE, 1),
+    tables.STORAGE_TRIE[0]: (tables.STORAGE_PREFIX_SIZE + _SUBTREE, tables.STORAGE_PREFIX_SIZE),
+}
+"""By table: how much of a key names its part; the second number is for keys that are shorter than the first."""
+
 _pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(dict[bytes, bytes | None]).decode
+_unpack_part = msgspec.msgpack.Decoder(dict[bytes, bytes | None]).decode
+_unpack_names = msgspec.msgpack.Decoder(list[bytes]).decode
 
 
 class StateUnavailable(LookupError):
     """The state of that height is not kept, or not there yet."""
 
 
+def part_of(key: bytes) -> bytes:
+    """The name of the part that a store key of the state tables is in."""
+    long, short = _PART_SIZES[key[0]]
+    return key[:long] if len(key) >= long else key[:short]
+
+
 def encode_diff(replaced: Writes, height: Height) -> Writes:
-    """The store entries that keep what the block at `height` replaced, and drop the one that leaves the window."""
-    flat = {key: value for key, value in replaced.items() if key[0] not in _TRIES}
-    trie = {key: value for key, value in replaced.items() if key[0] in _TRIES}
-    entries: Writes = {tables.flat_diff(height): _pack(flat), tables.trie_diff(height): _pack(trie)}
-    if height > KEPT_HEIGHTS:
-        old = Height(U64(height - KEPT_HEIGHTS))
-        entries[tables.flat_diff(old)] = None
-        entries[tables.trie_diff(old)] = None
+    """The store entries that keep what the block at `height` replaced."""
+    parts: dict[bytes, Writes] = {}
+    for key, value in replaced.items():
+        parts.setdefault(part_of(key), {})[key] = value
+    entries: Writes = {tables.diff_part(height, name): _pack(part) for name, part in parts.items()}
+    entries[tables.diff_names(height)] = _pack(sorted(parts))
     return entries
 
 
-class _Merged:
-    """For one height: the first replaced value of each key in the blocks after it, up to a head that only grows.
-
-    A value from a block that a reader's snapshot does not have yet is what that snapshot holds anyway, so one object
-    serves snapshots of different age.
-    """
-
-    __slots__ = ("upto", "values")
-
-    def __init__(self, height: Height) -> None:
-        self.values: Writes = {}
-        self.upto: int = height
+def prune_diff(snapshot: Snapshot, height: Height) -> Writes:
+    """The deletions that drop the diff which leaves the window when the block at `height` is committed."""
+    if height <= KEPT_HEIGHTS:
+        return {}
+    old = Height(U64(height - KEPT_HEIGHTS))
+    keys = [tables.diff_names(old), *(tables.diff_part(old, name) for name in _names(snapshot, old))]
+    return dict.fromkeys(keys)
 
 
-class History:
-    """Merged reverse diffs of the heights asked for last. Safe to use from several threads."""
-
-    def __init__(self) -> None:
-        self._cache: dict[tuple[bytes, int], _Merged] = {}
-
-    def flat(self, snapshot: Snapshot, height: Height, head: Height) -> Writes:
-        """What accounts and storage had at `height` where the snapshot, whose newest block is `head`, differs."""
-        return self._merged(tables.FLAT_DIFF, snapshot, height, head)
-
-    def trie(self, snapshot: Snapshot, height: Height, head: Height) -> Writes:
-        """The same of trie nodes."""
-        return self._merged(tables.TRIE_DIFF, snapshot, height, head)
-
-    def _merged(self, part: bytes, snapshot: Snapshot, height: Height, head: Height) -> Writes:
-        merged = self._cache.get((part, height))
-        if merged is None:
-            merged = _Merged(height)
-            for oldest in list(self._cache)[: 1 - _CACHED]:
-                self._cache.pop(oldest, None)
-            self._cache[part, height] = merged
-        upto = merged.upto
-        if upto < head:
-            for number in range(upto + 1, head + 1):
-                stored = snapshot.get(part + number.to_bytes(8, "big"))
-                if stored is None:
-                    raise StateUnavailable(f"the state of block {height} is no longer kept")
-                for key, value in _unpack(stored).items():
-                    merged.values.setdefault(key, value)
-            merged.upto = max(merged.upto, head)
-        return merged.values
+def _names(snapshot: Snapshot, height: Height) -> list[bytes]:
+    stored = snapshot.get(tables.diff_names(height))
+    return [] if stored is None else _unpack_names(stored)
 
 
 class PastReader:
-    """The state tables at an earlier height, as a Reader."""
+    """The state tables after the block at `height`, read from a snapshot whose newest block is `head`."""
 
-    __slots__ = ("_flat", "_overlay", "_snapshot")
+    __slots__ = ("_head", "_height", "_ordered", "_parts", "_snapshot")
 
-    def __init__(self, snapshot: Snapshot, flat: Writes) -> None:
+    def __init__(self, snapshot: Snapshot, height: Height, head: Height) -> None:
         self._snapshot = snapshot
-        self._flat = flat
-        self._overlay: Overlay | None = None
+        self._height = height
+        self._head = head
+        self._parts: dict[bytes, Writes] = {}
+        self._ordered: dict[bytes, Overlay] = {}
 
     def get(self, key: bytes) -> bytes | None:
-        """The value at that height. Flat tables only."""
-        value: Entry = self._flat.get(key, MISSING)
+        """The value at that height."""
+        value: Entry = self._part(part_of(key)).get(key, MISSING)
         return self._snapshot.get(key) if value is MISSING else value
 
     def range(self, start: bytes, end: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
-        """Keys and values at that height."""
-        if self._overlay is None:
-            self._overlay = Overlay(self._snapshot, self._flat)
-        return self._overlay.range(start, end, reverse=reverse)
+        """Keys and values at that height, start <= key < end, in order."""
+        return self._over(part_of(start), end).range(start, end, reverse=reverse)
+
+    def _over(self, first: bytes, end: bytes) -> Overlay:
+        """The parts from the one named `first` up to the key `end`, laid over the snapshot."""
+        long, _ = _PART_SIZES[first[0]]
+        if len(first) < long or end > first[:-1] + bytes((min(first[-1] + 1, 0xFF),)):
+            heights = range(self._height + 1, self._head + 1)
+            named = {name for number in heights for name in _names(self._snapshot, Height(U64(number)))}
+            changed: Writes = {}
+            for name in sorted(name for name in named if first <= name < end):
+                changed |= self._part(name)
+            return Overlay(self._snapshot, changed)
+        overlay = self._ordered.get(first)
+        if overlay is None:
+            overlay = self._ordered[first] = Overlay(self._snapshot, self._part(first))
+        return overlay
+
+    def _part(self, name: bytes) -> Writes:
+        """For the keys of a part that changed since: what they had at that height, which is what the first block to
+        change them replaced."""
+        part = self._parts.get(name)
+        if part is None:
+            part = self._parts[name] = {}
+            get = self._snapshot.get
+            for number in range(self._head, self._height, -1):
+                stored = get(tables.diff_part(Height(U64(number)), name))
+                if stored is not None:
+                    part |= _unpack_part(stored)
+        return part

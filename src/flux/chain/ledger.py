@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from flux.chain import tables
 from flux.chain.block import Block, Header, decode_block, encode_block
-from flux.chain.history import KEPT_HEIGHTS, History, StateUnavailable, encode_diff
+from flux.chain.history import KEPT_HEIGHTS, StateUnavailable, encode_diff, prune_diff
 from flux.chain.logs import LocatedLog, LogQuery, find_logs
 from flux.chain.receipt import Receipt, decode_receipts, encode_receipts
 from flux.chain.recent import RecentBlocks
@@ -61,7 +61,6 @@ class Ledger:
         self._store = store
         self._chain_id = chain_id
         self._genesis = genesis
-        self._history = History()
         self._recent = RecentBlocks()
         self._head: Block | None = None
         with store.snapshot() as snapshot:
@@ -150,7 +149,7 @@ class Ledger:
                     f"the state of block {height} is not available: the newest block is {head} and the states of the "
                     f"{KEPT_HEIGHTS} blocks before it are kept"
                 )
-            return StateView(snapshot, self._history, self._kept_block(height).header, head)
+            return StateView(snapshot, self._kept_block(height).header, head)
         except BaseException:
             snapshot.close()
             raise
@@ -161,7 +160,9 @@ class Ledger:
         number = block.number
         writes: Writes = dict(change.writes)
         if number:
-            writes.update(encode_diff(change.replaced, number))
+            writes |= encode_diff(change.replaced, number)
+            with self._store.snapshot() as snapshot:
+                writes |= prune_diff(snapshot, number)
         else:
             writes[tables.META_FORMAT] = str(tables.FORMAT_VERSION).encode()
             writes[tables.META_GENESIS] = self._genesis

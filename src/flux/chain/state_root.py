@@ -128,8 +128,18 @@ class _Collected:
 
     def update_trie(self, prefix: bytes, changes: Mapping[bytes, bytes | None]) -> Hash:
         """Apply changes to the trie whose nodes' keys begin with `prefix`; the new root."""
-        read = self.read
-        outcome = update(lambda path: read(prefix + path), changes)
+        get, seen = self.read, dict[bytes, bytes | None]()
+
+        def read(path: bytes) -> bytes | None:
+            node = seen[path] = get(prefix + path)
+            return node
+
+        outcome = update(read, changes)
+        writes, replaced = self.writes, self.replaced
         for path, node in outcome.nodes.items():
-            self.put(prefix + path, node)
+            key = prefix + path
+            old = seen[path] if path in seen else get(key)
+            if old != node:
+                writes[key] = node
+                replaced[key] = old
         return outcome.root

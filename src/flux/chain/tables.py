@@ -4,7 +4,8 @@
     t path                   → account trie node                  u address path → storage trie node
     b height                 → block (block.py)                   r height       → its receipts (receipt.py)
     n block hash             → height                             x transaction hash → height, index
-    d height, e height       → reverse diff (history.py)          l height       → logs bloom, unless empty
+    d height                 → parts of its reverse diff          e height part  → one part (history.py)
+    l height                 → logs bloom, unless empty
     m name                   → about the database itself
 
 Heights are 8 bytes big-endian, indices 4. The first four tables are the state; only they are in reverse diffs. A trie
@@ -22,8 +23,8 @@ ACCOUNT_TRIE = b"t"
 STORAGE_TRIE = b"u"
 BLOCK = b"b"
 RECEIPTS = b"r"
-FLAT_DIFF = b"d"
-TRIE_DIFF = b"e"
+DIFF_NAMES = b"d"
+DIFF_PART = b"e"
 BLOOM = b"l"
 NUMBER = b"n"
 TRANSACTION = b"x"
@@ -47,14 +48,14 @@ def receipts(height: Height) -> bytes:
     return RECEIPTS + height.to_bytes(8, "big")
 
 
-def flat_diff(height: Height) -> bytes:
-    """Key of what the block at `height` replaced in accounts and storage."""
-    return FLAT_DIFF + height.to_bytes(8, "big")
+def diff_names(height: Height) -> bytes:
+    """Key of the list of parts that the block's reverse diff has."""
+    return DIFF_NAMES + height.to_bytes(8, "big")
 
 
-def trie_diff(height: Height) -> bytes:
-    """Key of the trie nodes that the block at `height` replaced."""
-    return TRIE_DIFF + height.to_bytes(8, "big")
+def diff_part(height: Height, name: bytes) -> bytes:
+    """Key of one part of the block's reverse diff."""
+    return DIFF_PART + height.to_bytes(8, "big") + name
 
 
 def bloom(height: Height) -> bytes:

@@ -10,8 +10,8 @@ from typing import NamedTuple, Self
 
 from flux.chain import tables, trie
 from flux.chain.block import Header
-from flux.chain.history import History, PastReader
-from flux.chain.overlay import MISSING, Entry, Reader
+from flux.chain.history import PastReader
+from flux.chain.overlay import Reader
 from flux.chain.state_root import slot_of
 from flux.chain.store import Snapshot
 from flux.chain.world import decode_account
@@ -44,20 +44,17 @@ class AccountProof(NamedTuple):
 class StateView:
     """Reads of one height."""
 
-    __slots__ = ("_history", "_snapshot", "head", "header", "height", "reader")
+    __slots__ = ("_snapshot", "head", "header", "height", "reader")
 
-    def __init__(self, snapshot: Snapshot, history: History, header: Header, head: Height) -> None:
+    def __init__(self, snapshot: Snapshot, header: Header, head: Height) -> None:
         self._snapshot = snapshot
-        self._history = history
         self.header = header
         """Of the block whose state this is."""
         self.height = header.number
         self.head = head
         """The newest block that the view knows of."""
-        self.reader: Reader = snapshot
-        """The flat tables, for a World."""
-        if self.height != head:
-            self.reader = PastReader(snapshot, history.flat(snapshot, self.height, head))
+        self.reader: Reader = snapshot if self.height == head else PastReader(snapshot, self.height, head)
+        """The state tables, for a World."""
 
     def nonce(self, address: Address) -> Nonce:
         """Transactions that the account has sent."""
@@ -135,13 +132,5 @@ class StateView:
 
     def _nodes(self, prefix: bytes) -> trie.Reader:
         """Trie nodes by path."""
-        get = self._snapshot.get
-        if self.height == self.head:
-            return lambda path: get(prefix + path)
-        past = self._history.trie(self._snapshot, self.height, self.head)
-
-        def read(path: bytes) -> bytes | None:
-            value: Entry = past.get(prefix + path, MISSING)
-            return get(prefix + path) if value is MISSING else value
-
-        return read
+        get = self.reader.get
+        return lambda path: get(prefix + path)

@@ -7,7 +7,7 @@ A World is used by one thread and serves one block, one call or one simulation a
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeAlias
 
-from flux.chain.overlay import MISSING, Entry, Missing, Overlay, Reader
+from flux.chain.overlay import MISSING, Entry, Overlay, Reader
 from flux.chain.tables import ACCOUNT, MAX_STORAGE_KEY_SIZE, STORAGE, STORAGE_PREFIX_SIZE
 from flux.kernel.context import Block
 from flux.kernel.errors import InsufficientBalance, Revert
@@ -75,7 +75,7 @@ class ChainWorld:
         """The value in a contract's storage."""
         flat = STORAGE + address + key
         value: Entry = self._values.get(flat, MISSING)
-        return self._read(flat) if isinstance(value, Missing) else value
+        return self._read(flat) if value is MISSING else value
 
     def set(self, address: Address, key: bytes, value: bytes) -> None:
         """Write to a contract's storage: a value that is not empty and does not begin with a zero byte."""

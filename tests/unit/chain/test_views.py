@@ -8,13 +8,14 @@ import rlp
 from trie import HexaryTrie
 
 from flux.chain.history import KEPT_HEIGHTS, StateUnavailable
+from flux.chain.simulation import CallRequest
 from flux.chain.state_root import code_of, slot_of
 from flux.chain.trie import EMPTY_ROOT
 from flux.kernel.context import SYSTEM_ADDRESS
 from flux.primitives.keccak import EMPTY_KECCAK, keccak256
 from flux.primitives.types import U64, Address, Hash, Height
 from support.chain_lab import Lab, address
-from support.counter import COUNTER
+from support.counter import COUNTER, encode
 
 ABSENT = Address(b"\xee" * 20)
 COUNT_KEY = b"\x02" + address(0)
@@ -82,10 +83,15 @@ def test_accounts_and_slots_prove_at_the_head_and_two_hundred_blocks_later() -> 
 def test_only_the_kept_heights_can_be_read() -> None:
     lab = Lab()
     for _ in range(KEPT_HEIGHTS + 10):
-        lab.block()
+        lab.block(lab.transaction(0, ABSENT))
     head = lab.application.ledger.head().number
     with lab.application.ledger.state_at(Height(U64(head - KEPT_HEIGHTS))) as view:
         assert view.state_root() == view.header.state_root
+    with lab.application.ledger.snapshot() as snapshot:
+        listed = [key[1:9] for key, _ in snapshot.range(b"d", b"e")]
+        parts = {key[1:9] for key, _ in snapshot.range(b"e", b"f")}
+    assert listed == sorted(parts)
+    assert len(parts) == KEPT_HEIGHTS
     for outside in (head - KEPT_HEIGHTS - 1, head + 1):
         with pytest.raises(StateUnavailable, match=f"newest block is {head}"):
             lab.application.ledger.state_at(Height(U64(outside)))
@@ -119,6 +125,16 @@ def test_the_past_is_walked_in_order_like_the_present() -> None:
         assert list(view.reader.range(b"s" + COUNTER, b"s" + COUNTER + b"\xff")) == expected
         backwards = list(view.reader.range(b"s" + COUNTER, b"s" + COUNTER + b"\xff", reverse=True))
         assert backwards == expected[::-1]
+
+
+def test_a_call_at_an_earlier_height_walks_what_was_there_then() -> None:
+    lab, answers = Lab(), []
+    request = CallRequest(COUNTER, encode("shuffle(uint64,uint16)", 7, 2), address(1))
+    for start in (0, 90, 30):
+        lab.block(lab.call(0, "shuffle(uint64,uint16)", start, 25, gas=2_000_000))
+        answers.append(lab.application.call(request).return_data)
+    assert len(set(answers)) == 3
+    assert [lab.application.call(request, Height(U64(number))).return_data for number in (1, 2, 3)] == answers
 
 
 def test_storage_answers_by_slot_what_the_trie_holds() -> None:
