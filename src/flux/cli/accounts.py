@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flux.cli.context import CommandContext
-from flux.cli.errors import CliError, UsageError
-from flux.primitives.address import AddressError, parse
+from flux.cli.errors import CliError
+from flux.primitives.address import parse
 from flux.primitives.types import Address
+from flux.protocol.chain_ids import LOCAL
 
 if TYPE_CHECKING:
     from flux.sdk.client import FluxClient
@@ -19,23 +20,28 @@ PASSWORD_FILE = "FLUX_PASSWORD_FILE"
 
 
 async def open_signer(context: CommandContext, client: "FluxClient") -> "LocalKey":
-    """The key that signs. Raises CliError when there is none or no single one."""
-    from flux.wallet.development import LOCAL_CHAIN_ID, check_account_allowed, development_key
+    """The key that signs on the client's chain. Raises CliError when there is none or no single one."""
+    return open_key(context, await client.chain_id())
+
+
+def open_key(context: CommandContext, chain_id: int = LOCAL) -> "LocalKey":
+    """The key that signs: --account, else the wallet's only key, else the first development account.
+
+    Development keys are refused on any chain but a local one.
+    """
+    from flux.wallet.development import check_account_allowed, development_key
     from flux.wallet.wallet import Wallet
 
-    chain_id = await client.chain_id()
     if context.account is not None and (match := _DEVELOPMENT.fullmatch(context.account)):
         return development_key(int(match[1]), chain_id)
-    wallet = Wallet.open(context.home)
     if context.account is None:
-        known = wallet.ls() if (context.home / "keystore").is_dir() else []
-        if not known and chain_id == LOCAL_CHAIN_ID:
+        names = _names(context)
+        if not names and chain_id == LOCAL:
             return development_key(0, chain_id)
-        if len(known) != 1:
-            raise _no_single_account([account.name for account in known])
-        name = known[0].name
-    else:
-        name = wallet.find(context.account).name
+        if len(names) != 1:
+            raise _no_single_account(names)
+    wallet = Wallet.open(context.home)
+    name = wallet.find(context.account or names[0]).name
     key = wallet.unlock(name, read_password(context, f"Password of {name}"))
     check_account_allowed(key.address, chain_id)
     return key
@@ -43,35 +49,32 @@ async def open_signer(context: CommandContext, client: "FluxClient") -> "LocalKe
 
 def find_address(context: CommandContext, text: str) -> Address:
     """The address behind 0x…, dev0…dev9, or the name of a key. Needs no password."""
-    from flux.wallet.development import development_addresses
-    from flux.wallet.wallet import Wallet
-
     if match := _DEVELOPMENT.fullmatch(text):
+        from flux.wallet.development import development_addresses
+
         return development_addresses()[int(match[1])]
     if text.startswith("0x"):
-        try:
-            return parse(text)
-        except AddressError as error:
-            raise UsageError(str(error)) from error
+        return parse(text)
+    from flux.wallet.wallet import Wallet
+
     address = Wallet.open(context.home).find(text).address
     if address is None:
-        raise CliError(f"the keystore file of {text} does not name its address")
+        raise CliError(f"the keystore file of {text} does not name its address", "import it again")
     return address
 
 
 async def own_address(context: CommandContext, client: "FluxClient") -> Address:
     """The address that would sign; nothing is unlocked."""
-    from flux.wallet.development import LOCAL_CHAIN_ID, development_addresses
-    from flux.wallet.wallet import Wallet
+    from flux.wallet.development import development_addresses
 
     if context.account is not None:
         return find_address(context, context.account)
-    known = Wallet.open(context.home).ls() if (context.home / "keystore").is_dir() else []
-    if not known and await client.chain_id() == LOCAL_CHAIN_ID:
+    names = _names(context)
+    if not names and await client.chain_id() == LOCAL:
         return development_addresses()[0]
-    if len(known) != 1 or known[0].address is None:
-        raise _no_single_account([account.name for account in known])
-    return known[0].address
+    if len(names) != 1:
+        raise _no_single_account(names)
+    return find_address(context, names[0])
 
 
 def read_password(context: CommandContext, prompt: str, *, confirm: bool = False) -> str:
@@ -103,6 +106,16 @@ def read_secret(prompt: str) -> str:
         return sys.stdin.readline().strip()
     text: str = typer.prompt(prompt, hide_input=True, err=True)
     return text.strip()
+
+
+def _names(context: CommandContext) -> list[str]:
+    """Names of the wallet's keys; the wallet is not even imported when it has none."""
+    folder = context.home / "keystore"
+    if not folder.is_dir():
+        return []
+    from flux.wallet.wallet import Wallet
+
+    return [account.name for account in Wallet.open(context.home).ls()]
 
 
 def _no_single_account(names: list[str]) -> CliError:

@@ -12,7 +12,7 @@ from flux.cli.addresses import app_url, endpoints
 from flux.cli.context import CommandContext
 from flux.cli.errors import CliError
 from flux.cli.lookup import nodes_by_id, protocol_now
-from flux.cli.output import right
+from flux.cli.output import Column, right
 from flux.cli.seeds import open_seeds
 from flux.cli.verdicts import place
 from flux.contracts.apps.types import AppId, Revision
@@ -138,7 +138,7 @@ def show_result(context: CommandContext, result: dict[str, Any], seconds: float)
         for item in result["instances"]
     ]
     context.output.line()
-    columns = [right("INSTANCE"), right("NODE"), "PLACE", "STATE", right("FLUX/h")]
+    columns: list[Column | str] = [right("INSTANCE"), right("NODE"), "PLACE", "STATE", right("FLUX/h")]
     context.output.table(columns, [(*row[:4], _cut(row[4])) for row in rows])
     context.output.line()
     facts = [("url", result["url"])] if result["url"] else []

@@ -43,7 +43,7 @@ def draw(output: Output, verdicts: Sequence[Verdict], nodes: Mapping[NodeId, Nod
         )
         for verdict in (*able(verdicts), *others)
     ]
-    columns = [right("NODE"), "PLACE", "TIER", right("FLUX/h"), Column("CAN RUN IT", wrap=True)]
+    columns: list[Column | str] = [right("NODE"), "PLACE", "TIER", right("FLUX/h"), Column("CAN RUN IT", wrap=True)]
     output.table(columns, rows, "There are no nodes.")
 
 

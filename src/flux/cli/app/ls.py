@@ -9,7 +9,7 @@ from flux.cli import format as show
 from flux.cli.accounts import own_address
 from flux.cli.context import CommandContext
 from flux.cli.lookup import protocol_now
-from flux.cli.output import right
+from flux.cli.output import Column, right
 from flux.cli.words import status_word
 from flux.contracts.apps.types import App, AppStatus
 from flux.contracts.escrow.types import EscrowBalance
@@ -49,7 +49,15 @@ async def run(
             )
         )
         documents.append(_document(app, running, balance, lasts))
-    columns = [right("APP"), "NAME", "STATUS", "RUNNING", right("FLUX/h"), right("BALANCE"), "LASTS"]
+    columns: list[Column | str] = [
+        right("APP"),
+        "NAME",
+        "STATUS",
+        "RUNNING",
+        right("FLUX/h"),
+        right("BALANCE"),
+        "LASTS",
+    ]
     context.output.table(columns, rows, "No apps. Deploy one with `flux deploy compose.yaml`.")
     context.output.document(documents)
 

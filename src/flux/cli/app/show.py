@@ -42,7 +42,15 @@ async def run(context: CommandContext, name: AppArgument) -> None:
         (str(item.ordinal), "", "", "waits for a node", show.duration(now - item.since), "", "")
         for item in state.pending
     ]
-    columns = [right("INSTANCE"), right("NODE"), "PLACE", "STATE", "SINCE", right("FLUX/h"), Column("PORTS", wrap=True)]
+    columns: list[Column | str] = [
+        right("INSTANCE"),
+        right("NODE"),
+        "PLACE",
+        "STATE",
+        "SINCE",
+        right("FLUX/h"),
+        Column("PORTS", wrap=True),
+    ]
     context.output.line()
     context.output.table(columns, rows, "No instances.")
     closed = [lease for lease in state.leases if lease.state is LeaseState.CLOSED][:5]

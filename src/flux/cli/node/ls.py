@@ -8,7 +8,7 @@ from flux.cli import format as show
 from flux.cli import words
 from flux.cli.context import CommandContext
 from flux.cli.node.prices import ask_document, price_text
-from flux.cli.output import right
+from flux.cli.output import Column, right
 from flux.cli.verdicts import place
 from flux.contracts.nodes.types import Node, NodeStatus
 from flux.sdk.paging import all_nodes
@@ -21,7 +21,7 @@ async def run(
     """List nodes: where they are, what they offer, what they ask."""
     async with context.client() as client:
         found = [node for node in await all_nodes(client) if everything or node.status is not NodeStatus.GONE]
-    columns = [
+    columns: list[Column | str] = [
         right("NODE"),
         "STATUS",
         "PLACE",

@@ -1,0 +1,46 @@
+"""`flux chain export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flux.chain.export import export_chain
+from flux.chain.ledger import Ledger
+from flux.cli import format as show
+from flux.cli.context import CommandContext
+from flux.cli.errors import CliError
+from flux.database.lmdb_store import LmdbStore
+from flux.protocol import genesis as genesis_file
+from flux.services.chain import DATA_FOLDER, GENESIS_FILE
+from flux.services.home import FluxHome
+
+
+def run(
+    context: CommandContext,
+    file: Annotated[Path, typer.Argument(help="Where to write to.")],
+    folder: Annotated[
+        Path | None, typer.Option("--data", help="Folder with genesis.json and the chain's data [FLUX_HOME/chain].")
+    ] = None,
+) -> None:
+    """Write all blocks of a chain on this machine to a file. Another one executes them again on import."""
+    home = folder or FluxHome(context.home).chain
+    genesis_path = home / GENESIS_FILE
+    if not genesis_path.exists() or not (home / DATA_FOLDER).exists():
+        raise CliError(f"there is no chain in {home}", "name its folder with --data")
+    genesis = genesis_file.decode(genesis_path.read_text(), genesis_path)
+    store = LmdbStore.open_read_only(home / DATA_FOLDER)
+    unfinished = file.with_suffix(file.suffix + ".unfinished")
+    try:
+        ledger = Ledger(store, genesis.chain_id, genesis.digest())
+        size = 0
+        with unfinished.open("wb") as output:
+            for piece in export_chain(ledger):
+                size += output.write(piece)
+        unfinished.replace(file)
+        height = ledger.head().number
+    finally:
+        unfinished.unlink(missing_ok=True)
+        store.close()
+    context.output.line(f"{show.count(height, 'block')} written to {file} ({show.memory(size // 2**20)}).")
+    context.output.document({"file": str(file), "blocks": height, "bytes": size})
