@@ -26,3 +26,4 @@ def apply(genesis: Genesis, factory: ProtocolFactory, world: World) -> None:
     contracts = factory.contracts(world)
     for allocation in genesis.allocations:
         contracts.accounts.mint(context, allocation.account, allocation.amount)
+    contracts.probes.begin(context)

@@ -10,6 +10,7 @@ from itertools import islice
 
 from flux.contracts.accounts.contract import Accounts
 from flux.contracts.market.contract import Market
+from flux.contracts.probes.contract import Probes
 from flux.kernel.context import SYSTEM_ADDRESS, Block, Context, ContractStorage, World
 from flux.kernel.contract import Contract
 from flux.kernel.errors import Revert, UnknownMethod
@@ -31,11 +32,12 @@ class ScheduledWorkFailed(Event, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ContractSet:
-    """The contracts of the protocol, and those that block end needs by name."""
+    """The contracts of the protocol, and those that genesis and block end need by name."""
 
     all: Sequence[Contract]
     accounts: Accounts
     market: Market
+    probes: Probes
 
 
 class ProtocolMachine:

@@ -41,4 +41,4 @@ class ProtocolFactory:
         probes = Probes(Host(world, Probes.address), params.probes, nodes, market)
         to_market.market, to_apps.apps = market, apps
         everything: tuple[Contract, ...] = (accounts, nodes, apps, market, escrow, secrets, probes)
-        return ContractSet(everything, accounts, market)
+        return ContractSet(everything, accounts, market, probes)

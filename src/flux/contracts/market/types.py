@@ -74,6 +74,7 @@ class Rejection(IntEnum):
 
     NONE = 0
     NOT_ACTIVE = 1
+    """Its status is not active, or its committee suspects it."""
     TIER = 2
     ARCHITECTURE = 3
     GEO = 4
@@ -87,6 +88,8 @@ class Rejection(IntEnum):
     """It failed this app recently, or the owner moved an instance away from it."""
     HOSTS_ALREADY = 12
     """It runs another instance of the app."""
+    SLOTS = 13
+    """It holds as many leases as a node may."""
 
 
 class PortBinding(Record, frozen=True):
@@ -150,6 +153,34 @@ class Usage(Record, frozen=True):
     gpu_count: U8
 
 
+class NodeLoad(Record, frozen=True):
+    """What the market keeps of a node."""
+
+    cpu_milli: U32
+    memory_mib: U32
+    disk_mib: U32
+    gpu_count: U8
+    leases: U16
+    """Open ones."""
+    suspect: bool
+    """Whether its committee lost it."""
+
+
+class Waiting(Record, frozen=True):
+    """Why an instance waits, and since when."""
+
+    since: ChainTime
+    replaces: LeaseId
+    rejections: tuple[U32, ...]
+    """Nodes rejected at the last attempt, by Rejection; empty before the first."""
+
+
+class Exclusion(Record, frozen=True):
+    """A node that an app is kept away from."""
+
+    until: ChainTime
+
+
 class Upstream(Record, frozen=True):
     """Where one running instance answers."""
 
@@ -178,8 +209,15 @@ class MarketParams(Record, frozen=True):
     exclusion: Seconds
     """How long a node that failed an app is not asked again for it."""
     max_placements_per_block: U32
+    """Pending instances tried per block, placed or not."""
     closed_leases_kept: U16
     """Closed leases kept readable per app."""
+    max_leases_per_node: U16
+    """Open leases of one node; bounds the work of losing it."""
+    max_exclusions: U16
+    """Nodes excluded per app at one time; the oldest exclusion gives way."""
+    drain_deadline: Seconds
+    """A leaving node's leases close after this long, replaced or not."""
 
 
 class LeaseAssigned(Event, frozen=True):
@@ -274,3 +312,12 @@ class UnknownInstance(Revert):
 
     app: AppId
     ordinal: Ordinal
+
+
+@dataclass(eq=False)
+class NotAppOwner(Revert):
+    """App {app} belongs to {owner}; {caller} may not move its instances."""
+
+    app: AppId
+    owner: Address
+    caller: Address

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.20;
+
+/// Leases: placed in the block, confirmed by nodes, closed with a reason. Address: 0x000000000000000000000000000000000000f103
+interface IMarket {
+    /// Where a component's port is reachable on its node.
+    struct PortBinding { string component; uint16 container; uint16 host; uint8 protocol; }
+
+    /// What the market says of one node for one spec.
+    struct Verdict { uint32 node; uint8 rejection; uint256 rate; }
+
+    /// The chain's record that a node hosts an instance of an app at a rate.
+    struct Lease { uint64 id; uint64 app; uint32 revision; uint16 ordinal; uint32 node; uint8 state; uint256 rate; uint64 assignedAt; uint64 runningAt; uint64 closedAt; uint64 replaces; uint8 reason; string detail; PortBinding[] bindings; }
+
+    /// An instance that waits for a node.
+    struct PendingInstance { uint64 app; uint16 ordinal; uint64 since; uint64 replaces; }
+
+    /// Where one running instance answers.
+    struct Upstream { uint64 lease; uint16 ordinal; uint32 node; string host; uint16 port; }
+
+    /// What an ingress serves for one app; no upstreams means nothing runs yet.
+    struct Route { uint64 app; string name; bool sticky; Upstream[] upstreams; }
+
+    /// What open leases take of a node.
+    struct Usage { uint32 cpuMilli; uint32 memoryMib; uint32 diskMib; uint8 gpuCount; }
+
+    /// The chain placed an instance.
+    event LeaseAssigned(uint64 indexed lease, uint64 indexed app, uint32 indexed node, uint16 ordinal, uint32 revision, uint256 rate, uint64 replaces);
+
+    /// The node confirmed the instance; accrual starts.
+    event LeaseRunning(uint64 indexed lease, uint64 indexed app, uint32 indexed node);
+
+    /// The node's committee lost it; accrual stops.
+    event LeaseSuspect(uint64 indexed lease, uint64 indexed app, uint32 indexed node);
+
+    /// A suspect lease is running again.
+    event LeaseRestored(uint64 indexed lease, uint64 indexed app, uint32 indexed node);
+
+    /// A lease ended.
+    event LeaseClosed(uint64 indexed lease, uint64 indexed app, uint32 indexed node, uint8 reason, string detail);
+
+    /// An instance found no node; each count says how many nodes were rejected for that reason (index = Rejection).
+    event InstancePending(uint64 indexed app, uint16 ordinal, uint32[] rejections);
+
+    /// There is no lease {lease}.
+    error UnknownLease(uint64 lease);
+
+    /// Lease {lease} belongs to node {node}; {caller} is not its agent.
+    error NotLeaseHolder(uint64 lease, uint32 node, address caller);
+
+    /// Lease {lease} is in state {state}, which does not allow this.
+    error WrongLeaseState(uint64 lease, uint8 state);
+
+    /// The report on lease {lease} is not valid: {reason}.
+    error InvalidReport(uint64 lease, string reason);
+
+    /// App {app} has no open instance {ordinal}.
+    error UnknownInstance(uint64 app, uint16 ordinal);
+
+    /// App {app} belongs to {owner}; {caller} may not move its instances.
+    error NotAppOwner(uint64 app, address owner, address caller);
+
+    /// There is no node {node}.
+    error UnknownNode(uint32 node);
+
+    /// The node runs the instance. Raises UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport.
+    function confirm(uint64 lease, PortBinding[] calldata bindings) external;
+
+    /// What each node from `start` on would say to one more instance of a deployed app. Raises UnknownApp.
+    function explain(uint64 app, uint32 start, uint16 limit) external view returns (Verdict[] memory);
+
+    /// The node cannot run the instance. Raises UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport.
+    function fail(uint64 lease, uint8 reason, string calldata detail) external;
+
+    /// A lease. Raises UnknownLease, also for one closed so long ago that it is not kept.
+    function lease(uint64 lease) external view returns (Lease memory);
+
+    /// Open leases, oldest first, then the closed ones that are kept, newest first.
+    function leasesOfApp(uint64 app) external view returns (Lease[] memory);
+
+    /// Open leases of a node, oldest first.
+    function leasesOfNode(uint32 node) external view returns (Lease[] memory);
+
+    /// Move an instance away from its node, which the app avoids for a while. Raises NotAppOwner, UnknownInstance.
+    function move(uint64 app, uint16 ordinal) external;
+
+    /// Instances of the app that wait for a node.
+    function pending(uint64 app) external view returns (PendingInstance[] memory);
+
+    /// What each node from `start` on would say to an instance of a spec. Raises InvalidSpec.
+    function plan(bytes calldata spec, uint32 start, uint16 limit) external view returns (Verdict[] memory);
+
+    /// What an ingress serves, for apps from the id `start` on; apps without an HTTP port are left out.
+    function routes(uint64 start, uint16 limit) external view returns (Route[] memory);
+
+    /// What open leases take of a node.
+    function usage(uint32 node) external view returns (Usage memory);
+}

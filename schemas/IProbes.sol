@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.20;
+
+/// Committees, suspicion in two stages, restoration. Address: 0x000000000000000000000000000000000000f106
+interface IProbes {
+    /// The current epoch.
+    struct EpochInfo { uint64 epoch; uint64 startedAt; uint64 endsAt; bytes32 seed; }
+
+    /// An open suspicion against a node.
+    struct Suspicion { uint32 node; uint32[] votes; uint64 firstVoteAt; uint64 suspectedAt; uint64 closesAt; uint64 aliveAt; uint32[] confirmations; }
+
+    /// A committee member could not reach a node.
+    event SuspicionReported(uint32 indexed node, uint32 indexed reporter);
+
+    /// More than half of the committee could not reach the node.
+    event NodeSuspected(uint32 indexed node, uint16 votes);
+
+    /// The second committee reached the node again.
+    event NodeRestored(uint32 indexed node, uint16 confirmations);
+
+    /// The bound passed; the node's leases were closed.
+    event NodeUnreachable(uint32 indexed node);
+
+    /// A new epoch with its seed.
+    event EpochStarted(uint64 indexed epoch, bytes32 seed);
+
+    /// {caller} is not the agent of an active node.
+    error NotAgent(address caller);
+
+    /// Node {reporter} is not in the committee of node {node} in epoch {epoch}.
+    error NotInCommittee(uint32 reporter, uint32 node, uint64 epoch);
+
+    /// Node {reporter} has already reported this about node {node}.
+    error AlreadyReported(uint32 reporter, uint32 node);
+
+    /// Node {node} is not under suspicion.
+    error NotSuspected(uint32 node);
+
+    /// Node {reporter} has reported node {node} as often as it may in this epoch.
+    error TooManyReports(uint32 reporter, uint32 node);
+
+    /// There is no node {node}.
+    error UnknownNode(uint32 node);
+
+    /// The suspect node itself says that it is alive. Raises NotAgent, NotSuspected, AlreadyReported.
+    function alive() external;
+
+    /// Who watches the node now, in drawn order. Raises UnknownNode.
+    function committee(uint32 node) external view returns (uint32[] memory);
+
+    /// The current epoch.
+    function epoch() external view returns (EpochInfo memory);
+
+    /// A member of the second committee reached the suspect node.
+    function reached(uint32 node) external;
+
+    /// Who confirms that a suspect node is alive after all. Raises UnknownNode.
+    function secondCommittee(uint32 node) external view returns (uint32[] memory);
+
+    /// A committee member could not reach the node twice in a row.
+    function suspect(uint32 node) external;
+
+    /// What is open against the node; all zero when nothing is.
+    function suspicion(uint32 node) external view returns (Suspicion memory);
+
+    /// Nodes in stage two: their second committee should probe them now.
+    function suspicions() external view returns (uint32[] memory);
+
+    /// Whom the node watches. Walks all nodes: for agents, once an epoch and after changes.
+    function targets(uint32 node) external view returns (uint32[] memory);
+}

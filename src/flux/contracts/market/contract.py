@@ -1,0 +1,388 @@
+"""Market: who runs what, at which rate, and why. Placement itself is in placer.py, bookkeeping in book.py."""
+
+from flux.contracts.addresses import MARKET
+from flux.contracts.apps.types import App, AppId, AppSpec, AppStatus, Revision
+from flux.contracts.market import rules
+from flux.contracts.market.book import DRAIN_DEADLINE, EXCLUSION_END, NO_LEASE, START_DEADLINE, TRY_AGAIN, Book
+from flux.contracts.market.fleet_cache import FleetCache
+from flux.contracts.market.placer import Placer
+from flux.contracts.market.ports import AppsPort, EscrowPort, NodesPort, SecretsPort
+from flux.contracts.market.requests import Presence, wish_of
+from flux.contracts.market.routing import route_of
+from flux.contracts.market.state import MarketState
+from flux.contracts.market.types import (
+    CloseReason,
+    FailReason,
+    InstancePending,
+    InvalidReport,
+    Lease,
+    LeaseAssigned,
+    LeaseClosed,
+    LeaseId,
+    LeaseRestored,
+    LeaseRunning,
+    LeaseState,
+    LeaseSuspect,
+    MarketParams,
+    NotAppOwner,
+    NotLeaseHolder,
+    Ordinal,
+    PendingInstance,
+    PortBinding,
+    RatePerSecond,
+    Rejection,
+    Route,
+    UnknownInstance,
+    UnknownLease,
+    Usage,
+    Verdict,
+    WrongLeaseState,
+)
+from flux.contracts.market.verdicts import rejections
+from flux.contracts.nodes.types import Ask, Hardware, NodeId, NodeStatus, UnknownNode
+from flux.kernel.context import Context, Host
+from flux.kernel.contract import Contract, method, scheduled, view
+from flux.primitives.types import U8, U16, U32, U64, ChainTime
+
+MAX_DETAIL = 200
+MAX_PAGE = 1_000
+_OPEN = (LeaseState.ASSIGNED, LeaseState.RUNNING, LeaseState.SUSPECT)
+_ENDINGS = {
+    AppStatus.PAUSED: CloseReason.PAUSED,
+    AppStatus.DEPLETED: CloseReason.DEPLETED,
+    AppStatus.CLOSED: CloseReason.REMOVED,
+}
+
+
+class Market(Contract):
+    """Leases: placed in the block, confirmed by nodes, closed with a reason."""
+
+    name = "Market"
+    address = MARKET
+    events = (LeaseAssigned, LeaseRunning, LeaseSuspect, LeaseRestored, LeaseClosed, InstancePending)
+    errors = (
+        UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport, UnknownInstance, NotAppOwner, UnknownNode,
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        host: Host,
+        params: MarketParams,
+        apps: AppsPort,
+        nodes: NodesPort,
+        escrow: EscrowPort,
+        secrets: SecretsPort,
+        fleets: FleetCache,
+    ) -> None:
+        super().__init__(host)
+        self.params = params
+        self.state = MarketState(host.storage)
+        self._apps = apps
+        self._nodes = nodes
+        self._book = Book(host, self.state, params, apps, nodes, escrow, secrets)
+        self._placer = Placer(self._book, fleets)
+
+    @method(gas=60_000, lane=True)
+    def confirm(self, ctx: Context, lease: LeaseId, bindings: list[PortBinding]) -> None:
+        """The node runs the instance. Raises UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport."""
+        record = self._held(ctx, lease)
+        if record.state is not LeaseState.ASSIGNED:
+            raise WrongLeaseState(lease, U8(record.state))
+        fault = rules.find_binding_fault(self._book.spec(record.app, record.revision), bindings)
+        if fault is not None:
+            raise InvalidReport(lease, fault)
+        self._book.run(ctx, record, tuple(bindings))
+        replaced = self.state.leases.find(record.replaces) if record.replaces else None
+        if replaced is not None and replaced.state in _OPEN:
+            self._book.close(ctx, replaced, self._why_replaced(ctx, replaced, record))
+        self._update_next(ctx, self._apps.app(ctx, record.app))
+
+    @method(gas=60_000, lane=True)
+    def fail(self, ctx: Context, lease: LeaseId, reason: FailReason, detail: str) -> None:
+        """The node cannot run the instance. Raises UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport."""
+        record = self._held(ctx, lease)
+        if record.state not in _OPEN:
+            raise WrongLeaseState(lease, U8(record.state))
+        if len(detail) > MAX_DETAIL:
+            raise InvalidReport(lease, f"the detail has {len(detail)} characters, at most {MAX_DETAIL} are kept")
+        started = record.state is not LeaseState.ASSIGNED
+        why = f"{reason.name.lower().replace('_', ' ')}: {detail}" if detail else reason.name.lower().replace("_", " ")
+        self._book.exclude(ctx, record.app, record.node)
+        self._give_up(ctx, record, CloseReason.CRASHED if started else CloseReason.START_FAILED, why[:MAX_DETAIL])
+
+    @method(gas=50_000)
+    def move(self, ctx: Context, app: AppId, ordinal: Ordinal) -> None:
+        """Move an instance to another node; the app avoids its node for a while. Raises NotAppOwner, UnknownInstance."""
+        record = self._apps.app(ctx, app)
+        if ctx.sender != record.owner:
+            raise NotAppOwner(app, record.owner, ctx.sender)
+        found = [lease for lease in self._book.open_of_app(app) if lease.ordinal == ordinal]
+        if not found:
+            raise UnknownInstance(app, ordinal)
+        newest = found[-1]
+        self._book.exclude(ctx, app, newest.node)
+        if newest.state is LeaseState.RUNNING:
+            self._book.await_node(ctx, app, ordinal, newest.id)
+        else:
+            self._give_up(ctx, newest, CloseReason.MOVED, "")
+
+    @view()
+    def lease(self, ctx: Context, lease: LeaseId) -> Lease:
+        """A lease. Raises UnknownLease, also for one closed so long ago that it is not kept."""
+        record = self.state.leases.find(lease)
+        if record is None:
+            raise UnknownLease(lease)
+        return record
+
+    @view(gas=20_000)
+    def leases_of_app(self, ctx: Context, app: AppId) -> list[Lease]:
+        """Open leases, oldest first, then the closed ones that are kept, newest first."""
+        closed = self.state.closed.under(app.to_bytes(8, "big"), reverse=True)
+        return [*self._book.open_of_app(app), *(self.state.leases.get(id) for _, id in closed)]
+
+    @view(gas=20_000)
+    def leases_of_node(self, ctx: Context, node: NodeId) -> list[Lease]:
+        """Open leases of a node, oldest first."""
+        return self._book.open_of_node(node)
+
+    @view()
+    def pending(self, ctx: Context, app: AppId) -> list[PendingInstance]:
+        """Instances of the app that wait for a node."""
+        waiting = self._book.waiting_of(app)
+        return [PendingInstance(app, ordinal, item.since, item.replaces) for ordinal, item in waiting]
+
+    @view(gas=200_000)
+    def plan(self, ctx: Context, spec: bytes, start: NodeId, limit: U16) -> list[Verdict]:
+        """What each node from `start` on would say to an instance of a spec. Raises InvalidSpec."""
+        return self._verdicts(ctx, self._apps.check(spec), Presence(), start, limit)
+
+    @view(gas=200_000)
+    def explain(self, ctx: Context, app: AppId, start: NodeId, limit: U16) -> list[Verdict]:
+        """What each node from `start` on would say to one more instance of a deployed app. Raises UnknownApp."""
+        record = self._apps.app(ctx, app)
+        spec = self._book.spec(app, record.revision)
+        return self._verdicts(ctx, spec, self._placer.presence(ctx, app), start, limit)
+
+    @view()
+    def usage(self, ctx: Context, node: NodeId) -> Usage:
+        """What open leases take of a node."""
+        load = self._book.load(node)
+        return Usage(load.cpu_milli, load.memory_mib, load.disk_mib, load.gpu_count)
+
+    @view(gas=200_000)
+    def routes(self, ctx: Context, start: AppId, limit: U16) -> list[Route]:
+        """What an ingress serves, for apps from the id `start` on; apps without an HTTP port are left out."""
+        routes = []
+        for app in self._apps.apps(ctx, start, U16(min(limit, MAX_PAGE))):
+            if app.status is AppStatus.CLOSED:
+                continue
+            leases = self._book.open_of_app(app.id)
+            specs = {lease.revision: self.spec_of(lease) for lease in leases}
+            current = self._book.spec(app.id, app.revision)
+            routes.append(route_of(ctx, app, current, specs, leases, self._nodes))
+        return [route for route in routes if route is not None]
+
+    def spec_of(self, lease: Lease) -> AppSpec:
+        """The spec that a lease runs; for invariants."""
+        return self._book.spec(lease.app, lease.revision)
+
+    def hardware_of(self, node: NodeId) -> Hardware:
+        """What a node offers; for invariants."""
+        record = self._nodes.find(node)
+        if record is None:
+            raise UnknownNode(node)
+        return record.hardware
+
+    def place(self, ctx: Context) -> None:
+        """Place what waits; the protocol calls this once at the end of each block."""
+        self._placer.place(ctx)
+
+    def rate_of(self, ctx: Context, spec: AppSpec, ask: Ask) -> RatePerSecond:
+        """Price of one instance at an ask, wei per second."""
+        return rules.rate_of(rules.price_of(rules.needs_of(spec), ask))
+
+    def oldest_revision(self, ctx: Context, app: AppId) -> Revision:
+        """The oldest revision that an open lease runs; 0 when there is none."""
+        return min((lease.revision for lease in self._book.open_of_app(app)), default=Revision(U32(0)))
+
+    def app_changed(self, ctx: Context, app: AppId) -> None:
+        """For apps: make instances match the app's record."""
+        record = self._apps.app(ctx, app)
+        if record.status is not AppStatus.ACTIVE:
+            for ordinal, _ in self._book.waiting_of(app):
+                self.state.waiting.delete((app, ordinal))
+            for lease in self._book.open_of_app(app):
+                self._book.close(ctx, lease, _ENDINGS[record.status])
+            return
+        for ordinal, _ in self._book.waiting_of(app):
+            if ordinal >= record.instances:
+                self.state.waiting.delete((app, ordinal))
+        for lease in self._book.open_of_app(app):
+            if lease.ordinal >= record.instances:
+                self._book.close(ctx, lease, CloseReason.SCALED_DOWN)
+        held = {lease.ordinal for lease in self._book.open_of_app(app)}
+        for number in range(record.instances):
+            ordinal = Ordinal(U16(number))
+            if ordinal not in held and (app, ordinal) not in self.state.waiting:
+                self._book.await_node(ctx, app, ordinal)
+        self._update_next(ctx, record)
+
+    def node_changed(self, ctx: Context, node: NodeId) -> None:
+        """For nodes: a record changed."""
+        self._book.touch(node)
+        record = self._nodes.node(ctx, node)
+        if record.status is NodeStatus.LEAVING:
+            for lease in self._book.open_of_node(node):
+                self._replace(ctx, lease, CloseReason.NODE_LEAVING)
+            due = ChainTime(U64(ctx.now + self.params.drain_deadline))
+            self.host.schedule(due, DRAIN_DEADLINE, node)
+            self._book.check_drained(ctx, node)
+        elif record.status in (NodeStatus.SUSPENDED, NodeStatus.GONE):
+            self._lose_all(ctx, node, CloseReason.UNREACHABLE)
+
+    def suspect_node(self, ctx: Context, node: NodeId, until: ChainTime) -> None:
+        """For probes: the committee lost the node; its leases served only up to `until`."""
+        self._book.set_suspect(node, suspect=True)
+        for lease in self._book.open_of_node(node):
+            if lease.state is LeaseState.RUNNING:
+                self._book.suspect(ctx, lease, until)
+            self._replace(ctx, lease, CloseReason.UNREACHABLE)
+
+    def restore_node(self, ctx: Context, node: NodeId) -> None:
+        """For probes: the suspicion was refuted; replacements that do not run yet are not needed."""
+        self._book.set_suspect(node, suspect=False)
+        for lease in self._book.open_of_node(node):
+            if lease.state is not LeaseState.SUSPECT:
+                continue
+            self._book.restore(ctx, lease)
+            waiting = self.state.waiting.find((lease.app, lease.ordinal))
+            if waiting is not None and waiting.replaces == lease.id:
+                self.state.waiting.delete((lease.app, lease.ordinal))
+            for other in self._book.open_of_app(lease.app):
+                if other.replaces == lease.id and other.state is LeaseState.ASSIGNED:
+                    self._book.close(ctx, other, CloseReason.SURPLUS)
+
+    def node_unreachable(self, ctx: Context, node: NodeId) -> None:
+        """For probes: the bound passed and the node was not restored."""
+        self._book.set_suspect(node, suspect=False)
+        self._lose_all(ctx, node, CloseReason.UNREACHABLE)
+
+    @scheduled(START_DEADLINE)
+    def end_start(self, ctx: Context, subject: int) -> None:
+        """A node stayed silent past the deadline."""
+        lease = self.state.leases.find(LeaseId(U64(subject)))
+        if lease is not None and lease.state is LeaseState.ASSIGNED:
+            self._book.exclude(ctx, lease.app, lease.node)
+            self._give_up(ctx, lease, CloseReason.START_TIMEOUT, "")
+
+    @scheduled(DRAIN_DEADLINE)
+    def end_drain(self, ctx: Context, subject: int) -> None:
+        """A leaving node is let go, replaced or not."""
+        node = NodeId(U32(subject))
+        record = self._nodes.find(node)
+        if record is not None and record.status is NodeStatus.LEAVING:
+            self._lose_all(ctx, node, CloseReason.NODE_LEAVING)
+
+    @scheduled(EXCLUSION_END)
+    def end_exclusion(self, ctx: Context, subject: int) -> None:
+        """An exclusion of the app is over."""
+        self._book.end_exclusions(ctx, AppId(U64(subject)))
+
+    @scheduled(TRY_AGAIN)
+    def try_again(self, ctx: Context, subject: int) -> None:
+        """The last block met its bound: this block goes on, because the market is still dirty."""
+        self.state.is_dirty.set(True)
+
+    def _held(self, ctx: Context, lease: LeaseId) -> Lease:
+        """A lease of the caller's node."""
+        record = self.lease(ctx, lease)
+        if self._nodes.node_of_agent(ctx, ctx.sender) != record.node:
+            raise NotLeaseHolder(lease, record.node, ctx.sender)
+        return record
+
+    def _give_up(self, ctx: Context, lease: Lease, reason: CloseReason, detail: str) -> None:
+        """Close a lease and have its instance placed elsewhere; a replacement is wanted as long as its reason is."""
+        self._book.close(ctx, lease, reason, detail)
+        replaced = self.state.leases.find(lease.replaces) if lease.replaces else None
+        if replaced is not None and replaced.state in _OPEN:
+            if replaced.revision == lease.revision:
+                self._book.await_node(ctx, lease.app, lease.ordinal, replaced.id)
+            return
+        waiting = self.state.waiting.find((lease.app, lease.ordinal))
+        if waiting is not None and waiting.replaces == lease.id:
+            self._book.await_node(ctx, lease.app, lease.ordinal)
+        self._book.refill(ctx, lease.app, lease.ordinal)
+
+    def _replace(self, ctx: Context, lease: Lease, reason: CloseReason) -> None:
+        """Have a replacement placed for a lease that should end; one that has not started ends at once."""
+        if lease.state is LeaseState.ASSIGNED:
+            self._give_up(ctx, lease, reason, "")
+            return
+        has_replacement = any(other.replaces == lease.id for other in self._book.open_of_app(lease.app))
+        if not has_replacement and (lease.app, lease.ordinal) not in self.state.waiting:
+            self._book.await_node(ctx, lease.app, lease.ordinal, lease.id)
+
+    def _lose_all(self, ctx: Context, node: NodeId, reason: CloseReason) -> None:
+        for lease in self._book.open_of_node(node):
+            self._give_up(ctx, lease, reason, "")
+
+    def _why_replaced(self, ctx: Context, replaced: Lease, by: Lease) -> CloseReason:
+        if replaced.state is LeaseState.SUSPECT:
+            return CloseReason.UNREACHABLE
+        node = self._nodes.find(replaced.node)
+        if node is not None and node.status is NodeStatus.LEAVING:
+            return CloseReason.NODE_LEAVING
+        return CloseReason.UPDATED if replaced.revision != by.revision else CloseReason.MOVED
+
+    def _update_next(self, ctx: Context, app: App) -> None:
+        """Bring one instance of an older revision to the current one, unless another is under way.
+
+        It stays on its node where it still fits: start-first, or stop-first where it has volumes or there is no room
+        for two. Where it does not fit it is placed anew.
+        """
+        if app.status is not AppStatus.ACTIVE:
+            return
+        leases = self._book.open_of_app(app.id)
+        current = [lease for lease in leases if lease.revision == app.revision]
+        older = [lease for lease in leases if lease.revision != app.revision]
+        if not older or any(lease.state is LeaseState.ASSIGNED for lease in current):
+            return
+        lease = min(older, key=lambda item: (item.ordinal, item.id))
+        spec = self._book.spec(app.id, app.revision)
+        if (
+            lease.state is LeaseState.RUNNING
+            and not spec.volumes
+            and self._assign_here(ctx, app, spec, lease, lease.id)
+        ):
+            return
+        self._book.close(ctx, lease, CloseReason.UPDATED)
+        if not self._assign_here(ctx, app, spec, lease, NO_LEASE):
+            self._book.refill(ctx, app.id, lease.ordinal)
+
+    def _assign_here(self, ctx: Context, app: App, spec: AppSpec, lease: Lease, replaces: LeaseId) -> bool:
+        """Give an instance of the current revision to the node that has `lease`, if the node may run it."""
+        node = self._nodes.node(ctx, lease.node)
+        load = self._book.load(node.id)
+        needs = rules.needs_of(spec)
+        used = rules.Needs(load.cpu_milli, load.memory_mib, load.disk_mib, load.gpu_count)
+        slots = self.params.max_leases_per_node - load.leases
+        facts = rules.Circumstances(load.suspect, used, excluded=False, hosts_already=False, slots_free=slots)
+        if not rules.is_placeable(needs) or rules.verdict(spec, node, facts) is not Rejection.NONE:
+            return False
+        self.state.waiting.delete((app.id, lease.ordinal))
+        rate = rules.rate_of(rules.price_of(needs, node.ask))
+        self._book.open(ctx, app, lease.ordinal, node.id, needs, rate, replaces)
+        return True
+
+    def _verdicts(self, ctx: Context, spec: AppSpec, presence: Presence, start: NodeId, limit: U16) -> list[Verdict]:
+        reasons = rejections(self._placer.fleet(ctx), wish_of(spec), presence).tolist()
+        first = max(start, 1)
+        last = min(len(reasons), first + min(limit, MAX_PAGE) - 1)
+        needs = rules.needs_of(spec)
+        verdicts = []
+        for number in range(first, last + 1):
+            node = self._nodes.node(ctx, NodeId(U32(number)))
+            if node.status is not NodeStatus.GONE:
+                rate = rules.rate_of(rules.price_of(needs, node.ask))
+                verdicts.append(Verdict(node.id, Rejection(reasons[number - 1]), rate))
+        return verdicts

@@ -1,0 +1,116 @@
+"""Which nodes an app's constraints leave, whatever they have free. Apps with the same constraints share the answer."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from flux.contracts.market.fleet import (
+    ACTIVE,
+    ARCHITECTURE_BIT,
+    COUNTRY,
+    FEATURES,
+    GPU_SHIFT,
+    PAYABLE,
+    PLACE,
+    STATIC_IP,
+    TIER_1,
+    Codes,
+    Fleet,
+    Ints,
+)
+from flux.contracts.market.requests import Wish
+from flux.contracts.market.rules import allows_place, find_rules
+
+Booleans = npt.NDArray[np.bool_]
+
+NEVER: Final = 1 << 15
+"""A feature that no node has."""
+ALL_MODELS: Final = -1 << GPU_SHIFT
+REMEMBERED_RULES: Final = 1024
+
+
+class Key(NamedTuple):
+    """Which nodes a filter leaves: those whose masked features are as wanted, in a place that the rules allow."""
+
+    mask: int
+    wanted: int
+    geo: tuple[str, ...]
+
+
+def key_of(wish: Wish, codes: Codes) -> Key:
+    """The filter that a wish needs."""
+    bits = ACTIVE | PAYABLE
+    if wish.min_tier > 0:
+        bits |= TIER_1 << wish.min_tier - 1 if wish.min_tier <= 3 else NEVER
+    if wish.static_ip:
+        bits |= STATIC_IP
+    if not wish.architectures:
+        bits |= NEVER
+    mask = wanted = bits
+    if len(wish.architectures) == 1:
+        mask |= sum(ARCHITECTURE_BIT.values())
+        wanted |= sum(ARCHITECTURE_BIT[architecture] for architecture in wish.architectures)
+    if wish.needs.gpu_count and wish.gpu_model:
+        mask |= ALL_MODELS
+        wanted |= codes.models.get(wish.gpu_model, len(codes.models)) << GPU_SHIFT
+    return Key(mask, wanted, wish.geo)
+
+
+def places_allowed(geo: tuple[str, ...], codes: Codes) -> Booleans:
+    """By place code, whether the rules allow it; remembered until a new place is seen."""
+    known = codes.allowed.get(geo)
+    if known is None or known.size != len(codes.places):
+        rules = find_rules(geo)
+        if len(codes.allowed) >= REMEMBERED_RULES:
+            codes.allowed.clear()
+        known = np.array([allows_place(rules, place) for place in codes.places], dtype=np.bool_)
+        codes.allowed[geo] = known
+    return known
+
+
+class Filter:
+    """The nodes that constraints leave, by node and by slot of a search's present order."""
+
+    __slots__ = ("_by_node", "_countries", "matches", "rare", "version")
+
+    def __init__(self, columns: Ints, matches: Booleans) -> None:
+        self._by_node = matches
+        self._countries: Ints = np.nonzero(np.bincount(columns[COUNTRY][matches]))[0]
+        self.matches = matches
+        """By slot."""
+        self.rare: Ints | None = None
+        """The slots that match, when they are few."""
+        self.version = -1
+
+    def arrange(self, order: Ints, version: int, rare: int) -> None:
+        """Follow a new order of slots."""
+        self.version = version
+        self.matches = self._by_node[order]
+        self.rare = np.nonzero(self.matches)[0] if np.count_nonzero(self.matches) <= rare else None
+
+    def least_country_load(self, loads: Ints, hosts: int) -> int:
+        """The least number of the app's instances that any country left by the filter has."""
+        if not 0 < self._countries.size <= hosts:
+            return 0
+        return int(loads[self._countries].min())
+
+
+class Filters:
+    """Filters of one search, by what they leave."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._known: dict[Key, Filter] = {}
+
+    def get(self, wish: Wish) -> Filter:
+        """The filter of a wish."""
+        key = key_of(wish, self._fleet.codes)
+        found = self._known.get(key)
+        if found is None:
+            columns = self._fleet.columns
+            matches: Booleans = (columns[FEATURES] & key.mask) == key.wanted
+            if key.geo:
+                matches &= places_allowed(key.geo, self._fleet.codes)[columns[PLACE]]
+            found = self._known[key] = Filter(columns, matches)
+        return found

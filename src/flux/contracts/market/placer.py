@@ -1,0 +1,143 @@
+"""Placement at block end: brings the fleet up to date, places what waits within the bound, remembers the outcome."""
+
+from flux.contracts.apps.types import App, AppId, AppStatus
+from flux.contracts.market.book import TRY_AGAIN, Book
+from flux.contracts.market.fleet import Fleet, NodeFacts
+from flux.contracts.market.fleet_cache import FleetCache
+from flux.contracts.market.placement import Placement
+from flux.contracts.market.requests import Presence, Wish, wish_of
+from flux.contracts.market.rules import Needs, price_of, rate_of
+from flux.contracts.market.types import InstancePending, NodeLoad, Ordinal, Waiting
+from flux.contracts.market.verdicts import count_rejections
+from flux.contracts.nodes.types import Node, NodeId
+from flux.kernel.context import Context
+from flux.kernel.record import record_codec
+from flux.primitives.keccak import keccak256
+from flux.primitives.types import U32, U64, Hash
+
+_NODE = record_codec(Node)
+_LOAD = record_codec(NodeLoad)
+Batch = dict[AppId, list[tuple[Ordinal, Waiting]]]
+
+
+class Placer:
+    """Places waiting instances of one market."""
+
+    def __init__(self, book: Book, fleets: FleetCache) -> None:
+        self._book = book
+        self._fleets = fleets
+
+    def place(self, ctx: Context) -> None:
+        """Place what can be placed. Does nothing when neither nodes nor wishes changed."""
+        state = self._book.state
+        tries = state.is_dirty.get()
+        if not tries and next(iter(state.touched), None) is None:
+            return
+        before = state.fleet_version.get()
+        fleet = self._current(ctx, copy=True)
+        if tries:
+            self._try(ctx, fleet)
+        version = self._next_version(before)
+        for node in list(state.touched):
+            state.touched.discard(node)
+        state.fleet_version.set(version)
+        self._fleets.keep(version, fleet)
+
+    def fleet(self, ctx: Context) -> Fleet:
+        """The fleet of this state, to be read only."""
+        return self._current(ctx, copy=False)
+
+    def presence(self, ctx: Context, app: AppId) -> Presence:
+        """Where an app is and must not go."""
+        hosts = dict.fromkeys(lease.node for lease in self._book.open_of_app(app))
+        excluded = tuple(node for node, item in self._book.exclusions(app) if item.until > ctx.now)
+        return Presence(tuple(hosts), excluded)
+
+    def _current(self, ctx: Context, *, copy: bool) -> Fleet:
+        state = self._book.state
+        touched = list(state.touched)
+        known = self._fleets.find(state.fleet_version.get())
+        if known is None:
+            return Fleet.of(self._facts(NodeId(U32(id))) for id in range(1, self._book.nodes.count(ctx) + 1))
+        if not touched and not copy:
+            return known
+        fleet = known.copy()
+        for node in touched:
+            fleet.put(self._facts(node))
+        return fleet
+
+    def _facts(self, node: NodeId) -> NodeFacts:
+        book = self._book
+        record = book.nodes.find(node)
+        assert record is not None, "node ids are dense"
+        load = book.load(node)
+        used = Needs(load.cpu_milli, load.memory_mib, load.disk_mib, load.gpu_count)
+        slots = book.params.max_leases_per_node - load.leases
+        return NodeFacts(record, book.nodes.network(record.endpoint.host), load.suspect, used, slots)
+
+    def _next_version(self, version: Hash) -> Hash:
+        parts: list[bytes] = [version]
+        for node in self._book.state.touched:
+            record = self._book.nodes.find(node)
+            assert record is not None, "only nodes that exist are touched"
+            parts += [_NODE.encode(record), _LOAD.encode(self._book.load(node))]
+        digest = keccak256(b"".join(parts))
+        return Hash(b"\x01" + digest[1:])
+
+    def _try(self, ctx: Context, fleet: Fleet) -> None:
+        batch, is_complete = self._batch()
+        wanted = sum(len(instances) for instances in batch.values())
+        placement = Placement(fleet, ctx.block.seed, wanted)
+        for app, instances in batch.items():
+            self._place_app(ctx, fleet, placement, self._book.apps.app(ctx, app), instances)
+        state = self._book.state
+        if is_complete:
+            state.is_dirty.set(False)
+            state.cursor.set(AppId(U64(0)))
+        else:
+            state.cursor.set(AppId(U64(max(batch) + 1)))
+            self._book.host.schedule(ctx.now, TRY_AGAIN, 0)
+
+    def _batch(self) -> tuple[Batch, bool]:
+        """Waiting instances from the cursor on, whole apps, about as many as a block may try; and whether it is all."""
+        state, limit = self._book.state, self._book.params.max_placements_per_block
+        batch: Batch = {}
+        count = 0
+        for (app, ordinal), waiting in state.waiting.items(start=state.cursor.get().to_bytes(8, "big")):
+            if count >= limit and app not in batch:
+                return batch, False
+            batch.setdefault(app, []).append((ordinal, waiting))
+            count += 1
+        return batch, True
+
+    def _place_app(
+        self, ctx: Context, fleet: Fleet, placement: Placement, app: App, instances: list[tuple[Ordinal, Waiting]]
+    ) -> None:
+        book = self._book
+        if app.status is not AppStatus.ACTIVE:
+            return
+        wish = wish_of(book.spec(app.id, app.revision))
+        presence = self.presence(ctx, app.id)
+        replaced = {waiting.replaces for _, waiting in instances if waiting.replaces}
+        leaving = {lease.id: lease.node for lease in book.open_of_app(app.id) if lease.id in replaced}
+        left: list[tuple[Ordinal, Waiting]] = []
+        session = placement.session(wish, presence)
+        for ordinal, waiting in instances:
+            node = session.place(leaving.get(waiting.replaces))
+            if node is None:
+                left.append((ordinal, waiting))
+                continue
+            rate = rate_of(price_of(wish.needs, book.nodes.node(ctx, node).ask))
+            book.state.waiting.delete((app.id, ordinal))
+            book.open(ctx, app, ordinal, node, wish.needs, rate, waiting.replaces)
+        session.close()
+        if left:
+            self._explain(ctx, fleet, wish, app, left)
+
+    def _explain(self, ctx: Context, fleet: Fleet, wish: Wish, app: App, left: list[tuple[Ordinal, Waiting]]) -> None:
+        """Say why instances still wait, once for each change of the reasons."""
+        rejections = count_rejections(fleet, wish, self.presence(ctx, app.id))
+        for ordinal, waiting in left:
+            if waiting.rejections != rejections:
+                self._book.state.waiting.set((app.id, ordinal), waiting.but(rejections=rejections))
+                self._book.host.emit(InstancePending(app.id, ordinal, rejections))

@@ -1,0 +1,77 @@
+"""What the market needs of others."""
+
+from typing import Protocol
+
+from flux.contracts.apps.types import App, AppId, AppSpec, Revision
+from flux.contracts.market.types import LeaseId, RatePerSecond
+from flux.contracts.nodes.types import Node, NodeId
+from flux.kernel.context import Context
+from flux.primitives.types import U16, U32, Address, ChainTime
+
+
+class AppsPort(Protocol):
+    """The apps, whose instances are placed."""
+
+    def app(self, ctx: Context, app: AppId) -> App:
+        """The record. Raises UnknownApp."""
+        ...
+
+    def app_spec(self, app: AppId, revision: Revision) -> AppSpec:
+        """The spec of a revision that is kept."""
+        ...
+
+    def apps(self, ctx: Context, start: AppId, limit: U16) -> list[App]:
+        """Records from an id on."""
+        ...
+
+    def check(self, spec: bytes) -> AppSpec:
+        """The spec of bytes from outside. Raises InvalidSpec."""
+        ...
+
+
+class NodesPort(Protocol):
+    """The nodes, which host."""
+
+    def find(self, node: NodeId) -> Node | None:
+        """The record, or None."""
+        ...
+
+    def node(self, ctx: Context, node: NodeId) -> Node:
+        """The record. Raises UnknownNode."""
+        ...
+
+    def node_of_agent(self, ctx: Context, agent: Address) -> NodeId:
+        """The node of an agent key; 0 when there is none."""
+        ...
+
+    def count(self, ctx: Context) -> U32:
+        """Nodes ever registered; the highest id."""
+        ...
+
+    def network(self, host: str) -> str:
+        """The network prefix of an endpoint's host."""
+        ...
+
+    def drained(self, ctx: Context, node: NodeId) -> None:
+        """Told that a leaving node holds no lease any more; no change for any other node."""
+        ...
+
+
+class EscrowPort(Protocol):
+    """The escrow, which pays."""
+
+    def start(self, ctx: Context, app: AppId, lease: LeaseId, node: NodeId, rate: RatePerSecond) -> None:
+        """The lease serves from now on."""
+        ...
+
+    def stop(self, ctx: Context, app: AppId, lease: LeaseId, until: ChainTime, minimum_from: ChainTime) -> None:
+        """The lease served until then; `minimum_from` is when it began to run if its tenant ends it, else 0."""
+        ...
+
+
+class SecretsPort(Protocol):
+    """The secrets, which keep seeds by lease."""
+
+    def forget(self, ctx: Context, lease: LeaseId) -> None:
+        """Told that the lease is closed."""
+        ...

@@ -1,0 +1,73 @@
+"""What the placement engine is asked: one app's wishes, and where it already is."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from flux.contracts.apps.types import AppSpec
+from flux.contracts.market.rules import ARCHITECTURES, Needs, needs_of, price_limit
+from flux.contracts.nodes.types import Architecture, NodeId
+
+
+class Spread(IntEnum):
+    """The widest fault domain that instances of an app should not share; the narrower ones are tried after it."""
+
+    NONE = 0
+    COUNTRY = 1
+    PREFIX = 2
+    """Network prefix, then country."""
+    OPERATOR = 3
+    """Operator, then network prefix, then country."""
+
+
+SPREADS = {"none": Spread.NONE, "country": Spread.COUNTRY, "prefix": Spread.PREFIX, "operator": Spread.OPERATOR}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One app's needs and constraints: the same for all of its instances."""
+
+    needs: Needs
+    min_tier: int
+    architectures: frozenset[Architecture]
+    geo: tuple[str, ...]
+    static_ip: bool
+    gpu_model: str
+    """Empty for any; it only matters when a GPU is needed."""
+    limit: int
+    """Highest price accepted, milli-gwei per hour."""
+    spread: Spread
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Where an app's instances are and must not go."""
+
+    hosts: tuple[NodeId, ...] = ()
+    """Nodes with an open lease of the app."""
+    excluded: tuple[NodeId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One instance to place. Requests of one app that follow each other see each other's nodes as hosts."""
+
+    app: int
+    wish: Wish
+    presence: Presence = Presence()
+    replaced: NodeId | None = None
+    """The node that the instance leaves: still a host, but its fault domains do not count."""
+
+
+def wish_of(spec: AppSpec) -> Wish:
+    """What a spec asks of a node. Words that `apps` does not admit match no node."""
+    wanted = spec.constraints
+    return Wish(
+        needs=needs_of(spec),
+        min_tier=wanted.min_tier,
+        architectures=frozenset(ARCHITECTURES[name] for name in wanted.architectures if name in ARCHITECTURES),
+        geo=wanted.geo,
+        static_ip=wanted.static_ip,
+        gpu_model=wanted.gpu_model,
+        limit=price_limit(wanted.max_price_gwei_hour),
+        spread=SPREADS.get(wanted.spread, Spread.OPERATOR),
+    )

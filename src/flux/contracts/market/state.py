@@ -1,0 +1,35 @@
+"""Storage of the market. A placement writes five entries: lease, two indices, the node's load, the deadline."""
+
+from flux.contracts.apps.types import AppId
+from flux.contracts.market.types import Exclusion, Lease, LeaseId, NodeLoad, Ordinal, Waiting
+from flux.contracts.nodes.types import NodeId
+from flux.kernel.storage import Map, OrderedSet, State, Value, pair
+from flux.primitives.types import U64, Hash
+
+NO_VERSION = Hash(b"\x01" + bytes(31))
+
+
+class MarketState(State):
+    """Collections by prefix."""
+
+    last_lease = Value(b"\x01", LeaseId, LeaseId(U64(0)))
+    leases = Map(b"\x02", LeaseId, Lease)
+    """Open ones, and of each app the last closed ones."""
+    by_node = OrderedSet(b"\x03", pair(NodeId, LeaseId))
+    """Open leases."""
+    by_app = OrderedSet(b"\x04", pair(AppId, LeaseId))
+    """Open leases."""
+    closed = OrderedSet(b"\x05", pair(AppId, LeaseId))
+    """Closed leases that are kept."""
+    loads = Map(b"\x06", NodeId, NodeLoad)
+    waiting = Map(b"\x07", pair(AppId, Ordinal), Waiting)
+    """Instances that wait for a node, in the order in which they are tried."""
+    exclusions = Map(b"\x08", pair(AppId, NodeId), Exclusion)
+    touched = OrderedSet(b"\x09", NodeId)
+    """Nodes whose facts changed since the last placement; empty between blocks."""
+    fleet_version = Value(b"\x0a", Hash, NO_VERSION)
+    """Commits to the history of all facts that placement decides by (fleet_cache.py)."""
+    is_dirty = Value(b"\x0b", bool, False)
+    """Whether waiting instances should be tried again: something was freed, changed or is new."""
+    cursor = Value(b"\x0c", AppId, AppId(U64(0)))
+    """The app at which the next attempt begins when the last one met its bound."""
