@@ -1,7 +1,7 @@
 """Ethereum's contract ABI (Solidity documentation, "Contract ABI Specification"): calls, results, events, errors.
 
 Values are plain Python: int, bool, str, bytes (addresses are their 20 bytes), and tuples for arrays and structs.
-Compile once with `codec`, then encode and decode; the type grammar is eth_abi's, the coders are in abi_coders.
+Compile once with `codec`, then encode and decode; the type grammar is in abi_types, the coders are in abi_coders.
 """
 
 import re
@@ -9,12 +9,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from eth_abi.exceptions import ABITypeError, ParseError
-from eth_abi.grammar import ABIType, BasicType, TupleType
-from eth_abi.grammar import parse as parse_type
-
 from flux.primitives import abi_coders
 from flux.primitives.abi_coders import AbiError, Coder
+from flux.primitives.abi_types import AbiType, Array, Struct, parse_type
 from flux.primitives.keccak import keccak256
 from flux.primitives.types import Hash
 
@@ -22,8 +19,6 @@ __all__ = ["AbiError", "Codec", "codec", "decode", "encode", "event_topic", "sel
 
 MAX_FIXED_ARRAY = 1024
 """Elements of T[k]: a fixed array is compiled element by element."""
-MAX_NESTED_TUPLES = 64
-"""Structs in one type; bounds the depth of recursion."""
 
 _SIGNATURE = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*(\(.*\))", re.ASCII)
 
@@ -35,7 +30,7 @@ class Codec:
 
     def __init__(self, types: tuple[str, ...]) -> None:
         self.types: Final = types
-        self._members = tuple(_compile(_parse(name)) for name in types)
+        self._members = tuple(_compile(parse_type(name)) for name in types)
         self._head_size = sum(member.size for member in self._members)
         whole = abi_coders.sequence(self._members)
         self._encode = whole.encode
@@ -92,37 +87,24 @@ def event_topic(signature: str) -> Hash:
     if match is None:
         raise AbiError(f"expected a signature such as transfer(address,uint256), got {signature[:100]!r}")
     if match[1] != "()":
-        _compile(_parse(match[1]))
+        _compile(parse_type(match[1]))
     return keccak256(signature.encode())
 
 
-def _parse(name: str) -> ABIType:
-    if name.count("(") > MAX_NESTED_TUPLES:
-        raise AbiError(f"more than {MAX_NESTED_TUPLES} structs in one type: {name[:100]!r}…")
-    try:
-        parsed: ABIType = parse_type(name)
-        parsed.validate()  # type: ignore[no-untyped-call]
-    except (ParseError, ABITypeError, ValueError, TypeError) as error:
-        raise AbiError(f"not an ABI type: {str(name)[:100]!r}") from error
-    return parsed
-
-
-def _compile(parsed: ABIType) -> Coder:
-    if parsed.is_array:
-        item = _compile(parsed.item_type)
-        dimension = parsed.arrlist[-1]
-        if not dimension:
+def _compile(parsed: AbiType) -> Coder:
+    if isinstance(parsed, Array):
+        item = _compile(parsed.item)
+        if parsed.count is None:
             return abi_coders.array(item)
-        if dimension[0] > MAX_FIXED_ARRAY:
-            raise AbiError(f"a fixed array has at most {MAX_FIXED_ARRAY} elements, got {dimension[0]}")
-        return abi_coders.fixed_array(item, dimension[0])
-    if isinstance(parsed, TupleType):
-        return abi_coders.sequence([_compile(component) for component in parsed.components])
-    assert isinstance(parsed, BasicType)
-    return _compile_basic(str(parsed.base), parsed.sub)
+        if parsed.count > MAX_FIXED_ARRAY:
+            raise AbiError(f"a fixed array has at most {MAX_FIXED_ARRAY} elements, got {parsed.count}")
+        return abi_coders.fixed_array(item, parsed.count)
+    if isinstance(parsed, Struct):
+        return abi_coders.sequence([_compile(member) for member in parsed.members])
+    return _compile_basic(parsed.base, parsed.size)
 
 
-def _compile_basic(base: str, size: object) -> Coder:
+def _compile_basic(base: str, size: int | None) -> Coder:
     match base, size:
         case "uint", int(bits):
             return abi_coders.unsigned(bits)
