@@ -26,7 +26,7 @@ from flux.contracts.market.types import LeaseId
 from flux.contracts.nodes.types import Node, NodeStatus
 from flux.primitives.types import Address
 from flux.runtime.docker import DockerRuntime
-from flux.runtime.errors import RuntimeUnavailable
+from flux.runtime.errors import RuntimeFailure
 from flux.runtime.labels import node_labels
 from flux.runtime.port import ContainerRuntime
 from flux.sdk.agent_api import AgentClient
@@ -137,7 +137,7 @@ async def _follow_engine(runtime: ContainerRuntime, loop: AgentLoop, labels: Map
             async with runtime.events(labels) as events:
                 async for _ in events:
                     loop.wake()
-        except RuntimeUnavailable as error:
+        except RuntimeFailure as error:
             log.warning("engine not heard", reason=str(error), hint=error.hint)
             await asyncio.sleep(RETRY)
 
@@ -151,6 +151,6 @@ async def _keep_active(client: FluxClient, node: Node, runtime: ContainerRuntime
             if record.status in (NodeStatus.REGISTERED, NodeStatus.SUSPENDED):
                 await runtime.ping()
                 await reporter.activate()
-        except (ClientError, RuntimeUnavailable) as error:
+        except (ClientError, RuntimeFailure) as error:
             log.warning("node not activated", reason=str(error))
         await asyncio.sleep(ACTIVATION_INTERVAL)

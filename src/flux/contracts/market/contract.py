@@ -112,7 +112,7 @@ class Market(Contract):
 
     @method(gas=50_000)
     def move(self, ctx: Context, app: AppId, ordinal: Ordinal) -> None:
-        """Move an instance to another node; the app avoids its node for a while. Raises NotAppOwner, UnknownInstance."""
+        """Move an instance to another node; the app avoids its old one a while. Raises NotAppOwner, UnknownInstance."""
         record = self._apps.app(ctx, app)
         if ctx.sender != record.owner:
             raise NotAppOwner(app, record.owner, ctx.sender)

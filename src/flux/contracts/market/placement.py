@@ -178,7 +178,7 @@ class Session:
     def _visit(self, wanted: Filter, slots: Slots, floor: int, *, spreads: bool) -> Candidate | None:
         """The best candidate among some slots: of all constraints' leave when they are a slice, of those named else."""
         field = self._field
-        fits: Booleans = (field.free[: self._rows, slots] >= self._needs).all(axis=0)
+        fits: Booleans = np.all(field.free[: self._rows, slots] >= self._needs, axis=0)
         if isinstance(slots, slice):
             fits = np.logical_and(fits, wanted.matches[slots])
         parts = field.asks[: self._rows, slots] * self._factors
