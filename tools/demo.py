@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import signal
 import sys
 import time
 
@@ -38,4 +39,6 @@ async def run() -> int:
 
 
 if __name__ == "__main__":
+    # A plain kill is an interrupt too, so that whatever was started is stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(asyncio.run(run()))
