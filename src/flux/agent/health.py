@@ -1,13 +1,22 @@
-"""The agent's own health checks: http and tcp, against the container's host port. Command checks are the engine's."""
+"""The agent's own health checks: http and tcp against the container's host port, and a first look at command checks.
+
+Command checks are the engine's. But an engine runs the first one only after a whole interval, so while a container
+starts, the agent runs the command too: what is ready at once need not wait.
+"""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import aiohttp
 
 from flux.contracts.apps.types import Health
+from flux.runtime.errors import RuntimeFailure
+from flux.runtime.port import ContainerRuntime
 from flux.runtime.types import ContainerHealth, ContainerView
+
+STARTUP_INTERVAL = 0.2
+"""Seconds between two runs of a command check while a container starts."""
 
 
 @dataclass(slots=True)
@@ -34,7 +43,7 @@ class HealthChecks:
             del self._tracks[name]
         due = []
         for name, (health, view) in checked.items():
-            run = f"{view.id}@{view.started_at}"
+            run = _run_of(view)
             track = self._tracks.get(name)
             if track is None or track.container != run:
                 track = self._tracks[name] = _Track(run)
@@ -72,3 +81,50 @@ async def _passes(health: Health, view: ContainerView) -> bool:
             return True
     except (OSError, TimeoutError, aiohttp.ClientError):
         return False
+
+
+class StartupChecks:
+    """Runs the health commands of starting containers until each passes once or the engine has its own verdict."""
+
+    def __init__(self, runtime: ContainerRuntime, passed: Callable[[], None]) -> None:
+        """`passed` is called whenever a container passed for the first time."""
+        self._runtime = runtime
+        self._passed = passed
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._ready: set[str] = set()
+
+    def watch(self, starting: Mapping[str, tuple[ContainerView, tuple[str, ...]]]) -> None:
+        """Watch these running containers, by name, with their commands; forget all others."""
+        runs = {_run_of(view): (view, argv) for view, argv in starting.values()}
+        for run in [run for run in self._tasks if run not in runs]:
+            self._tasks.pop(run).cancel()
+            self._ready.discard(run)
+        for run, (view, argv) in runs.items():
+            if run not in self._tasks:
+                self._tasks[run] = asyncio.create_task(self._until_passed(run, view, argv))
+
+    def has_passed(self, view: ContainerView) -> bool:
+        """Whether the command passed in this run of the container."""
+        return _run_of(view) in self._ready
+
+    async def close(self) -> None:
+        """End all checks."""
+        tasks = list(self._tasks.values())
+        self.watch({})
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _until_passed(self, run: str, view: ContainerView, argv: tuple[str, ...]) -> None:
+        while True:
+            try:
+                if (await self._runtime.exec(view.id, argv)).exit_code == 0:
+                    self._ready.add(run)
+                    self._passed()
+                    return
+            except (RuntimeFailure, TimeoutError):
+                # The program of the check may not exist yet, and the container may be gone: the loop sees which.
+                await asyncio.sleep(STARTUP_INTERVAL)
+            await asyncio.sleep(STARTUP_INTERVAL)
+
+
+def _run_of(view: ContainerView) -> str:
+    return f"{view.id}@{view.started_at}"

@@ -16,7 +16,7 @@ import structlog
 from flux.agent.actions import Action
 from flux.agent.apply import Applier, Outcome
 from flux.agent.desired import DesiredInstance, NodeFacts
-from flux.agent.health import HealthChecks
+from flux.agent.health import HealthChecks, StartupChecks
 from flux.agent.observed import ObservedInstance, group
 from flux.agent.plan import Memory, Plan, plan_instance, plan_removal
 from flux.agent.restarts import Crashes
@@ -25,7 +25,7 @@ from flux.contracts.market.types import LeaseId, LeaseState
 from flux.runtime.errors import RuntimeFailure
 from flux.runtime.labels import container_name, node_labels
 from flux.runtime.port import ContainerRuntime
-from flux.runtime.types import ContainerState, ContainerView, ImageReference
+from flux.runtime.types import ContainerHealth, ContainerState, ContainerView, ImageReference
 from flux.sdk.errors import ClientError
 
 log = structlog.get_logger(__name__)
@@ -66,6 +66,7 @@ class AgentLoop:
         self._applier = applier
         self._clock = clock
         self._health = HealthChecks()
+        self._startup = StartupChecks(runtime, self.wake)
         self._desired: dict[LeaseId, DesiredInstance] | None = None
         self._observed: dict[LeaseId, ObservedInstance] = {}
         self._memories: dict[LeaseId, Memory] = {}
@@ -104,6 +105,7 @@ class AgentLoop:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._startup.close()
 
     async def _look(self) -> float | None:
         try:
@@ -133,7 +135,12 @@ class AgentLoop:
         containers = await self._runtime.list_containers(labels)
         networks = await self._runtime.list_networks(labels)
         await self._health.check_all(self._checked(containers), self._clock())
-        self._observed = group(containers, networks, self._health.verdicts())
+        starting = self._starting(containers)
+        self._startup.watch(starting)
+        passed = {
+            name: ContainerHealth.HEALTHY for name, (view, _) in starting.items() if self._startup.has_passed(view)
+        }
+        self._observed = group(containers, networks, {**self._health.verdicts(), **passed})
         for lease, observed in self._observed.items():
             self._count_crashes(lease, observed)
 
@@ -146,6 +153,18 @@ class AgentLoop:
                 if component.health is not None and component.health.kind != "command" and name in views:
                     checked[name] = (component.health, views[name])
         return checked
+
+    def _starting(self, containers: list[ContainerView]) -> dict[str, tuple[ContainerView, tuple[str, ...]]]:
+        """Containers whose command check has no verdict yet, with the command."""
+        views = {view.name: view for view in containers if view.health is ContainerHealth.STARTING}
+        starting: dict[str, tuple[ContainerView, tuple[str, ...]]] = {}
+        for lease, desired in (self._desired or {}).items():
+            for component in desired.spec.components:
+                name = container_name(self._node.node, lease, component.name)
+                argv = desired.private_component(component.name).health_command
+                if argv is not None and name in views and views[name].state is ContainerState.RUNNING:
+                    starting[name] = (views[name], argv)
+        return starting
 
     def _count_crashes(self, lease: LeaseId, observed: ObservedInstance) -> None:
         memory = self._memories.get(lease)
