@@ -81,7 +81,7 @@ interface IMarket {
     /// Open leases of a node, oldest first.
     function leasesOfNode(uint32 node) external view returns (Lease[] memory);
 
-    /// Move an instance away from its node, which the app avoids for a while. Raises NotAppOwner, UnknownInstance.
+    /// Move an instance to another node; the app avoids its old one a while. Raises NotAppOwner, UnknownInstance.
     function move(uint64 app, uint16 ordinal) external;
 
     /// Instances of the app that wait for a node.

@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-from flux.sdk.bindings.accounts import Accounts
-from flux.sdk.bindings.escrow import Escrow
-
 from flux.contracts import addresses
 from flux.contracts.apps.types import AppId
 from flux.contracts.escrow.types import Deposited, HostPaid, Refunded
@@ -12,6 +9,8 @@ from flux.contracts.nodes.types import NodeId
 from flux.primitives.hexadecimal import from_hex, to_hex
 from flux.primitives.types import U256, Address, Hash, Wei
 from flux.protocol.genesis import Genesis
+from flux.sdk.bindings.accounts import Accounts
+from flux.sdk.bindings.escrow import Escrow
 from flux.sdk.client import FluxClient
 from flux.sdk.known import find_event
 

@@ -6,9 +6,6 @@ import time
 from typing import Any
 
 import aiohttp
-from flux.sdk.bindings.apps import Apps
-from flux.sdk.bindings.escrow import Escrow
-from flux.sdk.bindings.nodes import Nodes
 
 from flux.contracts.apps.types import AppId
 from flux.contracts.market.types import LeaseState
@@ -16,6 +13,9 @@ from flux.primitives.types import U64
 from flux.primitives.units import format_flux
 from flux.protocol import genesis as genesis_file
 from flux.runtime.labels import APP
+from flux.sdk.bindings.apps import Apps
+from flux.sdk.bindings.escrow import Escrow
+from flux.sdk.bindings.nodes import Nodes
 from flux.sdk.deployment import progress
 from flux.services.chain import GENESIS_FILE
 from tools.demonstration.bill import check_supply, earned, read_bill

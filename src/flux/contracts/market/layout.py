@@ -5,6 +5,7 @@ capacity of a group say tightly what it can offer, and a group that is used up i
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -67,7 +68,7 @@ def grouped(fleet: Fleet, rank: Ints, chunk: int) -> tuple[Ints, Ints]:
     level = _levels(fleet.columns)[order]
     sequence = np.argsort(level, kind="stable")
     edges = np.searchsorted(level[sequence], np.arange(len(LEVELS) + 2))
-    starts = [np.arange(begin, end, chunk) for begin, end in zip(edges[:-1], edges[1:], strict=True)]
+    starts = [np.arange(begin, end, chunk) for begin, end in pairwise(edges)]
     return order[sequence], np.concatenate(starts).astype(np.int64)
 
 

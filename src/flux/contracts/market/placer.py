@@ -102,12 +102,11 @@ class Placer:
         """Waiting instances from the cursor on, whole apps, about as many as a block may try; and whether it is all."""
         state, limit = self._book.state, self._book.params.max_placements_per_block
         batch: Batch = {}
-        count = 0
-        for (app, ordinal), waiting in state.waiting.items(start=state.cursor.get().to_bytes(8, "big")):
+        entries = state.waiting.items(start=state.cursor.get().to_bytes(8, "big"))
+        for count, ((app, ordinal), waiting) in enumerate(entries):
             if count >= limit and app not in batch:
                 return batch, False
             batch.setdefault(app, []).append((ordinal, waiting))
-            count += 1
         return batch, True
 
     def _place_app(

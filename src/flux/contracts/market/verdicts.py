@@ -58,7 +58,7 @@ def _checks(fleet: Fleet, columns: Ints, wish: Wish, presence: Presence) -> list
     architectures = sum(ARCHITECTURE_BIT[architecture] for architecture in wish.architectures)
     nowhere = np.zeros(fleet.count, dtype=np.bool_)
     tier = TIER_1 << max(wish.min_tier, 1) - 1 if wish.min_tier <= 3 else 0
-    checks = [
+    return [
         (Rejection.NOT_ACTIVE, features & ACTIVE == 0),
         (Rejection.TIER, nowhere if wish.min_tier <= 0 else features & tier == 0),
         (Rejection.ARCHITECTURE, features & architectures == 0),
@@ -73,7 +73,6 @@ def _checks(fleet: Fleet, columns: Ints, wish: Wish, presence: Presence) -> list
         (Rejection.HOSTS_ALREADY, _among(fleet, presence.hosts)),
         (Rejection.SLOTS, columns[SLOTS] <= 0),
     ]
-    return checks
 
 
 def _need(need: int, most: int) -> int:

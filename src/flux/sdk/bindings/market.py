@@ -69,7 +69,7 @@ class Market:
         return result
 
     async def move(self, signer: Signer, app: AppId, ordinal: Ordinal) -> Receipt:
-        """Move an instance away from its node, which the app avoids for a while. Raises NotAppOwner, UnknownInstance."""
+        """Move an instance to another node; the app avoids its old one a while. Raises NotAppOwner, UnknownInstance."""
         return await self.client.transact(signer, _MOVE, app, ordinal)
 
     async def pending(self, app: AppId, *, block: str = "latest") -> list[PendingInstance]:
