@@ -5,6 +5,7 @@ from typing import Any
 
 import typer
 
+from flux.cli.errors import INTERRUPTED, translate
 from flux.cli.lazy import RootGroup, given_of, with_options
 
 HELP = """Flux: a cloud that nobody owns.
@@ -49,7 +50,17 @@ _register()
 
 def main() -> None:
     """Run the command of the command line and exit with its code."""
-    app(prog_name="flux")
+    try:
+        app(prog_name="flux")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        # Commands end their own errors; this one comes from before a command could begin.
+        if "--debug" in sys.argv:
+            raise
+        problem = translate(error)
+        sys.stderr.write(f"error: {problem.sentence}\n  → {problem.hint}\n")
+        sys.exit(problem.code)
 
 
 if __name__ == "__main__":

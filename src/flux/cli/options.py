@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 AppArgument = Annotated[str, typer.Argument(metavar="APP", help="Name or number of the app.")]
-FileArgument = Annotated[Path, typer.Argument(help="Compose file, Flux spec, or a folder with a compose.yaml.")]
+FileArgument = Annotated[
+    Path, typer.Argument(metavar="FILE", help="Compose file, Flux spec, or a folder with a compose.yaml.")
+]
 ProfileOption = Annotated[list[str] | None, typer.Option("--profile", help="Compose profile to include.")]
 InstancesOption = Annotated[int | None, typer.Option("--instances", "-n", min=1, help="How many instances should run.")]
 GeoOption = Annotated[

@@ -16,7 +16,9 @@ from flux.sdk.bindings.apps import Apps
 async def run(
     context: CommandContext,
     name: AppArgument,
-    instances: Annotated[int, typer.Argument(min=1, max=65535, help="How many instances should run.")],
+    instances: Annotated[
+        int, typer.Argument(metavar="INSTANCES", min=1, max=65535, help="How many instances should run.")
+    ],
     wait: WaitOption = True,
     patience: PatienceOption = 300,
 ) -> None:

@@ -37,7 +37,7 @@ _SHOWN = 1_000
 async def run(
     context: CommandContext,
     name: AppArgument,
-    instance: Annotated[int | None, typer.Argument(min=0, metavar="[INSTANCE]", help="Only this one.")] = None,
+    instance: Annotated[int | None, typer.Argument(min=0, metavar="INSTANCE", help="Only this one.")] = None,
 ) -> None:
     """Explain an app: why each instance is where it is, what happened to it, why each node was or was not chosen, what
     it cost."""

@@ -15,7 +15,7 @@ from flux.primitives.units import format_gwei
 
 async def run(
     context: CommandContext,
-    block: Annotated[str, typer.Argument(metavar="[NUMBER|HASH]", help="Which; the newest without it.")] = "latest",
+    block: Annotated[str, typer.Argument(metavar="BLOCK", help="Number or hash; the newest without it.")] = "latest",
 ) -> None:
     """Show a block and its transactions. The last one is the system's: placement, settlement, what fell due."""
     method, selector = _selector(block)

@@ -18,7 +18,7 @@ from flux.services.home import FluxHome
 
 def run(
     context: CommandContext,
-    file: Annotated[Path, typer.Argument(help="Where to write to.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write to.")],
     folder: Annotated[
         Path | None, typer.Option("--data", help="Folder with genesis.json and the chain's data [FLUX_HOME/chain].")
     ] = None,

@@ -13,7 +13,9 @@ _EXACT_JSON = 2**53
 
 async def run(
     context: CommandContext,
-    part: Annotated[str | None, typer.Argument(help="Only this part: chain, nodes, market, escrow, …")] = None,
+    part: Annotated[
+        str | None, typer.Argument(metavar="PART", help="Only this part: chain, nodes, market, escrow, …")
+    ] = None,
 ) -> None:
     """Show the protocol's parameters: amounts in wei, times in seconds, prices in gwei per hour."""
     async with context.client() as client:

@@ -18,7 +18,9 @@ from flux.specs.loaded import LoadedSpec, SpecRefused
 
 def run(
     context: CommandContext,
-    file: Annotated[Path, typer.Argument(help="Compose file, Flux spec, or a folder with a compose.yaml.")] = Path(),
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Compose file, Flux spec, or a folder with a compose.yaml.")
+    ] = Path(),
     profile: Annotated[list[str] | None, typer.Option("--profile", help="Compose profile to include.")] = None,
 ) -> int:
     """Read a Compose file or Flux spec with no network at all: what is honoured, warned about, refused.

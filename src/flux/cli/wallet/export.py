@@ -12,7 +12,7 @@ from flux.wallet.wallet import Wallet
 
 def run(
     context: CommandContext,
-    name: Annotated[str, typer.Argument(help="The key's name or address.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The key's name or address.")],
     private_key: Annotated[
         bool, typer.Option("--private-key", help="Print the bare key; whoever sees it owns the account.")
     ] = False,

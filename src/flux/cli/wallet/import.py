@@ -14,7 +14,7 @@ from flux.wallet.wallet import Wallet
 
 def run(
     context: CommandContext,
-    name: Annotated[str, typer.Argument(help="What to call it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.")],
     keystore: Annotated[Path | None, typer.Option("--keystore", help="A keystore file of another tool.")] = None,
     private_key: Annotated[bool, typer.Option("--private-key", help="Ask for a private key instead of words.")] = False,
     index: Annotated[int, typer.Option("--index", min=0, help="Which account of the words.")] = 0,

@@ -12,7 +12,7 @@ from flux.wallet.wallet import Wallet
 
 def run(
     context: CommandContext,
-    name: Annotated[str, typer.Argument(help="What to call it.")] = "default",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.")] = "default",
     words: Annotated[int, typer.Option("--words", help="12 or 24.")] = 12,
 ) -> None:
     """Make a key. Its words are shown once and kept nowhere: who has them has the account.

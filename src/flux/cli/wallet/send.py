@@ -12,7 +12,7 @@ from flux.primitives.units import parse_flux
 
 async def run(
     context: CommandContext,
-    to: Annotated[str, typer.Argument(help="An address, a key's name, or dev0…dev9.")],
+    to: Annotated[str, typer.Argument(metavar="TO", help="An address, a key's name, or dev0…dev9.")],
     amount: Annotated[str, typer.Argument(metavar="FLUX", help="How much.")],
 ) -> None:
     """Send FLUX and wait until it is in a block."""

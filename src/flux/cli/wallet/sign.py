@@ -13,7 +13,9 @@ from flux.primitives.hexadecimal import to_hex
 
 def run(
     context: CommandContext,
-    message: Annotated[str | None, typer.Argument(help="What to sign; read from standard input without it.")] = None,
+    message: Annotated[
+        str | None, typer.Argument(metavar="MESSAGE", help="What to sign; read from standard input without it.")
+    ] = None,
 ) -> None:
     """Sign a message as wallets do (EIP-191, personal_sign). Nothing is sent."""
     text = sys.stdin.read() if message is None else message
