@@ -1,6 +1,7 @@
-"""Shared by all tests: the tests folder itself is importable, so that `support` can be."""
+"""Shared by all tests: `support` and the repository's `tools` can be imported."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
