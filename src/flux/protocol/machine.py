@@ -4,10 +4,12 @@ At block end, in this order: fees burned are counted, due work runs (bounded, ea
 pending instances are placed. All of it is the block's system transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
+from flux.chain.call import CONTRACT_FAULTS
 from flux.contracts.accounts.contract import Accounts
 from flux.contracts.market.contract import Market
 from flux.contracts.probes.contract import Probes
@@ -21,8 +23,19 @@ from flux.primitives.types import NO_WEI, U8, U64, Address, Gas, Hash, Height, T
 from flux.protocol.params import Params
 
 
+@dataclass(eq=False)
+class ProtocolFault(Revert):
+    """The protocol met a bug of its own: {kind}."""
+
+    kind: str
+
+
+PLACEMENT = 255
+"""Kind under which a failed placement is reported; contracts number their own work from 1."""
+
+
 class ScheduledWorkFailed(Event, frozen=True):
-    """A piece of scheduled work reverted and was dropped; the chain went on."""
+    """A piece of the protocol's own work reverted and was dropped; the chain went on."""
 
     contract: Indexed[Address]
     kind: Indexed[U8]
@@ -104,17 +117,27 @@ class ProtocolMachine:
         limit = self._params.protocol.max_due_per_block
         for due in list(islice(self._schedule.ready(context.now), limit)):
             self._schedule.remove(due)
-            self._run(context, due)
-        self._market.place(context)
+            contract = self._contracts[due.contract]
+            self._run(due, partial(contract.run_scheduled, context, due.kind, due.subject))
+        self._run(Due(context.now, self._market.address, PLACEMENT, 0), partial(self._market.place, context))
 
     def next_due(self) -> Timestamp | None:
         """Header time at which the earliest scheduled work is due."""
         first = self._schedule.first()
         return None if first is None else self._clock.wall(first.time)
 
-    def _run(self, context: Context, due: Due) -> None:
-        contract = self._contracts[due.contract]
-        failure: Revert | None = self._world.attempt(lambda: contract.run_scheduled(context, due.kind, due.subject))
+    def _run(self, due: Due, work: Callable[[], None]) -> None:
+        """Run a piece of work so that neither a refusal nor a bug in it stops the chain."""
+        failure: Revert | None = self._world.attempt(lambda: _contained(work))
         if failure is not None:
             event = ScheduledWorkFailed(due.contract, U8(due.kind), U64(due.subject), encode_error(failure))
             self._world.emit(event_codec(ScheduledWorkFailed).encode(SYSTEM_ADDRESS, event))
+
+
+def _contained(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except Revert:
+        raise
+    except CONTRACT_FAULTS as error:
+        raise ProtocolFault(type(error).__name__) from error
