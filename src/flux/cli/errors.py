@@ -113,11 +113,7 @@ def _named(problem: Problem, error: BaseException) -> Problem:
 
 def _unreachable(error: Any) -> Problem:
     hint = "start a local cloud with `flux up`, or name a running chain with --rpc or FLUX_RPC"
-    # aiohttp's own words name the address and the socket calls; the sentence has the address already.
-    refused = "Connect call failed" in error.reason
-    return Problem(
-        f"{error.url} does not answer ({'nothing listens there' if refused else error.reason})", hint, UNREACHABLE
-    )
+    return Problem(f"{error.url} does not answer ({error.reason})", hint, UNREACHABLE)
 
 
 def _refused(error: Any) -> Problem:

@@ -1,6 +1,7 @@
 """JSON-RPC over HTTP and WebSocket with one keep-alive session."""
 
 import json
+import os
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -97,6 +98,9 @@ class HttpTransport:
 
 
 def _reason(error: BaseException) -> str:
+    """In the system's words; aiohttp's own repeat the address and name the socket calls."""
+    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
+        return os.strerror(error.os_error.errno)
     return str(error) or type(error).__name__
 
 
