@@ -106,7 +106,10 @@ class Output:
             sys.stdout.write(thing + "\n")
         else:
             console = self._open_console()
-            console.print(_escaped(thing) if isinstance(thing, str) else thing, style=style or None, soft_wrap=False)
+            with console.capture() as drawn:
+                console.print(_escaped(thing) if isinstance(thing, str) else thing, style=style or None)
+            # Tables pad their last column; nobody needs blanks at line ends.
+            sys.stdout.write("\n".join(line.rstrip() for line in drawn.get().splitlines()) + "\n")
         sys.stdout.flush()
 
     def _open_console(self) -> "Console":

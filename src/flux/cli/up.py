@@ -34,6 +34,7 @@ async def run(
     replace: Annotated[
         bool, typer.Option("--replace", help="Remove what other local clouds left on the container engine.")
     ] = False,
+    supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return once it is ready; stop it with `flux down`.")
     ] = False,
@@ -58,14 +59,14 @@ async def run(
     if detach:
         await _detached(context, home, options)
     else:
-        await run_until_signal(_foreground(context, options))
+        await run_until_signal(_foreground(context, options, welcome=not supervised))
 
 
-async def _foreground(context: CommandContext, options: CloudOptions) -> None:
+async def _foreground(context: CommandContext, options: CloudOptions, *, welcome: bool) -> None:
     begun = time.monotonic()
     async with LocalCloud(options, context.output.note) as cloud:
         state = find_state(cloud.home)
-        if state is not None:
+        if state is not None and welcome:
             _welcome(context, state, time.monotonic() - begun, stop="Ctrl-C")
         await cloud.watch()
         raise CliError("the chain has ended", f"its log is {cloud.home.log('chain')}")
@@ -91,7 +92,16 @@ async def _detached(context: CommandContext, home: CloudHome, options: CloudOpti
 
 
 def _arguments(home: Path, options: CloudOptions) -> list[str]:
-    arguments = ["--home", str(home), "up", "--nodes", str(options.nodes), "--rpc-port", str(options.rpc_port)]
+    arguments = [
+        "--home",
+        str(home),
+        "up",
+        "--supervised",
+        "--nodes",
+        str(options.nodes),
+        "--rpc-port",
+        str(options.rpc_port),
+    ]
     arguments += ["--http-port", str(options.http_port), "--agent-port", str(options.agent_port)]
     arguments += ["--container-port", str(options.container_port)]
     arguments += ["--no-ingress"] if not options.ingress else []

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -47,7 +48,7 @@ async def run(
             progress(client, app.id), app_history(client, app.id), _nodes(client), _balance(client, app)
         )
         told = Story(nodes).tell(history)
-        choices = await _choices(client, app, state, history)
+        choices = await _choices(client, app, state, history, nodes)
         verdicts = [] if app.status is AppStatus.CLOSED else await paging.explain(client, app.id)
     about = [item for item in told if instance is None or item.ordinal == instance]
     _draw_instances(context, app, state, about, choices, nodes, instance)
@@ -66,39 +67,66 @@ class Choice:
 
     lease: Lease
     able: int
-    rank: int
-    """1: the chosen node asked the least."""
-    dearest: int
-    """Highest rate among those able, wei per second."""
+    """Nodes that could take it, those that ran other instances left out."""
+    cheaper: tuple[str, ...]
+    """For each that asked less: why it was not taken."""
 
     @property
     def sentence(self) -> str:
         if self.able == 1:
             return "it was the only node that could take it"
-        if self.rank == 1:
-            return f"of {self.able} nodes that could take it, it asked the least"
-        place_in_row = f"{self.rank}. by price of {self.able} nodes that could take it"
-        return f"{place_in_row}; cheaper ones share an operator, network or country with other instances"
+        among = f"of {self.able} nodes that could take it"
+        if not self.cheaper:
+            return f"{among}, it asked the least"
+        return f"{among}, it was the cheapest that spreads the app: {'; '.join(self.cheaper)}"
 
 
-async def _choices(client: FluxClient, app: App, state: Progress, history: list[Happened]) -> dict[int, Choice]:
+async def _choices(
+    client: FluxClient, app: App, state: Progress, history: list[Happened], nodes: dict[NodeId, Node]
+) -> dict[int, Choice]:
     """By ordinal, for what is open; nothing where the chain has forgotten the state of that time."""
     placed = {happened.event.lease: happened.block for happened in history if isinstance(happened.event, LeaseAssigned)}
     wanted = [lease for lease in state.open if lease.id in placed]
-    choices = await asyncio.gather(*(_choice(client, app, lease, placed[lease.id]) for lease in wanted))
-    return {choice.lease.ordinal: choice for choice in choices if choice is not None}
+    before = await asyncio.gather(*(_verdicts_before(client, app, lease, placed[lease.id]) for lease in wanted))
+    choices = [
+        choice(lease, verdicts, state.leases, nodes)
+        for lease, verdicts in zip(wanted, before, strict=True)
+        if any(verdict.node == lease.node for verdict in verdicts)
+    ]
+    return {made.lease.ordinal: made for made in choices}
 
 
-async def _choice(client: FluxClient, app: App, lease: Lease, block: int) -> Choice | None:
-    before = quantity(block - 1)
+def choice(lease: Lease, verdicts: list[Verdict], leases: Sequence[Lease], nodes: Mapping[NodeId, Node]) -> Choice:
+    """Why the lease's node was chosen, of those that the market said could run it in the block before."""
+    others = {
+        other.node
+        for other in leases
+        if other.id < lease.id and (other.state is not LeaseState.CLOSED or other.closed_at > lease.assigned_at)
+    }
+    able = [verdict for verdict in verdict_table.able(verdicts) if verdict.node not in others]
+    rate = next((verdict.rate for verdict in able if verdict.node == lease.node), lease.rate)
+    hosts = [nodes[number] for number in others if number in nodes]
+    cheaper = [verdict.node for verdict in able if verdict.rate < rate and verdict.node in nodes]
+    return Choice(lease, len(able), tuple(_passed_over(nodes[number], hosts) for number in cheaper))
+
+
+def _passed_over(node: Node, hosts: list[Node]) -> str:
+    """Why a cheaper node was not taken: what it shares with nodes that run other instances."""
+    for host in hosts:
+        if host.operator == node.operator:
+            return f"node {node.id} asks less, but its operator runs another instance"
+    for host in hosts:
+        if host.location.country == node.location.country:
+            return f"node {node.id} asks less, but another instance runs in {node.location.country}"
+    return f"node {node.id} asks less, but spreads it less"
+
+
+async def _verdicts_before(client: FluxClient, app: App, lease: Lease, block: int) -> list[Verdict]:
     try:
         spec = await Apps(client).spec(app.id, lease.revision)
-        verdicts = await Market(client).plan(spec, NodeId(U32(1)), U16(_SHOWN), block=before)
+        return await Market(client).plan(spec, NodeId(U32(1)), U16(_SHOWN), block=quantity(block - 1))
     except ClientError:
-        return None
-    able = verdict_table.able(verdicts)
-    rank = next((number for number, verdict in enumerate(able, start=1) if verdict.node == lease.node), None)
-    return None if rank is None else Choice(lease, len(able), rank, able[-1].rate)
+        return []
 
 
 async def _nodes(client: FluxClient) -> dict[NodeId, Node]:
@@ -126,8 +154,8 @@ def _draw_instances(
         if only is not None and number != only:
             continue
         context.output.line(f"\nInstance {number}: {_now(app, state, number, nodes)}")
-        if (choice := choices.get(number)) is not None:
-            context.output.line(f"  Why there: {choice.sentence}.")
+        if (made := choices.get(number)) is not None:
+            context.output.line(f"  Why there: {made.sentence}.")
         for item in told:
             if item.ordinal == number:
                 context.output.line(f"  {_moment(item)}  {item.sentence}")
@@ -181,14 +209,14 @@ def _document(
         "timeline": [event_document(item.happened, item.ordinal, item.sentence) for item in told],
         "choices": [
             {
-                "instance": choice.lease.ordinal,
-                "lease": choice.lease.id,
-                "node": choice.lease.node,
-                "able": choice.able,
-                "rank": choice.rank,
-                "sentence": choice.sentence,
+                "instance": made.lease.ordinal,
+                "lease": made.lease.id,
+                "node": made.lease.node,
+                "able": made.able,
+                "cheaper": len(made.cheaper),
+                "sentence": made.sentence,
             }
-            for choice in choices.values()
+            for made in choices.values()
         ],
         "nodes": verdict_table.document(verdicts, nodes),
         "spent": None if balance is None else show.exact(balance.spent),
