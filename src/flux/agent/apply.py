@@ -37,6 +37,8 @@ from flux.runtime.types import RegistryLogin
 log = structlog.get_logger(__name__)
 MAX_DETAIL = 200
 """Characters of a failure that go on chain."""
+PORT_PATIENCE = 20
+"""Starts of a lease that may meet a taken port before it is given back."""
 
 
 class Reporter(Protocol):
@@ -64,6 +66,7 @@ class Applier:
         self._runtime = runtime
         self._reporter = reporter
         self._ports = ports
+        self._port_conflicts: dict[LeaseId, int] = {}
 
     async def apply(self, lease: LeaseId, actions: tuple[Action, ...]) -> Outcome:
         """Carry out the actions in order; stop at the first that fails and say whether it may pass."""
@@ -75,7 +78,7 @@ class Applier:
                 else:
                     await self._apply(action)
             except (RuntimeFailure, NoPortLeft) as error:
-                outcome = await self._recover(action, error)
+                outcome = await self._recover(lease, action, error)
                 log.warning(
                     "action failed",
                     lease=lease,
@@ -86,6 +89,7 @@ class Applier:
                 )
                 return outcome
             log.info("action applied", lease=lease, action=type(action).__name__, **_facts(action))
+        self._port_conflicts.pop(lease, None)
         return Outcome(confirmed=confirmed)
 
     async def _apply(self, action: Action) -> None:
@@ -113,11 +117,16 @@ class Applier:
             case Confirm():
                 raise AssertionError("confirmations are reported by apply")
 
-    async def _recover(self, action: Action, error: RuntimeFailure | NoPortLeft) -> Outcome:
+    async def _recover(self, lease: LeaseId, action: Action, error: RuntimeFailure | NoPortLeft) -> Outcome:
         if isinstance(error, PortTaken) and isinstance(action, StartContainer):
-            # Somebody took the port between choosing and starting: a new container gets another one.
+            # Somebody took the port between choosing and starting: a new container gets another one, unless the chain
+            # has the port on record; then whoever holds it may let go (an old container on its way out).
             await self._runtime.remove(action.container, force=True)
-            return Outcome(retry_after=0.1)
+            conflicts = self._port_conflicts[lease] = self._port_conflicts.get(lease, 0) + 1
+            if conflicts < PORT_PATIENCE:
+                return Outcome(retry_after=0.1 * conflicts)
+            del self._port_conflicts[lease]
+            return Outcome((FailReason.START, str(error)))
         detail = str(error)
         match error:
             case ImageNotFound():

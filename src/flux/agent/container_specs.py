@@ -3,9 +3,14 @@
 import hashlib
 
 from flux.agent.desired import DesiredInstance, NodeFacts
-from flux.contracts.apps.types import Component, Health, PrivateComponent
+from flux.contracts.apps.types import Component, Health, Port, PrivateComponent
+from flux.contracts.market.types import Lease
+from flux.primitives.types import U8
 from flux.runtime.labels import PREFIX, container_name, network_name, volume_name
 from flux.runtime.types import ContainerSpec, HealthCommand, ImageReference, PublishedPort, VolumeMount
+
+PROTOCOL_NUMBERS = {"tcp": U8(6), "udp": U8(17)}
+"""IANA numbers, as the chain records bindings."""
 
 
 def container_spec(node: NodeFacts, desired: DesiredInstance, component: Component) -> ContainerSpec:
@@ -27,7 +32,10 @@ def container_spec(node: NodeFacts, desired: DesiredInstance, component: Compone
         entrypoint=private.entrypoint,
         command=private.command,
         environment=_environment(node, desired, private),
-        ports=tuple(PublishedPort(port.container, port.protocol, 0, node.bind_ip) for port in component.ports),
+        ports=tuple(
+            PublishedPort(port.container, port.protocol, _host_port(lease, component.name, port), node.bind_ip)
+            for port in component.ports
+        ),
         mounts=tuple(
             VolumeMount(volume_name(node.node, lease.app, lease.ordinal, mount.volume), mount.path, mount.read_only)
             for mount in component.mounts
@@ -62,6 +70,15 @@ def start_order(desired: DesiredInstance) -> tuple[Component, ...]:
         ordered += ready or remaining
         remaining = [component for component in remaining if component not in ordered]
     return tuple(ordered)
+
+
+def _host_port(lease: Lease, component: str, port: Port) -> int:
+    """The port that the chain has on record, once the lease was confirmed: clients and ingresses connect there."""
+    number = PROTOCOL_NUMBERS[port.protocol]
+    for binding in lease.bindings:
+        if (binding.component, binding.container, binding.protocol) == (component, port.container, number):
+            return binding.host
+    return 0
 
 
 def _environment(node: NodeFacts, desired: DesiredInstance, private: PrivateComponent) -> dict[str, str]:

@@ -20,13 +20,13 @@ from flux.agent.actions import (
     StartContainer,
     StopContainer,
 )
-from flux.agent.container_specs import container_spec, plan_hash, start_order
+from flux.agent.container_specs import PROTOCOL_NUMBERS, container_spec, plan_hash, start_order
 from flux.agent.desired import DesiredInstance, Lock, NodeFacts
 from flux.agent.observed import ObservedContainer, ObservedInstance
 from flux.agent.restarts import Crashes
 from flux.contracts.apps.types import Component, Dependency
 from flux.contracts.market.types import FailReason, LeaseState, PortBinding
-from flux.primitives.types import U8, U16
+from flux.primitives.types import U16
 from flux.runtime.labels import network_name, volume_name
 from flux.runtime.types import ContainerHealth, ContainerState, ImageReference
 
@@ -34,7 +34,6 @@ SEED_PATIENCE = 60.0
 """Seconds that a new lease waits for its seed before the agent gives it back."""
 CRASHES_BEFORE_REPORT = 5
 """Crashes without a stable run in between after which the lease is given back."""
-PROTOCOL_NUMBERS = {"tcp": U8(6), "udp": U8(17)}
 
 
 @dataclass(frozen=True, slots=True)

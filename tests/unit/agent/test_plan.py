@@ -20,7 +20,8 @@ from flux.agent.observed import ObservedContainer, ObservedInstance
 from flux.agent.plan import SEED_PATIENCE, Memory, Plan, plan_instance, plan_removal
 from flux.agent.restarts import BACK_OFF, STABLE, Crashes
 from flux.contracts.apps.types import AppSpec, Component, Dependency
-from flux.contracts.market.types import FailReason, LeaseState
+from flux.contracts.market.types import FailReason, LeaseState, PortBinding
+from flux.primitives.types import U8, U16
 from flux.runtime.types import Binding, ContainerHealth, ContainerId, ContainerState, ContainerView, ImageReference
 from support.leases import DATABASE, IMAGES, NODE, WEB, make_desired
 
@@ -92,6 +93,16 @@ def test_a_running_instance_is_confirmed_once_with_its_ports() -> None:
     assert look(desired, observed, Memory(0, confirmed=True)).actions == ()
     running = make_desired(state=LeaseState.RUNNING)
     assert look(running, observed) == Plan()
+
+
+def test_a_container_made_again_gets_the_ports_that_the_chain_has_on_record() -> None:
+    desired = make_desired()
+    (port,) = desired.spec.components[0].ports
+    binding = PortBinding("web", U16(port.container), U16(31_234), U8(6))
+    confirmed = replace(desired, lease=desired.lease.but(state=LeaseState.RUNNING, bindings=(binding,)))
+    creations = [action for action in look(confirmed, None).actions if isinstance(action, CreateContainer)]
+    web = next(action.spec for action in creations if action.component == "web")
+    assert [(item.container, item.host) for item in web.ports] == [(port.container, 31_234)]
 
 
 def test_a_crashed_component_is_restarted_with_growing_delays() -> None:
