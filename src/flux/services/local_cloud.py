@@ -172,8 +172,9 @@ class LocalCloud:
         self._report(f"chain answers at {self.rpc}")
 
     async def _start_nodes(self) -> None:
-        await asyncio.gather(*(node.register(self.client) for node in self.nodes))
         for node in self.nodes:
+            # One after the other, so that node 1 of the cloud is node 1 of the chain.
+            await node.register(self.client)
             node.start()
         self._report(f"{len(self.nodes)} nodes are registered, their agents start")
 
