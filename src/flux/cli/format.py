@@ -68,6 +68,15 @@ def memory(mib: int) -> str:
     return f"{mib / 1024:.1f}".removesuffix(".0") + " GiB"
 
 
+def size(amount: int) -> str:
+    """Bytes: 512 bytes, 4.2 KiB, 1.5 GiB."""
+    if amount < 1024:
+        return f"{amount} bytes"
+    if amount < 1024**2:
+        return f"{amount / 1024:.1f} KiB"
+    return memory(amount // 1024**2)
+
+
 def cores(cpu_milli: int) -> str:
     """Thousandths of a core as cores."""
     text = f"{cpu_milli / 1000:.2f}".rstrip("0").rstrip(".")

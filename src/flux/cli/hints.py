@@ -40,7 +40,16 @@ def refusal(revert: Exception) -> tuple[str, str]:
     facts = vars(revert)
     text = _WEI.sub(lambda match: show.flux(int(facts[match[1]])) if match[1] in facts else match[0], template)
     text = _FIELD.sub(lambda match: _fact(name, match[1], facts.get(match[1], match[0])), text)
-    return text.rstrip("."), HINTS.get(name, "")
+    return text.rstrip("."), _wanted_account(facts) or HINTS.get(name, "")
+
+
+def _wanted_account(facts: dict[str, Any]) -> str:
+    """On a local chain the right account is one of ten, so it can be named."""
+    from flux.wallet.development import development_addresses
+
+    wanted = facts.get("required") or facts.get("owner")
+    known = development_addresses()
+    return f"sign with --account dev{known.index(wanted)}" if "caller" in facts and wanted in known else ""
 
 
 def _fact(error: str, field: str, value: Any) -> str:

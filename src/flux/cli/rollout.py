@@ -18,12 +18,15 @@ from flux.cli.verdicts import place
 from flux.contracts.apps.types import AppId, Revision
 from flux.contracts.market.types import Lease, LeaseId, LeaseState
 from flux.contracts.nodes.types import Node, NodeId
+from flux.primitives.hexadecimal import quantity
 from flux.primitives.types import Hash
 from flux.sdk.bindings.apps import Apps
 from flux.sdk.bindings.escrow import Escrow
 from flux.sdk.client import FluxClient, Receipt
 from flux.sdk.deployment import Progress, SeedGiver, follow, progress, runs
 from flux.sdk.signer import Signer
+
+FAR_FUTURE = 2**63
 
 
 @dataclass(slots=True)
@@ -39,6 +42,8 @@ class Rollout:
     signer: Signer
     seed: bytes | None
     """None where there is no private half."""
+    since: int = 0
+    """Protocol time; what happened before is not told."""
     told: dict[LeaseId, LeaseState] = field(default_factory=dict)
     nodes: dict[NodeId, Node] = field(default_factory=dict)
 
@@ -96,7 +101,10 @@ async def roll_out(
     record = await Apps(client).app(app)
     kept = (await open_seeds(context, client)).find(record.name)
     seed = kept[0] if kept is not None and kept[1] == record.revision else None
-    rollout = Rollout(context, client, app, record.name, record.revision, record.instances, signer, seed)
+    clock = await client.transport.request("flux_clock", quantity(receipt.block))
+    rollout = Rollout(
+        context, client, app, record.name, record.revision, record.instances, signer, seed, since=int(clock["now"], 16)
+    )
     if patience is None:
         await give_seed_once(rollout)
     else:
@@ -158,10 +166,11 @@ def show_result(context: CommandContext, result: dict[str, Any], seconds: float)
 async def _tell(rollout: Rollout, state: Progress) -> None:
     """A line for every lease that is in a new state."""
     changed = [lease for lease in state.leases if rollout.told.get(lease.id) != lease.state]
-    changed = [lease for lease in changed if lease.revision == rollout.revision]
+    for lease in changed:
+        rollout.told[lease.id] = lease.state
+    changed = [lease for lease in changed if _last_change(lease) >= rollout.since]
     rollout.nodes |= await nodes_by_id(rollout.client, {lease.node for lease in changed} - rollout.nodes.keys())
     for lease in sorted(changed, key=_order):
-        rollout.told[lease.id] = lease.state
         rollout.context.output.note(f"  instance {lease.ordinal}: {_sentence(lease, rollout.nodes[lease.node])}")
 
 
@@ -188,6 +197,18 @@ def _instance(lease: Lease, node: Node) -> dict[str, Any]:
         "price_per_hour": show.exact(lease.rate * show.HOUR),
         "endpoints": endpoints(lease, node),
     }
+
+
+def _last_change(lease: Lease) -> int:
+    """When it came into the state it is in; suspicion has no time of its own."""
+    match lease.state:
+        case LeaseState.ASSIGNED:
+            return lease.assigned_at
+        case LeaseState.RUNNING:
+            return lease.running_at
+        case LeaseState.CLOSED:
+            return lease.closed_at
+    return FAR_FUTURE
 
 
 def _order(lease: Lease) -> tuple[int, int]:

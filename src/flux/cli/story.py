@@ -42,7 +42,8 @@ class Story:
     nodes: Mapping[NodeId, Node]
     _leases: dict[LeaseId, LeaseAssigned] = field(default_factory=dict)
     _assigned_at: dict[LeaseId, int] = field(default_factory=dict)
-    _replaced_by: dict[LeaseId, LeaseId] = field(default_factory=dict)
+    _opened: set[LeaseId] = field(default_factory=set)
+    """Leases that were given the seed."""
 
     def tell(self, history: Sequence[Happened]) -> list[Told]:
         """Every event that has a sentence."""
@@ -52,8 +53,6 @@ class Story:
             if isinstance(event, LeaseAssigned):
                 self._leases[event.lease] = event
                 self._assigned_at[event.lease] = happened.timestamp
-                if event.replaces:
-                    self._replaced_by[event.replaces] = event.lease
             sentence = self._sentence(happened)
             if sentence:
                 told.append(Told(happened, self._ordinal(event), sentence))
@@ -101,6 +100,11 @@ class Story:
     def _pending(self, event: InstancePending, _: Happened) -> str:
         return f"waits, no node can take it: {rejections(event.rejections)}"
 
+    def _sealed(self, event: SeedSealed, _: Happened) -> str:
+        again = " once more" if event.lease in self._opened else ""
+        self._opened.add(event.lease)
+        return f"lease {event.lease} was given the seed of the private half{again}"
+
     def _paid(self, event: HostPaid, _: Happened) -> str:
         amount = f"{show.flux(event.amount)} for {show.duration(event.seconds)}, fee {show.flux(event.fee)}"
         return f"the operator of {self._node(event.node)} was paid {amount}"
@@ -147,10 +151,6 @@ def _published(_: Story, event: PrivateHalfPublished, __: Happened) -> str:
     return f"the encrypted private half of revision {event.revision} is on chain"
 
 
-def _sealed(_: Story, event: SeedSealed, __: Happened) -> str:
-    return f"lease {event.lease} was given the seed of the private half"
-
-
 _TELLERS: dict[type[Event], Callable[[Story, Any, Happened], str]] = {
     LeaseAssigned: Story._assigned,
     LeaseRunning: Story._running,
@@ -166,5 +166,5 @@ _TELLERS: dict[type[Event], Callable[[Story, Any, Happened], str]] = {
     Depleted: _depleted,
     Refunded: _refunded,
     PrivateHalfPublished: _published,
-    SeedSealed: _sealed,
+    SeedSealed: Story._sealed,
 }

@@ -27,7 +27,7 @@ LOOK_AGAIN = 1.0
 
 
 class SeedGiver:
-    """Seals an app's seed to the holders of its open leases, each once."""
+    """Seals an app's seed to the nodes that are about to run it, for each lease once."""
 
     def __init__(self, client: FluxClient, signer: Signer, app: AppId, seal: Seal) -> None:
         self._client = client
@@ -134,4 +134,5 @@ async def _reachable(client: FluxClient) -> None:
 
 
 def _may_need(lease: Lease, revision: Revision) -> bool:
-    return lease.revision == revision and lease.state is not LeaseState.CLOSED
+    """Whoever runs it has opened it already."""
+    return lease.revision == revision and lease.state is LeaseState.ASSIGNED

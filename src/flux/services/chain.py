@@ -93,7 +93,9 @@ async def run_chain(config: ChainConfig) -> None:
 
 
 def _listen(stack: AsyncExitStack, config: ChainConfig) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in config.host else socket.AF_INET)
+    # The protocol is named because asyncio disables Nagle's algorithm only on sockets that say they are TCP.
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     stack.callback(listener.close)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

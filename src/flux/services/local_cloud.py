@@ -18,6 +18,7 @@ import aiohttp
 from flux.contracts.nodes.types import NodeStatus
 from flux.runtime.docker.engine import DockerRuntime
 from flux.runtime.port import ContainerRuntime
+from flux.sdk.agent_api import AgentClient
 from flux.sdk.bindings.nodes import Nodes
 from flux.sdk.client import FluxClient
 from flux.sdk.errors import ClientError
@@ -34,6 +35,7 @@ CONTAINER_PORTS_PER_NODE = 500
 AGENT_PORT_STEP = 10
 _POLL = 0.05
 _STOP_SECONDS = 10.0
+_PING_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +189,8 @@ class LocalCloud:
         self._write_state()
 
     async def _wait_active(self) -> None:
-        await self._until(self._all_active)
+        async with AgentClient() as agents:
+            await self._until(lambda: self._all_active(agents))
         self._report(f"{len(self.nodes)} nodes are active")
 
     async def _wait_ingress(self) -> None:
@@ -211,10 +214,13 @@ class LocalCloud:
             return False
         return True
 
-    async def _all_active(self) -> bool:
+    async def _all_active(self, agents: AgentClient) -> bool:
+        """The chain may have them active from an earlier run, so each is asked itself as well."""
         nodes = Nodes(self.client)
         records = await asyncio.gather(*(nodes.node(node.id) for node in self.nodes))
-        return all(record.status is NodeStatus.ACTIVE for record in records)
+        if any(record.status is not NodeStatus.ACTIVE for record in records):
+            return False
+        return all(await asyncio.gather(*(agents.ping(record, _PING_SECONDS) for record in records)))
 
     async def _ingress_answers(self, session: aiohttp.ClientSession) -> bool:
         try:

@@ -20,6 +20,7 @@ from flux.contracts.apps.types import App, AppStatus
 from flux.contracts.escrow.types import EscrowBalance, HostPaid
 from flux.contracts.market.types import Lease, LeaseAssigned, LeaseState, Verdict
 from flux.contracts.nodes.types import Node, NodeId
+from flux.contracts.secrets.types import SeedSealed
 from flux.primitives.hexadecimal import quantity
 from flux.primitives.types import U16, U32
 from flux.sdk import paging
@@ -50,7 +51,9 @@ async def run(
         told = Story(nodes).tell(history)
         choices = await _choices(client, app, state, history, nodes)
         verdicts = [] if app.status is AppStatus.CLOSED else await paging.explain(client, app.id)
-    about = [item for item in told if instance is None or item.ordinal == instance]
+    about = [
+        item for item in told if instance in (None, item.ordinal) and not isinstance(item.happened.event, SeedSealed)
+    ]
     _draw_instances(context, app, state, about, choices, nodes, instance)
     if instance is None:
         _draw_app(context, about)

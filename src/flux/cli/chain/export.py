@@ -42,5 +42,5 @@ def run(
     finally:
         unfinished.unlink(missing_ok=True)
         store.close()
-    context.output.line(f"{show.count(height, 'block')} written to {file} ({show.memory(size // 2**20)}).")
+    context.output.line(f"{show.count(height, 'block')} written to {file} ({show.size(size)}).")
     context.output.document({"file": str(file), "blocks": height, "bytes": size})

@@ -35,9 +35,7 @@ async def run(context: CommandContext, node: NodeArgument) -> None:
             protocol_now(client),
         )
         names = await _names(client, leases)
-    _draw(context, record, usage, earned, now)
-    rate = sum(lease.rate for lease in leases)
-    context.output.facts([("earns now", f"{show.per_hour(rate)}, {show.per_month(rate)}")])
+    _draw(context, record, usage, earned, now, sum(lease.rate for lease in leases))
     rows = [
         (
             str(lease.id),
@@ -59,7 +57,7 @@ async def _names(client: FluxClient, leases: list[Lease]) -> dict[int, str]:
     return {record.id: record.name for record in records}
 
 
-def _draw(context: CommandContext, node: Node, usage: Usage, earned: Wei, now: int) -> None:
+def _draw(context: CommandContext, node: Node, usage: Usage, earned: Wei, now: int, rate: int) -> None:
     hardware, ask = node.hardware, node.ask
     reason = f" ({node.status_reason})" if node.status_reason else ""
     since = show.duration(now - node.status_since)
@@ -79,6 +77,7 @@ def _draw(context: CommandContext, node: Node, usage: Usage, earned: Wei, now: i
         f"{price_text(ask.cpu)} a core, {price_text(ask.memory)} a GiB of memory, {price_text(ask.disk)} a GiB of disk"
     )
     facts += [("asks per hour", f"{prices} (FLUX)"), ("earned so far", show.flux(earned))]
+    facts.append(("earns now", f"{show.per_hour(rate)}, {show.per_month(rate)}"))
     context.output.facts(facts, f"node {node.id}")
 
 
