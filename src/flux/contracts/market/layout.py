@@ -25,13 +25,13 @@ from flux.contracts.market.fleet import (
 class Tuning(NamedTuple):
     """How the engine goes about it: speed only, never which node is chosen."""
 
-    chunk: int = 160
+    chunk: int = 48
     """Nodes looked at together: NumPy's cost per call is about that of 256 additions."""
     few_requests: int = 8
     """Up to this many, ordering the nodes costs more than looking at all of them each time."""
     few_nodes: int = 1024
     """Up to this many, the same."""
-    patience: int = 8
+    patience: int = 1000
     """Groups visited one by one before all that is left is looked at in one go."""
     rare: int = 512
     """Constraints that leave at most this many nodes have them looked at in one go."""
