@@ -40,9 +40,9 @@ COUNTRIES = (
 )
 GEO = [(), (), (), (), ("acEU",), ("acNA",), ("acEU", "a!cEU_DE"), ("acEU_FR",), ("acAS",), ("acOC_AU",)]
 SHAPES = [
-    (4_000, 7_168, 220_000, Tier.CUMULUS),
-    (8_000, 30_720, 440_000, Tier.NIMBUS),
-    (16_000, 62_464, 880_000, Tier.STRATUS),
+    (4_000, 7_168, 225_280, Tier.CUMULUS),
+    (8_000, 30_720, 450_560, Tier.NIMBUS),
+    (16_000, 62_464, 901_120, Tier.STRATUS),
 ]
 
 

@@ -27,6 +27,8 @@ from flux.rpc.server import create_app
 log = structlog.get_logger(__name__)
 GENESIS_FILE = "genesis.json"
 DATA_FOLDER = "data"
+KEEP_ALIVE = 75
+"""Seconds that an idle connection stays open: clients' pools expect about a minute."""
 DEFAULT_PRODUCER = genesis_file.DEVELOPMENT_ADDRESSES[9]
 
 
@@ -77,7 +79,14 @@ async def run_chain(config: ChainConfig) -> None:
         engine = SoloEngine(application, config.producer, report=_report)
         rpc = create_app(application, engine, genesis.params)
         server = uvicorn.Server(
-            uvicorn.Config(rpc, log_config=None, access_log=False, lifespan="on", ws_max_size=8 * 1024 * 1024)
+            uvicorn.Config(
+                rpc,
+                log_config=None,
+                access_log=False,
+                lifespan="on",
+                ws_max_size=8 * 1024 * 1024,
+                timeout_keep_alive=KEEP_ALIVE,
+            )
         )
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         await stack.enter_async_context(engine)
