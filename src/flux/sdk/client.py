@@ -8,7 +8,7 @@ from flux.kernel.events import Event, Log
 from flux.primitives.hexadecimal import from_hex, quantity, to_hex
 from flux.primitives.types import NO_WEI, U64, U256, Address, Gas, Hash, Height, Nonce, Timestamp, Wei
 from flux.sdk.call import Call
-from flux.sdk.errors import Failed, NotIncluded, Refused, RpcError, Unreachable
+from flux.sdk.errors import Dropped, Failed, NotIncluded, Refused, RpcError, Unreachable
 from flux.sdk.known import find_error, find_event, sentence
 from flux.sdk.signer import Signer
 from flux.sdk.transaction import Draft, Fees, sign_transaction
@@ -17,6 +17,8 @@ from flux.sdk.transport import Transport
 RECEIPT_TIMEOUT = 30.0
 """Seconds."""
 _POLL = 0.02
+_POLLS_PER_STATUS = 5
+"""A transaction that is in no block after so many polls is asked after: it may have been dropped."""
 _REVERTED = 3
 """JSON-RPC error code of a reverted call, as geth has it."""
 LANE_GAS = Gas(U64(5_000_000))
@@ -103,10 +105,15 @@ class FluxClient:
         return signed.hash
 
     async def wait(self, transaction: Hash, seconds: float = RECEIPT_TIMEOUT) -> Receipt:
-        """The receipt once the transaction is in a block. Raises Refused or Failed for status 0, NotIncluded."""
+        """The receipt once the transaction is in a block. Raises Refused or Failed for status 0, Dropped, NotIncluded."""
         deadline = asyncio.get_running_loop().time() + seconds
+        polls = 0
         while (answer := await self.transport.request("eth_getTransactionReceipt", to_hex(transaction))) is None:
+            polls += 1
+            if polls % _POLLS_PER_STATUS == 0:
+                await self._check_dropped(transaction)
             if asyncio.get_running_loop().time() > deadline:
+                self._nonces.clear()
                 raise NotIncluded(transaction, seconds)
             await asyncio.sleep(_POLL)
         if int(answer["status"], 16) == 0:
@@ -117,6 +124,13 @@ class FluxClient:
         """New heads as they come. Raises Unreachable when the connection drops."""
         async for head in self.transport.subscribe("newHeads"):
             yield parse_head(head)
+
+    async def _check_dropped(self, transaction: Hash) -> None:
+        """Raise Dropped when it will never come. Its nonce is free again, so those known here are no longer right."""
+        status = await self.transport.request("flux_transactionStatus", to_hex(transaction))
+        if status["status"] == "dropped":
+            self._nonces.clear()
+            raise Dropped(transaction, str(status["reason"]))
 
     async def _next_nonce(self, account: Address) -> Nonce:
         known = self._nonces.get(account)

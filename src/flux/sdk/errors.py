@@ -49,6 +49,17 @@ class Failed(ClientError):
         self.transaction = transaction
 
 
+class Dropped(ClientError):
+    """The chain took a transaction and dropped it when its turn came: something else had changed what it needs."""
+
+    retry = True
+
+    def __init__(self, transaction: Hash, reason: str) -> None:
+        super().__init__(f"transaction 0x{transaction.hex()} was dropped when its turn came: {reason}")
+        self.transaction = transaction
+        self.reason = reason
+
+
 class NotIncluded(ClientError):
     """A transaction did not reach a block in time; it may still."""
 

@@ -15,7 +15,7 @@ from flux.primitives.types import U64
 from flux.sdk.bindings.apps import Apps
 from flux.sdk.bindings.nodes import Nodes
 from flux.sdk.client import FluxClient
-from flux.sdk.errors import Failed, NotIncluded, Refused, RpcError
+from flux.sdk.errors import Dropped, Failed, NotIncluded, Refused, RpcError
 from flux.sdk.known import find_error, find_event, sentence
 from flux.sdk.signer import LocalSigner
 
@@ -127,6 +127,24 @@ async def test_a_transaction_that_stays_out_is_reported_as_such() -> None:
     transport = ScriptedTransport(eth_getTransactionReceipt=None)
     with pytest.raises(NotIncluded):
         await FluxClient(transport).wait(bytes(32), seconds=0.01)  # type: ignore[arg-type]
+
+
+async def test_a_dropped_transaction_is_reported_soon_and_its_nonce_used_again() -> None:
+    dropped = {"status": "dropped", "reason": "AlreadyReported"}
+    transport = ScriptedTransport(eth_getTransactionReceipt=None, flux_transactionStatus=dropped)
+    client = FluxClient(transport)
+    with pytest.raises(Dropped, match="AlreadyReported"):
+        await client.wait(await client.send(SIGNER, addresses.TREASURY))
+    await client.send(SIGNER, addresses.TREASURY)
+    assert count(transport, "eth_getTransactionCount") == 2
+    assert count(transport, "eth_getTransactionReceipt") < 20
+
+
+async def test_a_transaction_that_still_waits_is_waited_for() -> None:
+    transport = ScriptedTransport(
+        eth_getTransactionReceipt=[None] * 12 + [receipt(1)], flux_transactionStatus={"status": "pending"}
+    )
+    assert (await FluxClient(transport).wait(bytes(32))).block == 5  # type: ignore[arg-type]
 
 
 def test_unknown_data_is_no_error_and_no_event_of_ours() -> None:
