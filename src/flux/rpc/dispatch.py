@@ -29,6 +29,7 @@ from flux.rpc.errors import (
 )
 from flux.rpc.intake import Intake, Outcome
 from flux.rpc.methods import Place, Table, parse_arguments
+from flux.rpc.nesting import MAX_DEPTH, is_too_deep
 from flux.rpc.workers import Pool
 
 _encode = msgspec.json.Encoder().encode
@@ -42,7 +43,7 @@ _LONGEST_ID = 256
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may cost."""
+    """What one request, or one connection, may cost."""
 
     body: int = 5 * 1024 * 1024
     """Bytes of a request."""
@@ -52,6 +53,14 @@ class Limits:
     """Bytes of a batch's results; what comes after is refused."""
     seconds: float = 30
     """Until the reads of a batch that have not begun are refused."""
+    body_seconds: float = 30
+    """For a client to send its whole request over HTTP."""
+    in_flight: int = 64
+    """Requests of one WebSocket being answered; the next is read when one of them is done."""
+    subscriptions: int = 128
+    """Of one WebSocket."""
+    queued: int = 64 * 1024 * 1024
+    """Bytes that wait for a WebSocket client who reads slowly; then the connection is closed."""
 
 
 class Connection(Protocol):
@@ -85,10 +94,10 @@ class Dispatcher:
 
     async def handle(self, body: bytes, connection: Connection | None = None) -> bytes:
         """The answer to a request or a batch; empty when nothing is to be answered."""
+        if is_too_deep(body):
+            return self._failure(b"null", parse_error(f"nested deeper than {MAX_DEPTH}"))
         try:
             message = _decode(body)
-        except RecursionError:
-            return self._failure(b"null", parse_error("nested too deeply"))
         except (msgspec.MsgspecError, ValueError) as error:
             return self._failure(b"null", parse_error(str(error)))
         if isinstance(message, list):

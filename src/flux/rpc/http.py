@@ -11,9 +11,6 @@ from flux.rpc.errors import INVALID_REQUEST, RpcError
 from flux.rpc.format import Json
 from flux.rpc.websocket import Message, Receive, Send
 
-BODY_SECONDS = 30.0
-"""For a client to send its request."""
-
 Header = tuple[bytes, bytes]
 
 _encode = msgspec.json.Encoder().encode
@@ -75,17 +72,17 @@ class HttpEndpoint:
         await _respond(send, status, b"" if scope["method"] == "HEAD" else _encode(state))
 
     async def _body(self, headers: Iterable[Header], receive: Receive) -> bytes:
-        limit = self._dispatcher.limits.body
+        limit, seconds = self._dispatcher.limits.body, self._dispatcher.limits.body_seconds
         for name, value in headers:
             if name == b"content-length" and value.isdigit() and int(value) > limit:
                 raise _too_large(limit)
             if name == b"content-encoding" and value != b"identity":
                 raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the request uncompressed")
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(seconds):
                 return await _read(receive, limit)
         except TimeoutError:
-            raise Refused(HTTPStatus.REQUEST_TIMEOUT, f"no whole request came in {BODY_SECONDS:.0f} s") from None
+            raise Refused(HTTPStatus.REQUEST_TIMEOUT, f"no whole request came in {seconds} s") from None
 
 
 async def _read(receive: Receive, limit: int) -> bytes:

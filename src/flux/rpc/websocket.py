@@ -17,12 +17,6 @@ Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
-MAX_IN_FLIGHT = 64
-"""Requests of one client being answered; the next is read when one of them is done."""
-MAX_SUBSCRIPTIONS = 128
-MAX_QUEUED = 64 * 1024 * 1024
-"""Bytes that wait for a client who reads slowly; then the connection is closed."""
-
 _TOO_SLOW = 1008
 _log = structlog.get_logger(__name__)
 
@@ -32,13 +26,14 @@ class WebSocketClient:
 
     def __init__(self, dispatcher: Dispatcher, hub: Hub, receive: Receive, send: Send) -> None:
         self._dispatcher = dispatcher
+        self._limits = dispatcher.limits
         self._hub = hub
         self._receive = receive
         self._send = send
         self._queue: deque[bytes] = deque()
         self._queued = 0
         self._ready = asyncio.Event()
-        self._free = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self._free = asyncio.Semaphore(dispatcher.limits.in_flight)
         self._subscriptions: set[str] = set()
         self._closing: int | None = None
 
@@ -65,7 +60,7 @@ class WebSocketClient:
         if self._closing is not None:
             return
         self._queued += len(message)
-        if self._queued > MAX_QUEUED:
+        if self._queued > self._limits.queued:
             self._queue.clear()
             self._closing = _TOO_SLOW
         else:
@@ -74,8 +69,8 @@ class WebSocketClient:
 
     def subscribe(self, params: Sequence[object]) -> str:
         """Begin a subscription. Raises RpcError."""
-        if len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
-            raise limit_exceeded(f"a connection has at most {MAX_SUBSCRIPTIONS} subscriptions")
+        if len(self._subscriptions) >= self._limits.subscriptions:
+            raise limit_exceeded(f"a connection has at most {self._limits.subscriptions} subscriptions")
         identity = self._hub.subscribe(params, self.push)
         self._subscriptions.add(identity)
         return identity
