@@ -105,7 +105,7 @@ class FluxClient:
         return signed.hash
 
     async def wait(self, transaction: Hash, seconds: float = RECEIPT_TIMEOUT) -> Receipt:
-        """The receipt once the transaction is in a block. Raises Refused or Failed for status 0, Dropped, NotIncluded."""
+        """The receipt once it is in a block. Raises Refused or Failed for status 0, Dropped, NotIncluded."""
         deadline = asyncio.get_running_loop().time() + seconds
         polls = 0
         while (answer := await self.transport.request("eth_getTransactionReceipt", to_hex(transaction))) is None:
