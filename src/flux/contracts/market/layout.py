@@ -25,14 +25,14 @@ from flux.contracts.market.fleet import (
 class Tuning(NamedTuple):
     """How the engine goes about it: speed only, never which node is chosen."""
 
-    chunk: int = 48
+    chunk: int = 32
     """Nodes looked at together: NumPy's cost per call is about that of 256 additions."""
     few_requests: int = 8
     """Up to this many, ordering the nodes costs more than looking at all of them each time."""
     few_nodes: int = 1024
     """Up to this many, the same."""
-    patience: int = 1000
-    """Groups visited one by one before all that is left is looked at in one go."""
+    first_groups: int = 8
+    """Groups looked at first, all at once; twice as many each time after that."""
     rare: int = 512
     """Constraints that leave at most this many nodes have them looked at in one go."""
     reorder_after: int = 256

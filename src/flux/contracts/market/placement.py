@@ -31,7 +31,6 @@ ATTEMPTS: Final = 4
 """Cheapest nodes asked one by one whether they share a fault domain, before all are."""
 
 Booleans = npt.NDArray[np.bool_]
-Slots = slice | Ints
 
 
 class Candidate(NamedTuple):
@@ -154,32 +153,30 @@ class Session:
             return None
         lower = field.lower_prices(self._needs, self._factors)
         best: Candidate | None = None
-        visits = 0
+        at_once = field.tuning.first_groups
         while True:
-            group = int(lower.argmin())
-            price = int(lower[group])
-            if price > limit:
+            is_final = best is not None and best.spread <= floor
+            left = np.nonzero(lower <= (best.price if best is not None and is_final else limit))[0]
+            if best is not None and is_final:
+                beaten = (lower[left] == best.price) & (field.first_rank[left] > best.rank)
+                left = left[~beaten]
+            if not left.size:
                 return best
-            if best is not None and best.spread <= floor:
-                if price > best.price:
-                    return best
-                if price == best.price and field.first_rank[group] > best.rank:
-                    lower[(lower == price) & (field.first_rank > best.rank)] = NO_PRICE
-                    continue
-            visits += 1
-            if visits > field.tuning.patience:
-                return _better(best, self._visit(wanted, slice(0, field.fleet.count), floor, spreads=spreads))
-            found = self._visit(wanted, slice(field.edges[group], field.edges[group + 1]), floor, spreads=spreads)
+            if left.size > at_once:
+                left = left[np.argpartition(lower[left], at_once - 1)[:at_once]]
+            found = self._visit(wanted, field.slots_of(left), floor, spreads=spreads)
             if found is None:
-                field.remeasure(group)
+                for group in left.tolist():
+                    field.remeasure(group)
             best = _better(best, found)
-            lower[group] = NO_PRICE
+            lower[left] = NO_PRICE
+            at_once *= 2
 
-    def _visit(self, wanted: Filter, slots: Slots, floor: int, *, spreads: bool) -> Candidate | None:
-        """The best candidate among some slots: of all constraints' leave when they are a slice, of those named else."""
+    def _visit(self, wanted: Filter, slots: Ints, floor: int, *, spreads: bool) -> Candidate | None:
+        """The best candidate among some slots."""
         field = self._field
-        fits: Booleans = np.all(field.free[: self._rows, slots] >= self._needs, axis=0)
-        if isinstance(slots, slice):
+        fits: Booleans = np.logical_and.reduce(field.free[: self._rows, slots] >= self._needs, axis=0)
+        if slots is not wanted.rare:
             fits = np.logical_and(fits, wanted.matches[slots])
         parts = field.asks[: self._rows, slots] * self._factors
         parts[1:3] >>= 7
@@ -191,7 +188,7 @@ class Session:
         price = int(prices.min())
         return None if price > self._wish.limit else self._first(np.nonzero(prices == price)[0], slots, price, 0)
 
-    def _least_spread(self, prices: Ints, slots: Slots, floor: int) -> Candidate | None:
+    def _least_spread(self, prices: Ints, slots: Ints, floor: int) -> Candidate | None:
         """Usually one of the cheapest shares no fault domain; only otherwise are all of them compared."""
         limit = self._wish.limit
         tried = prices.copy()
@@ -201,14 +198,14 @@ class Session:
             if price > limit:
                 break
             equal = np.nonzero(tried == price)[0]
-            free = equal[self._spreads(_at(slots, equal)) == floor]
+            free = equal[self._spreads(slots[equal]) == floor]
             if free.size:
                 return self._first(free, slots, price, floor)
             tried[equal] = NO_PRICE
         feasible = np.nonzero(prices <= limit)[0]
         if not feasible.size:
             return None
-        spread = self._spreads(_at(slots, feasible))
+        spread = self._spreads(slots[feasible])
         least = int(spread.min())
         left = feasible[spread == least]
         price = int(prices[left].min())
@@ -222,19 +219,14 @@ class Session:
         spread += field.country_load[field.country[slots]]
         return spread
 
-    def _first(self, equal: Ints, slots: Slots, price: int, spread: int) -> Candidate:
+    def _first(self, equal: Ints, slots: Ints, price: int, spread: int) -> Candidate:
         """The first by rank, then by node id, of slots that are equal in everything else."""
         field = self._field
-        found = _at(slots, equal)
+        found = slots[equal]
         if found.size > 1:
             rank = field.rank[found]
             found = found[rank == rank.min()]
         return min(Candidate(spread, price, int(field.rank[slot]), field.node[slot], slot) for slot in found.tolist())
-
-
-def _at(slots: Slots, indices: Ints) -> Ints:
-    """Slots by their place in a visit."""
-    return indices + slots.start if isinstance(slots, slice) else slots[indices]
 
 
 def _better(one: Candidate | None, other: Candidate | None) -> Candidate | None:

@@ -3,6 +3,7 @@
 Bounds become loose as capacity is taken, never wrong. After a number of placements the nodes are grouped anew.
 """
 
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -83,6 +84,10 @@ class Field:
         prices: Ints = np.where(short, NO_PRICE, np.add.reduce(parts, axis=0))
         return prices
 
+    def slots_of(self, groups: Ints) -> Ints:
+        """All slots of some groups."""
+        return np.concatenate([self._members[group] for group in groups.tolist()])
+
     def remeasure(self, group: int) -> None:
         """Look at what a group has left. Not the cpu: a session may have set nodes aside."""
         begin, end = self.edges[group], self.edges[group + 1]
@@ -109,6 +114,7 @@ class Field:
         self.network: Ints = columns[NETWORK, self._order]
         self.country: Ints = columns[COUNTRY, self._order]
         self.edges: list[int] = [*starts.tolist(), fleet.count]
+        self._members = [np.arange(begin, end) for begin, end in pairwise(self.edges)]
         self.first_rank: Ints = np.minimum.reduceat(self.rank, starts) if starts.size else self.rank
         self._lowest = np.minimum.reduceat(self.asks, starts, axis=1) if starts.size else self.asks
         self._most = np.maximum.reduceat(self.free, starts, axis=1) if starts.size else self.free

@@ -1,0 +1,130 @@
+"""The placement rule as one reads it: look at every node, keep the feasible ones, take the smallest key.
+
+Written without NumPy and without the market's own code, so that the engine has something to be equal to.
+"""
+
+from collections.abc import Iterable
+
+from flux.contracts.market.fleet import NodeFacts
+from flux.contracts.market.requests import Request, Spread, Wish
+from flux.contracts.market.types import Rejection
+from flux.contracts.nodes.types import NodeId, NodeStatus
+from flux.primitives import geo
+from flux.primitives.types import Hash
+
+LIMITS = {"cpu": 2**20, "memory": 2**20, "disk": 2**23, "gpu": 64}
+ASK_LIMITS = {"cpu": 2**40, "memory": 2**33, "disk": 2**30, "gpu": 2**42}
+
+
+class NaiveFleet:
+    """Nodes with what is left of them."""
+
+    def __init__(self, facts: Iterable[NodeFacts], seed: Hash) -> None:
+        self.facts = list(facts)
+        self.seed = seed
+        self.free = {
+            fact.node.id: [
+                fact.node.hardware.cpu_milli - fact.used.cpu_milli,
+                fact.node.hardware.memory_mib - fact.used.memory_mib,
+                fact.node.hardware.disk_mib - fact.used.disk_mib,
+                fact.node.hardware.gpu_count - fact.used.gpu_count,
+                fact.slots_free,
+            ]
+            for fact in self.facts
+        }
+
+    def place(self, requests: Iterable[Request]) -> list[NodeId | None]:
+        """One after the other; requests of one app that follow each other see each other's nodes."""
+        chosen: list[NodeId | None] = []
+        app: int | None = None
+        hosts: list[NodeId] = []
+        for request in requests:
+            if request.app != app:
+                app, hosts = request.app, list(dict.fromkeys(request.presence.hosts))
+            node = self.choose(request, hosts)
+            if node is not None:
+                hosts.append(node)
+                self.take(node, request.wish)
+            chosen.append(node)
+        return chosen
+
+    def take(self, node: NodeId, wish: Wish) -> None:
+        """Take an instance's needs and one slot."""
+        left = self.free[node]
+        for index, need in enumerate(wish.needs):
+            left[index] -= need
+        left[4] -= 1
+
+    def choose(self, request: Request, hosts: list[NodeId]) -> NodeId | None:
+        """The smallest key among feasible nodes."""
+        best: tuple[tuple[int, ...], NodeId] | None = None
+        for fact in self.facts:
+            if self.verdict(request.wish, fact, hosts, request.presence.excluded) is not Rejection.NONE:
+                continue
+            key = self.key(request, fact, hosts)
+            if best is None or key < best[0]:
+                best = (key, fact.node.id)
+        return None if best is None else best[1]
+
+    def key(self, request: Request, fact: NodeFacts, hosts: list[NodeId]) -> tuple[int, ...]:
+        """What the choice minimises."""
+        others = [self.facts[host - 1] for host in hosts if host != request.replaced]
+        operator = sum(other.node.operator == fact.node.operator for other in others)
+        network = sum(other.network == fact.network for other in others)
+        country = sum(other.node.location.country == fact.node.location.country for other in others)
+        shared = {
+            Spread.OPERATOR: (operator, network, country),
+            Spread.PREFIX: (network, country),
+            Spread.COUNTRY: (country,),
+            Spread.NONE: (),
+        }[request.wish.spread]
+        cohort = min(fact.node.registered_at // (30 * 24 * 3600), 2**22 - 1)
+        return (*shared, price(request.wish, fact), cohort, tie(self.seed, fact.node.id), fact.node.id)
+
+    def verdict(self, wish: Wish, fact: NodeFacts, hosts: Iterable[NodeId], excluded: Iterable[NodeId]) -> Rejection:
+        """The first reason against the node."""
+        node, needs = fact.node, wish.needs
+        cpu, memory, disk, gpu, slots = self.free[node.id]
+        rules = [geo.parse(rule) for rule in wish.geo]
+        place = node.location
+        wrong_model = wish.gpu_model != "" and node.hardware.gpu_model != wish.gpu_model
+        asks = {"cpu": node.ask.cpu, "memory": node.ask.memory, "disk": node.ask.disk, "gpu": node.ask.gpu}
+        checks = [
+            (Rejection.NOT_ACTIVE, node.status is not NodeStatus.ACTIVE or fact.suspect),
+            (Rejection.TIER, node.tier < wish.min_tier),
+            (Rejection.ARCHITECTURE, node.hardware.architecture not in wish.architectures),
+            (Rejection.GEO, not geo.allows(rules, place.continent, place.country, place.region)),
+            (Rejection.STATIC_IP, wish.static_ip and not node.endpoint.static_ip),
+            (Rejection.GPU, needs.gpu_count > 0 and (wrong_model or needs.gpu_count > min(gpu, LIMITS["gpu"]))),
+            (Rejection.CPU, needs.cpu_milli > min(cpu, LIMITS["cpu"])),
+            (Rejection.MEMORY, needs.memory_mib > min(memory, LIMITS["memory"])),
+            (Rejection.DISK, needs.disk_mib > min(disk, LIMITS["disk"])),
+            (
+                Rejection.PRICE,
+                any(asks[name] > limit for name, limit in ASK_LIMITS.items()) or price(wish, fact) > wish.limit,
+            ),
+            (Rejection.EXCLUDED, node.id in excluded),
+            (Rejection.HOSTS_ALREADY, node.id in hosts),
+            (Rejection.SLOTS, slots <= 0),
+        ]
+        return next((reason for reason, holds in checks if holds), Rejection.NONE)
+
+
+def price(wish: Wish, fact: NodeFacts) -> int:
+    """Milli-gwei per hour, as the protocol defines it."""
+    needs, ask = wish.needs, fact.node.ask
+    return (
+        needs.cpu_milli * ask.cpu
+        + needs.memory_mib * 1000 * ask.memory // 1024
+        + needs.disk_mib * 1000 * ask.disk // 1024
+        + needs.gpu_count * 1000 * ask.gpu
+    )
+
+
+def tie(seed: Hash, node: int) -> int:
+    """Upper 40 bits of SplitMix64's output at position `node` of the stream that begins at the seed."""
+    mask = 2**64 - 1
+    z = (int.from_bytes(seed[:8], "big") + node * 0x9E3779B97F4A7C15) & mask
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+    return (z ^ (z >> 31)) >> 24
