@@ -4,6 +4,7 @@ from flux.cli.context import CommandContext
 from flux.cli.lookup import node_number
 from flux.cli.options import NodeArgument
 from flux.cli.words import status_word
+from flux.contracts.nodes.types import NodeStatus
 from flux.sdk.bindings.nodes import Nodes
 
 
@@ -15,7 +16,7 @@ async def run(context: CommandContext, node: NodeArgument) -> None:
         receipt = await nodes.leave(await context.signer(client), number)
         record = await nodes.node(number)
     status = status_word("node", record.status)
-    context.output.line(
-        f"Node {number} is {status}. Once it is gone, take the stake with `flux node withdraw {number}`."
-    )
+    take = f"take the stake with `flux node withdraw {number}`"
+    gone = record.status is NodeStatus.GONE
+    context.output.line(f"Node {number} is gone: {take}." if gone else f"Node {number} is leaving. Once gone, {take}.")
     context.output.document({"node": number, "status": status, "transaction": f"0x{receipt.transaction.hex()}"})

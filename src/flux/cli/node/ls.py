@@ -1,5 +1,6 @@
 """`flux node ls`."""
 
+import asyncio
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from flux.cli.node.prices import ask_document, price_text
 from flux.cli.output import Column, right
 from flux.cli.verdicts import place
 from flux.contracts.nodes.types import Node, NodeStatus
+from flux.sdk.bindings.probes import Probes
 from flux.sdk.paging import all_nodes
 
 
@@ -20,7 +22,8 @@ async def run(
 ) -> None:
     """List nodes: where they are, what they offer, what they ask."""
     async with context.client() as client:
-        found = [node for node in await all_nodes(client) if everything or node.status is not NodeStatus.GONE]
+        nodes, suspected = await asyncio.gather(all_nodes(client), Probes(client).suspicions())
+    found = [node for node in nodes if everything or node.status is not NodeStatus.GONE]
     columns: list[Column | str] = [
         right("NODE"),
         "STATUS",
@@ -33,15 +36,15 @@ async def run(
         right("GiB/h"),
         "OPERATOR",
     ]
-    context.output.table(columns, [_row(node) for node in found], "No nodes.")
-    context.output.document([node_document(node) for node in found])
+    context.output.table(columns, [_row(node, suspected=node.id in suspected) for node in found], "No nodes.")
+    context.output.document([{**node_document(node), "suspected": node.id in suspected} for node in found])
 
 
-def _row(node: Node) -> tuple[str, ...]:
+def _row(node: Node, *, suspected: bool) -> tuple[str, ...]:
     hardware = node.hardware
     return (
         str(node.id),
-        words.status_word("node", node.status),
+        "suspected" if suspected else words.status_word("node", node.status),
         place(node),
         words.tier(node.tier),
         show.cores(hardware.cpu_milli).split()[0],
