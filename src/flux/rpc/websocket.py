@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import structlog
@@ -18,6 +19,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 _TOO_SLOW = 1008
+_GOODBYE_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
 
@@ -35,36 +37,37 @@ class WebSocketClient:
         self._ready = asyncio.Event()
         self._free = asyncio.Semaphore(dispatcher.limits.in_flight)
         self._subscriptions: set[str] = set()
-        self._closing: int | None = None
+        self._too_slow = asyncio.Event()
 
     async def run(self) -> None:
         """Until the client goes, is too slow, or the server stops."""
         if (await self._receive())["type"] != "websocket.connect":
             return
         await self._send({"type": "websocket.accept"})
-        writer = asyncio.create_task(self._write())
-        reader = asyncio.create_task(self._read())
+        tasks = [asyncio.create_task(work) for work in (self._write(), self._read(), self._too_slow.wait())]
         try:
-            await asyncio.wait((writer, reader), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for identity in self._subscriptions:
                 self._hub.unsubscribe(identity)
-            for task in (writer, reader):
+            for task in tasks:
                 task.cancel()
-            for failed in await asyncio.gather(writer, reader, return_exceptions=True):
+            for failed in await asyncio.gather(*tasks, return_exceptions=True):
                 if isinstance(failed, Exception) and not isinstance(failed, OSError):
                     _log.error("websocket client failed", exc_info=failed)
+        if self._too_slow.is_set():
+            await self._say_goodbye()
 
     def push(self, message: bytes) -> None:
-        """Queue a message; closes the connection when too much waits."""
-        if self._closing is not None:
+        """Queue a message; ends the connection when too much waits."""
+        if self._too_slow.is_set():
             return
         self._queued += len(message)
         if self._queued > self._limits.queued:
             self._queue.clear()
-            self._closing = _TOO_SLOW
-        else:
-            self._queue.append(message)
+            self._too_slow.set()
+            return
+        self._queue.append(message)
         self._ready.set()
 
     def subscribe(self, params: Sequence[object]) -> str:
@@ -109,8 +112,11 @@ class WebSocketClient:
                 message = self._queue.popleft()
                 await self._send({"type": "websocket.send", "text": message.decode()})
                 self._queued -= len(message)
-            if self._closing is not None:
-                await self._send({"type": "websocket.close", "code": self._closing, "reason": "reads too slowly"})
-                return
             self._ready.clear()
             await self._ready.wait()
+
+    async def _say_goodbye(self) -> None:
+        """Tell the client why, if it reads at all; the connection ends in any case."""
+        with suppress(TimeoutError, OSError):
+            async with asyncio.timeout(_GOODBYE_SECONDS):
+                await self._send({"type": "websocket.close", "code": _TOO_SLOW, "reason": "reads too slowly"})
