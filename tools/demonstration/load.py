@@ -24,6 +24,8 @@ class Tally:
     """By node that answered."""
     seen_at: dict[str, float] = field(default_factory=dict)
     """When a node last answered, monotonic seconds."""
+    first_at: dict[str, float] = field(default_factory=dict)
+    """When a node first answered."""
 
 
 @asynccontextmanager
@@ -57,6 +59,7 @@ async def _one(session: aiohttp.ClientSession, url: str, headers: dict[str, str]
                 raise ValueError(f"status {response.status}")
             tally.answers[body["node"]] += 1
             tally.seen_at[body["node"]] = time.monotonic()
+            tally.first_at.setdefault(body["node"], time.monotonic())
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError) as error:
         tally.failed += 1
         tally.last_failure = f"{type(error).__name__}: {error}"
