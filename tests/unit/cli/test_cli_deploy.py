@@ -1,0 +1,179 @@
+"""Deploying and operating an app from the command line, on a real chain whose nodes confirm at once."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+COMPOSE = """\
+services:
+  web:
+    image: ${REGISTRY}/test/web:1
+    command: serve --token hunter2
+    environment:
+      PASSWORD: hunter2
+    ports: ["8080:8080"]
+    deploy: {resources: {limits: {cpus: "0.5", memory: 128M}}}
+x-flux:
+  instances: 2
+  http_port: 8080
+"""
+
+
+def deploy(flux: Any, name: str, *options: str) -> Any:
+    return flux.json("deploy", flux.compose(COMPOSE), "--name", name, *options)
+
+
+def test_an_app_is_deployed_shown_explained_and_removed(flux: Any) -> None:
+    made = deploy(flux, "shop", "--deposit", "50")
+    assert [item["state"] for item in made["instances"]] == ["running", "running"]
+    assert made["pending"] == []
+    assert made["deposit"] == "50"
+    assert Decimal(made["price_per_hour"]) > 0
+    shown = flux.json("app", "show", "shop")
+    assert shown["status"] == "active"
+    assert shown["images"]["web"].startswith(f"{flux.chain.registry}/test/web@sha256:")
+    assert {lease["node"] for lease in shown["leases"]} == {item["node"] for item in made["instances"]}
+    assert [app["name"] for app in flux.json("app", "ls")] == ["shop"]
+    why = flux.json("app", "why", "shop")
+    assert "placed on node" in why["timeline"][0]["sentence"] or "paid in" in why["timeline"][0]["sentence"]
+    assert {choice["instance"] for choice in why["choices"]} == {0, 1}
+    assert len(why["nodes"]) == 5
+    removed = flux.json("app", "rm", "shop", "--yes")
+    assert Decimal(removed["refunded"]) <= 50
+    assert flux.json("app", "ls") == []
+
+
+def test_people_see_the_same_in_words(flux: Any) -> None:
+    output = flux.ok("deploy", flux.compose(COMPOSE), "--name", "words")
+    for text in ("is on chain in block", "runs on node", "FLUX/h", "balance", "lasts "):
+        assert text in output
+    assert "words" in flux.ok("app", "ls")
+    assert "PLACE" in flux.ok("app", "show", "words")
+    why = flux.ok("app", "why", "words", "0")
+    assert "Instance 0: runs on node" in why
+    assert "Why there: of 5 nodes that could take it, it asked the least." in why
+    assert "Instance 1" not in why
+    flux.ok("app", "rm", "words", "--yes")
+
+
+def test_what_is_private_is_printed_nowhere_and_kept_by_its_user_only(flux: Any) -> None:
+    result = flux.run("deploy", flux.compose(COMPOSE), "--name", "private")
+    assert result.exit_code == 0
+    printed = result.output + json.dumps([flux.json("app", "show", "private"), flux.json("app", "why", "private")])
+    printed += flux.ok("app", "events", "private")
+    assert "hunter2" not in printed
+    (seed,) = list((flux.home / "seeds").rglob("private.json"))
+    assert seed.stat().st_mode & 0o077 == 0
+    flux.ok("app", "rm", "private", "--yes")
+    assert not seed.exists()
+
+
+def test_an_app_is_scaled_moved_paused_resumed_topped_up_and_updated(flux: Any) -> None:
+    before = deploy(flux, "tour")
+    scaled = flux.json("app", "scale", "tour", "3")
+    assert [item["instance"] for item in scaled["instances"]] == [0, 1, 2]
+    moved = flux.json("app", "move", "tour", "0")
+    assert moved["instances"][0]["node"] != before["instances"][0]["node"]
+    flux.ok("app", "pause", "tour")
+    assert flux.json("app", "show", "tour")["status"] == "paused"
+    assert len(flux.json("app", "resume", "tour")["instances"]) == 3
+    topped = flux.json("app", "topup", "tour", "2.5")
+    assert topped["added"] == "2.5"
+    updated = flux.json("app", "update", "tour", flux.compose(COMPOSE.replace("8080", "8081")))
+    assert updated["revision"] == 2
+    assert len(updated["instances"]) == 2
+    events = [json.loads(line) for line in flux.run("app", "events", "tour", "--json").stdout.splitlines()]
+    assert {"Deposited", "LeaseAssigned", "LeaseRunning", "LeaseClosed", "AppUpdated"} <= {e["event"] for e in events}
+    assert any("its owner moved it" in event["sentence"] for event in events)
+    assert flux.json("app", "seal", "tour")["given"] == 0
+    flux.ok("app", "rm", "tour", "--yes")
+
+
+def test_a_plan_costs_nothing_and_names_every_node(flux: Any) -> None:
+    plan = flux.json("plan", flux.compose(COMPOSE), "--geo", "acEU", "--geo", "acAS")
+    able = {node["place"][:2] for node in plan["nodes"] if node["able"]}
+    assert able == {"EU", "AS"}
+    assert {node["rejection"] for node in plan["nodes"] if not node["able"]} == {"geo"}
+    assert plan["enough_nodes"]
+    assert flux.json("app", "ls") == []
+    assert "the geo rules exclude its location" in flux.ok("plan", flux.compose(COMPOSE), "--geo", "acEU")
+
+
+def test_a_spec_that_too_few_nodes_can_run_is_refused_with_the_reasons_counted(flux: Any) -> None:
+    error = flux.json("deploy", flux.compose(COMPOSE), "--name", "far", "--geo", "acAF", code=3)["error"]
+    assert error["message"] == (
+        "0 nodes can run it and 2 instances are wanted (5 nodes: the geo rules exclude its location)"
+    )
+    assert "--queue" in error["hint"]
+    assert flux.json("plan", flux.compose(COMPOSE), "--geo", "acAF", code=1)["enough_nodes"] is False
+    queued = deploy(flux, "far", "--geo", "acAF", "--queue")
+    assert queued["pending"] == [0, 1]
+    waits = flux.run("app", "why", "far").output
+    assert "waits for a node" in waits
+    flux.ok("app", "rm", "far", "--yes")
+
+
+def test_an_image_that_does_not_exist_is_refused_before_money_moves(flux: Any) -> None:
+    before = flux.json("wallet", "balance")["balance"]
+    file = flux.compose(COMPOSE.replace("/test/web", "/nothing/web"))
+    error = flux.json("deploy", file, "--name", "ghost", code=1)["error"]
+    assert "/nothing/web:1 does not exist" in error["message"]
+    assert "nothing was paid" in error["hint"]
+    assert flux.json("wallet", "balance")["balance"] == before
+
+
+def test_a_name_that_is_taken_is_refused_with_what_to_do(flux: Any) -> None:
+    deploy(flux, "mine")
+    error = flux.json("deploy", flux.compose(COMPOSE), "--name", "mine", code=3)["error"]
+    assert error["kind"] == "NameTaken"
+    assert "flux app update mine" in error["hint"]
+    flux.ok("app", "rm", "mine", "--yes")
+
+
+def test_only_the_owner_may_change_an_app(flux: Any) -> None:
+    deploy(flux, "owned")
+    error = flux.json("app", "scale", "owned", "1", "--account", "dev7", code=3)["error"]
+    assert error["kind"] == "NotOwner"
+    assert error["hint"] == "sign with --account dev0"
+    assert flux.json("app", "ls", "--account", "dev7") == []
+    assert [app["name"] for app in flux.json("app", "ls", "--all", "--account", "dev7")] == ["owned"]
+    flux.ok("app", "rm", "owned", "--yes")
+
+
+def test_removing_asks_first(flux: Any) -> None:
+    deploy(flux, "careful")
+    result = flux.run("app", "rm", "careful")
+    assert result.exit_code == 2
+    assert "--yes" in result.output
+    flux.ok("app", "rm", "careful", "--yes")
+
+
+def test_waiting_ends_with_a_sentence_and_the_app_stays(flux: Any) -> None:
+    flux.chain.hold = True
+    try:
+        error = flux.json("deploy", flux.compose(COMPOSE), "--name", "slow", "--timeout", "1", code=1)["error"]
+    finally:
+        flux.chain.hold = False
+    assert "not all instances of slow run after 1 s" in error["message"]
+    assert "flux app why slow" in error["hint"]
+    assert flux.json("app", "show", "slow")["status"] == "active"
+    flux.ok("app", "rm", "slow", "--yes")
+
+
+def test_without_waiting_the_seed_is_given_and_the_command_returns(flux: Any) -> None:
+    flux.chain.hold = True
+    try:
+        made = deploy(flux, "quick", "--no-wait")
+    finally:
+        flux.chain.hold = False
+    assert {item["state"] for item in made["instances"]} == {"assigned"}
+    assert flux.json("app", "seal", "quick")["given"] <= 2
+    flux.ok("app", "rm", "quick", "--yes")
+
+
+def test_an_app_that_is_not_there_is_named(flux: Any) -> None:
+    for verb in (["show"], ["why"], ["pause"], ["logs"], ["events"]):
+        error = flux.json("app", *verb, "nobody", code=3)["error"]
+        assert error["kind"] == "UnknownApp"
+        assert "flux app ls" in error["hint"]
+    assert flux.json("app", "show", "99999", code=3)["error"]["kind"] == "UnknownApp"
