@@ -9,7 +9,7 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 BLOCKS = 500
-SCENARIOS = ["support.scenario:CounterScenario"]
+SCENARIOS = ["support.scenario:CounterScenario", "support.protocol_scenario:ProtocolScenario"]
 
 
 def start(scenario: str, folder: Path, kind: str, hash_seed: str) -> subprocess.Popen[str]:
