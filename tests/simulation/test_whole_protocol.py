@@ -31,10 +31,10 @@ class Crowd:
     def step(self) -> None:
         """One random act; a refusal is as good as any."""
         acts: list[Callable[[], None]] = [
-            self.register, self.deploy, self.deploy, self.confirm, self.confirm, self.confirm, self.fail, self.scale,
-            self.update, self.pause, self.resume, self.top_up, self.remove, self.move, self.suspect, self.outage,
-            self.outage, self.alive, self.reached, self.reached, self.activate, self.leave, self.withdraw, self.pass_time,
-            self.pass_time,
+            self.register, self.deploy, self.deploy, self.confirm, self.confirm, self.confirm, self.fail,
+            self.scale, self.update, self.pause, self.resume, self.top_up, self.remove, self.move, self.suspect,
+            self.outage, self.outage, self.alive, self.reached, self.reached, self.activate, self.leave,
+            self.withdraw, self.pass_time, self.pass_time,
         ]  # fmt: skip
         act = self.draw.choice(acts)
         try:
