@@ -29,11 +29,23 @@ class HandEngine:
         self.notified += 1
 
 
+class LabClock:
+    """Time of the newest block, and what a test adds to it."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self.ahead = 0
+
+    def __call__(self) -> float:
+        return float(self._lab.now + self.ahead)
+
+
 class RpcClient:
     """Sends requests as they are, so that tests can send what no library would."""
 
-    def __init__(self, url: str, session: aiohttp.ClientSession, lab: Lab, engine: HandEngine) -> None:
+    def __init__(self, url: str, session: aiohttp.ClientSession, lab: Lab, engine: HandEngine, clock: LabClock) -> None:
         self.url = url
+        self.clock = clock
         self.session = session
         self.lab = lab
         self.engine = engine
@@ -73,10 +85,7 @@ class RpcClient:
 async def rpc_lab(lab: Lab | None = None, limits: Limits | None = None) -> AsyncIterator[RpcClient]:
     """A served chain whose blocks the test makes."""
     made, engine = lab or Lab(), HandEngine()
-
-    def clock() -> float:
-        return float(made.now)
-
+    clock = LabClock(made)
     app = create_app(made.application, engine, made.params, error_names=ERRORS, limits=limits, clock=clock)
     async with serve(app, listen("127.0.0.1", 0)) as url, aiohttp.ClientSession() as session:
-        yield RpcClient(url, session, made, engine)
+        yield RpcClient(url, session, made, engine, clock)

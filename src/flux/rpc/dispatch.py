@@ -94,6 +94,8 @@ class Dispatcher:
 
     async def handle(self, body: bytes, connection: Connection | None = None) -> bytes:
         """The answer to a request or a batch; empty when nothing is to be answered."""
+        if len(body) > self.limits.body:
+            return self._failure(b"null", invalid_request(f"request too large: at most {self.limits.body} bytes"))
         if is_too_deep(body):
             return self._failure(b"null", parse_error(f"nested deeper than {MAX_DEPTH}"))
         try:

@@ -228,6 +228,13 @@ def test_a_full_pool_drops_gapped_ones_first_and_takes_no_more_of_them() -> None
     assert len(pool) == 2
 
 
+def test_a_full_pool_leaves_the_gapped_ones_of_the_lane_alone() -> None:
+    pool = Mempool(MempoolLimits(transactions=1))
+    add(pool, waiting(1, 5, cap=0), waiting(2, 0, tip=1), waiting(3, 0, tip=2))
+    assert pool.gapped_count == 1
+    assert select(pool) == [waiting(3, 0, tip=2)]
+
+
 def test_a_sender_cannot_make_room_by_pushing_out_its_own() -> None:
     pool = Mempool(MempoolLimits(transactions=2))
     add(pool, waiting(1, 0, tip=1), waiting(1, 1, tip=5))
@@ -290,7 +297,7 @@ def test_what_becomes_gapped_without_room_for_it_leaves() -> None:
 def test_eviction_still_finds_the_cheapest_after_much_traffic_has_gone_through() -> None:
     pool = Mempool(MempoolLimits(transactions=2))
     for nonce in range(200):
-        add(pool, waiting(1, nonce, tip=1))
+        add(pool, waiting(1, nonce, tip=1), nonce=nonce)
         pool.committed([waiting(1, nonce)], NOW)
     add(pool, waiting(2, 0, tip=5), waiting(3, 0, tip=7), waiting(4, 0, tip=6))
     assert select(pool) == [waiting(3, 0, tip=7), waiting(4, 0, tip=6)]

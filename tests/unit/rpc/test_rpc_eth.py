@@ -1,17 +1,21 @@
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from flux.chain.trie import verify_proof
 from flux.kernel.context import SYSTEM_ADDRESS
+from flux.kernel.record import Record
 from flux.kernel.revert_data import encode_error
 from flux.primitives import rlp
 from flux.primitives.keccak import keccak256
 from flux.primitives.types import U64, Address, Hash
+from flux.rpc.flux import to_json
+from flux.rpc.server import listen
 from support.chain_lab import FUNDS, PRODUCER, START, Lab, address
 from support.counter import COUNTER, TooMuch, encode
 from support.rpc_lab import RpcClient, rpc_lab
-from support.transactions import CHAIN_ID, GWEI
+from support.transactions import CHAIN_ID, GWEI, signed
 
 STRANGER = Address(b"\x99" * 20)
 
@@ -396,3 +400,53 @@ async def test_a_dropped_transaction_tells_why(rpc: RpcClient) -> None:
     status = await rpc.result("flux_transactionStatus", second)
     assert status["status"] == "dropped"
     assert status["reason"].startswith("execution reverted")
+
+
+async def test_a_chain_that_stands_still_is_not_healthy(rpc: RpcClient) -> None:
+    rpc.lab.block()
+    rpc.clock.ahead = 60
+    assert (await rpc.result("flux_health"))["healthy"] is True
+    rpc.clock.ahead = 62
+    health = await rpc.result("flux_health")
+    assert health["healthy"] is False
+    assert health["reason"].startswith("no block for 6")
+
+
+def test_parameters_of_every_kind_have_a_json_form() -> None:
+    class Inner(Record, frozen=True):
+        is_on: bool
+        name: str
+
+    class Outer(Record, frozen=True):
+        max_count: int
+        seed_bytes: bytes
+        inner_items: tuple[Inner, ...]
+
+    shown = to_json(Outer(258, b"\x01\x02", (Inner(True, "x"),)))
+    assert shown == {"maxCount": "0x102", "seedBytes": "0x0102", "innerItems": [{"isOn": True, "name": "x"}]}
+    with pytest.raises(TypeError, match="float has no JSON form"):
+        to_json(1.5)
+
+
+async def test_a_taken_port_is_an_os_error_and_leaves_nothing_open() -> None:
+    with listen("127.0.0.1", 0) as first:
+        first.listen()
+        with pytest.raises(OSError, match="in use"):
+            listen("127.0.0.1", first.getsockname()[1])
+
+
+async def test_a_transaction_with_an_access_list_shows_it(rpc: RpcClient) -> None:
+    slots = ["0x" + "33" * 32]
+    entry = {"address": "0x" + "22" * 20, "storageKeys": slots}
+    key = keccak256(b"test key 0")
+    for kind, fields in ((1, {"gasPrice": 5 * GWEI}), (0, {"gasPrice": 5 * GWEI})):
+        extra = {"accessList": [entry]} if kind else {}
+        raw = signed(key, nonce=1 - kind, gas=30_000, to=text(STRANGER), **fields, **extra)
+        (hashed,) = await rpc.send(raw)
+        shown = await rpc.result("eth_getTransactionByHash", hashed)
+        assert (shown["type"], shown["gasPrice"], shown["chainId"]) == (hex(kind), hex(5 * GWEI), hex(CHAIN_ID))
+        assert shown.get("accessList") == ([entry] if kind else None)
+        assert "maxFeePerGas" not in shown
+        if not kind:
+            assert int(shown["v"], 16) in (CHAIN_ID * 2 + 35, CHAIN_ID * 2 + 36)
+            assert "yParity" not in shown

@@ -179,3 +179,12 @@ async def test_closing_the_intake_lets_nobody_wait_for_ever() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     await asyncio.to_thread(lambda: None)
+
+
+async def test_a_request_over_the_limit_is_refused_whatever_brought_it() -> None:
+    pool = Pool("read", 1, 1)
+    intake = Intake(TransactionPool(), lambda: 0, lambda: None)
+    dispatcher = Dispatcher({}, intake, pool, pool, {}, Limits(body=10))
+    assert b"request too large: at most 10 bytes" in await dispatcher.handle(b" " * 11)
+    pool.close()
+    intake.close()
