@@ -63,10 +63,19 @@ interface IMarket {
     /// There is no node {node}.
     error UnknownNode(uint32 node);
 
+    /// There is no app {app}.
+    error UnknownApp(uint64 app);
+
+    /// The spec of app {app} revision {revision} is not (or no longer) on chain.
+    error UnknownRevision(uint64 app, uint32 revision);
+
+    /// The spec is not valid: {reason}.
+    error InvalidSpec(string reason);
+
     /// The node runs the instance. Raises UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport.
     function confirm(uint64 lease, PortBinding[] calldata bindings) external;
 
-    /// What each node from `start` on would say to one more instance of a deployed app. Raises UnknownApp.
+    /// What each node from `start` on would say to one more instance of a deployed app.
     function explain(uint64 app, uint32 start, uint16 limit) external view returns (Verdict[] memory);
 
     /// The node cannot run the instance. Raises UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport.
@@ -81,7 +90,7 @@ interface IMarket {
     /// Open leases of a node, oldest first.
     function leasesOfNode(uint32 node) external view returns (Lease[] memory);
 
-    /// Move an instance to another node; the app avoids its old one a while. Raises NotAppOwner, UnknownInstance.
+    /// Move an instance to another node; the app avoids its old one a while.
     function move(uint64 app, uint16 ordinal) external;
 
     /// Instances of the app that wait for a node.
@@ -90,7 +99,7 @@ interface IMarket {
     /// What each node from `start` on would say to an instance of a spec. Raises InvalidSpec.
     function plan(bytes calldata spec, uint32 start, uint16 limit) external view returns (Verdict[] memory);
 
-    /// What an ingress serves, for apps from the id `start` on; apps without an HTTP port are left out.
+    /// What an ingress serves, from the app `start` on; apps without an HTTP port are left out.
     function routes(uint64 start, uint16 limit) external view returns (Route[] memory);
 
     /// What open leases take of a node.

@@ -3,8 +3,6 @@
 Everything that changes a lease goes through here; `contract.py` decides, this carries out.
 """
 
-from collections.abc import Iterator
-
 from flux.contracts.apps.types import App, AppId, AppSpec, AppStatus, Revision
 from flux.contracts.market.ports import AppsPort, EscrowPort, NodesPort, SecretsPort
 from flux.contracts.market.rules import Needs, needs_of
@@ -37,6 +35,7 @@ EXCLUSION_END = 3
 TRY_AGAIN = 4
 """Kinds of scheduled work."""
 NEVER = ChainTime(U64(0))
+ANY_REVISION = Revision(U32(0))
 NO_LEASE = LeaseId(U64(0))
 BY_TENANT = frozenset(
     (CloseReason.REMOVED, CloseReason.MOVED, CloseReason.SCALED_DOWN, CloseReason.UPDATED, CloseReason.PAUSED)
@@ -77,6 +76,11 @@ class Book:
     def open_of_node(self, node: NodeId) -> list[Lease]:
         """Open leases of a node, oldest first; bounded by max_leases_per_node."""
         return [self.state.leases.get(id) for _, id in self.state.by_node.under(node.to_bytes(4, "big"))]
+
+    def find_open(self, lease: LeaseId) -> Lease | None:
+        """A lease that is still open."""
+        record = self.state.leases.find(lease) if lease else None
+        return None if record is None or record.state is LeaseState.CLOSED else record
 
     def load(self, node: NodeId) -> NodeLoad:
         """What open leases take of a node."""
@@ -123,11 +127,13 @@ class Book:
         self._escrow.stop(ctx, lease.app, lease.id, until, NEVER)
         self.host.emit(LeaseSuspect(lease.id, lease.app, lease.node))
 
-    def restore(self, ctx: Context, lease: Lease) -> None:
+    def restore(self, ctx: Context, lease: Lease) -> Lease:
         """A suspect lease serves after all."""
-        self.state.leases.set(lease.id, lease.but(state=LeaseState.RUNNING))
+        running = lease.but(state=LeaseState.RUNNING)
+        self.state.leases.set(lease.id, running)
         self._escrow.start(ctx, lease.app, lease.id, lease.node, lease.rate)
         self.host.emit(LeaseRestored(lease.id, lease.app, lease.node))
+        return running
 
     def close(self, ctx: Context, lease: Lease, reason: CloseReason, detail: str = "") -> None:
         """End an open lease."""
@@ -144,7 +150,7 @@ class Book:
         )
         state.by_node.discard((lease.node, lease.id))
         state.by_app.discard((lease.app, lease.id))
-        state.closed.add((lease.app, lease.id))
+        state.closed.add((lease.app, ctx.now, lease.id))
         self._trim_closed(lease.app)
         self._change_load(lease.node, needs, -1)
         state.is_dirty.set(True)
@@ -180,15 +186,29 @@ class Book:
             return
         self.await_node(ctx, app, ordinal)
 
-    def exclude(self, ctx: Context, app: AppId, node: NodeId) -> None:
-        """Keep an app away from a node for a while."""
+    def exclude(self, ctx: Context, app: AppId, node: NodeId, revision: Revision = ANY_REVISION) -> None:
+        """Keep an app, or only a revision of it, away from a node for a while."""
+        if self.is_moved_away(ctx, app, node):
+            revision = ANY_REVISION
         until = ChainTime(U64(ctx.now + self.params.exclusion))
         known = self.exclusions(app)
         if (app, node) not in self.state.exclusions and len(known) >= self.params.max_exclusions:
             oldest = min(known, key=lambda item: (item[1].until, item[0]))
             self.state.exclusions.delete((app, oldest[0]))
-        self.state.exclusions.set((app, node), Exclusion(until))
+        self.state.exclusions.set((app, node), Exclusion(until, revision))
         self.host.schedule(until, EXCLUSION_END, app)
+
+    def excluded(self, ctx: Context, app: App) -> tuple[NodeId, ...]:
+        """Nodes that the current revision of the app is kept away from now."""
+        applies = (ANY_REVISION, app.revision)
+        return tuple(
+            node for node, item in self.exclusions(app.id) if item.until > ctx.now and item.revision in applies
+        )
+
+    def is_moved_away(self, ctx: Context, app: AppId, node: NodeId) -> bool:
+        """Whether the owner moved an instance away from the node a while ago."""
+        exclusion = self.state.exclusions.find((app, node))
+        return exclusion is not None and exclusion.until > ctx.now and exclusion.revision == ANY_REVISION
 
     def exclusions(self, app: AppId) -> list[tuple[NodeId, Exclusion]]:
         """Nodes that the app is kept away from, expired ones included until their end was worked off."""
@@ -231,8 +251,7 @@ class Book:
         self.host.unschedule(due, START_DEADLINE, lease.id)
 
     def _trim_closed(self, app: AppId) -> None:
-        kept: Iterator[tuple[AppId, LeaseId]] = self.state.closed.under(app.to_bytes(8, "big"))
-        entries = list(kept)
+        entries = list(self.state.closed.under(app.to_bytes(8, "big")))
         for entry in entries[: max(0, len(entries) - self.params.closed_leases_kept)]:
             self.state.closed.discard(entry)
-            self.state.leases.delete(entry[1])
+            self.state.leases.delete(entry[2])

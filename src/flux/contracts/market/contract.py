@@ -1,15 +1,29 @@
 """Market: who runs what, at which rate, and why. Placement itself is in placer.py, bookkeeping in book.py."""
 
+from collections.abc import Iterator
+from itertools import islice
+
 from flux.contracts.addresses import MARKET
-from flux.contracts.apps.types import App, AppId, AppSpec, AppStatus, Revision
+from flux.contracts.apps.types import (
+    App,
+    AppId,
+    AppSpec,
+    AppStatus,
+    InvalidSpec,
+    Revision,
+    UnknownApp,
+    UnknownRevision,
+)
 from flux.contracts.market import rules
-from flux.contracts.market.book import DRAIN_DEADLINE, EXCLUSION_END, NO_LEASE, START_DEADLINE, TRY_AGAIN, Book
+from flux.contracts.market.book import DRAIN_DEADLINE, EXCLUSION_END, START_DEADLINE, TRY_AGAIN, Book
+from flux.contracts.market.fleet import Fleet
 from flux.contracts.market.fleet_cache import FleetCache
 from flux.contracts.market.placer import Placer
 from flux.contracts.market.ports import AppsPort, EscrowPort, NodesPort, SecretsPort
 from flux.contracts.market.requests import Presence, wish_of
 from flux.contracts.market.routing import route_of
 from flux.contracts.market.state import MarketState
+from flux.contracts.market.succession import Succession
 from flux.contracts.market.types import (
     CloseReason,
     FailReason,
@@ -40,13 +54,12 @@ from flux.contracts.market.types import (
 )
 from flux.contracts.market.verdicts import rejections
 from flux.contracts.nodes.types import Ask, Hardware, NodeId, NodeStatus, UnknownNode
-from flux.kernel.context import Context, Host
+from flux.kernel.context import SYSTEM_ADDRESS, Context, Host
 from flux.kernel.contract import Contract, method, scheduled, view
-from flux.primitives.types import U8, U16, U32, U64, ChainTime
+from flux.primitives.types import NO_WEI, U8, U16, U32, U64, ChainTime
 
 MAX_DETAIL = 200
 MAX_PAGE = 1_000
-_OPEN = (LeaseState.ASSIGNED, LeaseState.RUNNING, LeaseState.SUSPECT)
 _ENDINGS = {
     AppStatus.PAUSED: CloseReason.PAUSED,
     AppStatus.DEPLETED: CloseReason.DEPLETED,
@@ -62,6 +75,7 @@ class Market(Contract):
     events = (LeaseAssigned, LeaseRunning, LeaseSuspect, LeaseRestored, LeaseClosed, InstancePending)
     errors = (
         UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport, UnknownInstance, NotAppOwner, UnknownNode,
+        UnknownApp, UnknownRevision, InvalidSpec,
     )  # fmt: skip
 
     def __init__(
@@ -81,6 +95,7 @@ class Market(Contract):
         self._nodes = nodes
         self._book = Book(host, self.state, params, apps, nodes, escrow, secrets)
         self._placer = Placer(self._book, fleets)
+        self._succession = Succession(self._book)
 
     @method(gas=60_000, lane=True)
     def confirm(self, ctx: Context, lease: LeaseId, bindings: list[PortBinding]) -> None:
@@ -91,28 +106,27 @@ class Market(Contract):
         fault = rules.find_binding_fault(self._book.spec(record.app, record.revision), bindings)
         if fault is not None:
             raise InvalidReport(lease, fault)
-        self._book.run(ctx, record, tuple(bindings))
-        replaced = self.state.leases.find(record.replaces) if record.replaces else None
-        if replaced is not None and replaced.state in _OPEN:
-            self._book.close(ctx, replaced, self._why_replaced(ctx, replaced, record))
-        self._update_next(ctx, self._apps.app(ctx, record.app))
+        self._succession.take_over(ctx, self._book.run(ctx, record, tuple(bindings)))
 
     @method(gas=60_000, lane=True)
     def fail(self, ctx: Context, lease: LeaseId, reason: FailReason, detail: str) -> None:
         """The node cannot run the instance. Raises UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport."""
         record = self._held(ctx, lease)
-        if record.state not in _OPEN:
+        if record.state is LeaseState.CLOSED:
             raise WrongLeaseState(lease, U8(record.state))
         if len(detail) > MAX_DETAIL:
             raise InvalidReport(lease, f"the detail has {len(detail)} characters, at most {MAX_DETAIL} are kept")
         started = record.state is not LeaseState.ASSIGNED
-        why = f"{reason.name.lower().replace('_', ' ')}: {detail}" if detail else reason.name.lower().replace("_", " ")
-        self._book.exclude(ctx, record.app, record.node)
-        self._give_up(ctx, record, CloseReason.CRASHED if started else CloseReason.START_FAILED, why[:MAX_DETAIL])
+        self._book.exclude(ctx, record.app, record.node, record.revision)
+        why = rules.failure(reason, detail)[:MAX_DETAIL]
+        self._succession.give_up(ctx, record, CloseReason.CRASHED if started else CloseReason.START_FAILED, why)
 
     @method(gas=50_000)
     def move(self, ctx: Context, app: AppId, ordinal: Ordinal) -> None:
-        """Move an instance to another node; the app avoids its old one a while. Raises NotAppOwner, UnknownInstance."""
+        """Move an instance to another node; the app avoids its old one a while.
+
+        Raises UnknownApp, NotAppOwner, UnknownInstance.
+        """
         record = self._apps.app(ctx, app)
         if ctx.sender != record.owner:
             raise NotAppOwner(app, record.owner, ctx.sender)
@@ -124,7 +138,7 @@ class Market(Contract):
         if newest.state is LeaseState.RUNNING:
             self._book.await_node(ctx, app, ordinal, newest.id)
         else:
-            self._give_up(ctx, newest, CloseReason.MOVED, "")
+            self._succession.give_up(ctx, newest, CloseReason.MOVED)
 
     @view()
     def lease(self, ctx: Context, lease: LeaseId) -> Lease:
@@ -138,7 +152,7 @@ class Market(Contract):
     def leases_of_app(self, ctx: Context, app: AppId) -> list[Lease]:
         """Open leases, oldest first, then the closed ones that are kept, newest first."""
         closed = self.state.closed.under(app.to_bytes(8, "big"), reverse=True)
-        return [*self._book.open_of_app(app), *(self.state.leases.get(id) for _, id in closed)]
+        return [*self._book.open_of_app(app), *(self.state.leases.get(id) for _, _, id in closed)]
 
     @view(gas=20_000)
     def leases_of_node(self, ctx: Context, node: NodeId) -> list[Lease]:
@@ -158,10 +172,13 @@ class Market(Contract):
 
     @view(gas=200_000)
     def explain(self, ctx: Context, app: AppId, start: NodeId, limit: U16) -> list[Verdict]:
-        """What each node from `start` on would say to one more instance of a deployed app. Raises UnknownApp."""
+        """What each node from `start` on would say to one more instance of a deployed app.
+
+        Raises UnknownApp, and UnknownRevision for one that was removed.
+        """
         record = self._apps.app(ctx, app)
         spec = self._book.spec(app, record.revision)
-        return self._verdicts(ctx, spec, self._placer.presence(ctx, app), start, limit)
+        return self._verdicts(ctx, spec, self._placer.presence(ctx, record), start, limit)
 
     @view()
     def usage(self, ctx: Context, node: NodeId) -> Usage:
@@ -171,16 +188,13 @@ class Market(Contract):
 
     @view(gas=200_000)
     def routes(self, ctx: Context, start: AppId, limit: U16) -> list[Route]:
-        """What an ingress serves, for apps from the id `start` on; apps without an HTTP port are left out."""
-        routes = []
-        for app in self._apps.apps(ctx, start, U16(min(limit, MAX_PAGE))):
-            if app.status is AppStatus.CLOSED:
-                continue
-            leases = self._book.open_of_app(app.id)
-            specs = {lease.revision: self.spec_of(lease) for lease in leases}
-            current = self._book.spec(app.id, app.revision)
-            routes.append(route_of(ctx, app, current, specs, leases, self._nodes))
-        return [route for route in routes if route is not None]
+        """What an ingress serves, from the app `start` on; apps without an HTTP port are left out.
+
+        Fewer than `limit` (at most 1,000) means that there are no more.
+        """
+        most = min(limit, MAX_PAGE)
+        found = (route for app in self._all_apps(ctx, start) if (route := self._route(ctx, app)) is not None)
+        return list(islice(found, most))
 
     def spec_of(self, lease: Lease) -> AppSpec:
         """The spec that a lease runs; for invariants."""
@@ -192,6 +206,15 @@ class Market(Contract):
         if record is None:
             raise UnknownNode(node)
         return record.hardware
+
+    def fleets(self) -> tuple[Fleet, Fleet]:
+        """The fleet that placement decides by, and the same from nothing but records; for invariants."""
+        ctx = Context(SYSTEM_ADDRESS, NO_WEI, self.host.block)
+        return self._placer.fleet(ctx), self._placer.rebuilt(ctx)
+
+    def every_app(self) -> Iterator[App]:
+        """All apps; for invariants."""
+        return self._all_apps(Context(SYSTEM_ADDRESS, NO_WEI, self.host.block), AppId(U64(1)))
 
     def place(self, ctx: Context) -> None:
         """Place what waits; the protocol calls this once at the end of each block."""
@@ -225,20 +248,19 @@ class Market(Contract):
             ordinal = Ordinal(U16(number))
             if ordinal not in held and (app, ordinal) not in self.state.waiting:
                 self._book.await_node(ctx, app, ordinal)
-        self._update_next(ctx, record)
+        self._succession.update_next(ctx, app)
 
     def node_changed(self, ctx: Context, node: NodeId) -> None:
         """For nodes: a record changed."""
         self._book.touch(node)
-        record = self._nodes.node(ctx, node)
-        if record.status is NodeStatus.LEAVING:
-            for lease in self._book.open_of_node(node):
-                self._replace(ctx, lease, CloseReason.NODE_LEAVING)
+        status = self._nodes.node(ctx, node).status
+        if status is NodeStatus.LEAVING:
             due = ChainTime(U64(ctx.now + self.params.drain_deadline))
             self.host.schedule(due, DRAIN_DEADLINE, node)
+            self._replace_all(ctx, node, CloseReason.NODE_LEAVING)
             self._book.check_drained(ctx, node)
-        elif record.status in (NodeStatus.SUSPENDED, NodeStatus.GONE):
-            self._lose_all(ctx, node, CloseReason.UNREACHABLE)
+        elif status in (NodeStatus.SUSPENDED, NodeStatus.GONE):
+            self._succession.lose_all(ctx, node, CloseReason.UNREACHABLE)
 
     def suspect_node(self, ctx: Context, node: NodeId, until: ChainTime) -> None:
         """For probes: the committee lost the node; its leases served only up to `until`."""
@@ -246,34 +268,27 @@ class Market(Contract):
         for lease in self._book.open_of_node(node):
             if lease.state is LeaseState.RUNNING:
                 self._book.suspect(ctx, lease, until)
-            self._replace(ctx, lease, CloseReason.UNREACHABLE)
+        self._replace_all(ctx, node, CloseReason.UNREACHABLE)
 
     def restore_node(self, ctx: Context, node: NodeId) -> None:
         """For probes: the suspicion was refuted; replacements that do not run yet are not needed."""
         self._book.set_suspect(node, suspect=False)
         for lease in self._book.open_of_node(node):
-            if lease.state is not LeaseState.SUSPECT:
-                continue
-            self._book.restore(ctx, lease)
-            waiting = self.state.waiting.find((lease.app, lease.ordinal))
-            if waiting is not None and waiting.replaces == lease.id:
-                self.state.waiting.delete((lease.app, lease.ordinal))
-            for other in self._book.open_of_app(lease.app):
-                if other.replaces == lease.id and other.state is LeaseState.ASSIGNED:
-                    self._book.close(ctx, other, CloseReason.SURPLUS)
+            if lease.state is LeaseState.SUSPECT:
+                self._succession.keep(ctx, self._book.restore(ctx, lease))
 
     def node_unreachable(self, ctx: Context, node: NodeId) -> None:
         """For probes: the bound passed and the node was not restored."""
         self._book.set_suspect(node, suspect=False)
-        self._lose_all(ctx, node, CloseReason.UNREACHABLE)
+        self._succession.lose_all(ctx, node, CloseReason.UNREACHABLE)
 
     @scheduled(START_DEADLINE)
     def end_start(self, ctx: Context, subject: int) -> None:
         """A node stayed silent past the deadline."""
         lease = self.state.leases.find(LeaseId(U64(subject)))
         if lease is not None and lease.state is LeaseState.ASSIGNED:
-            self._book.exclude(ctx, lease.app, lease.node)
-            self._give_up(ctx, lease, CloseReason.START_TIMEOUT, "")
+            self._book.exclude(ctx, lease.app, lease.node, lease.revision)
+            self._succession.give_up(ctx, lease, CloseReason.START_TIMEOUT)
 
     @scheduled(DRAIN_DEADLINE)
     def end_drain(self, ctx: Context, subject: int) -> None:
@@ -281,17 +296,18 @@ class Market(Contract):
         node = NodeId(U32(subject))
         record = self._nodes.find(node)
         if record is not None and record.status is NodeStatus.LEAVING:
-            self._lose_all(ctx, node, CloseReason.NODE_LEAVING)
+            self._succession.lose_all(ctx, node, CloseReason.NODE_LEAVING)
 
     @scheduled(EXCLUSION_END)
     def end_exclusion(self, ctx: Context, subject: int) -> None:
-        """An exclusion of the app is over."""
-        self._book.end_exclusions(ctx, AppId(U64(subject)))
+        """An exclusion of the app is over; an update that a node held up goes on."""
+        app = AppId(U64(subject))
+        self._book.end_exclusions(ctx, app)
+        self._succession.update_next(ctx, app)
 
     @scheduled(TRY_AGAIN)
     def try_again(self, ctx: Context, subject: int) -> None:
-        """The last block met its bound: this block goes on, because the market is still dirty."""
-        self.state.is_dirty.set(True)
+        """The last block left something over. Nothing to do: this entry only makes the next block due at once."""
 
     def _held(self, ctx: Context, lease: LeaseId) -> Lease:
         """A lease of the caller's node."""
@@ -300,87 +316,31 @@ class Market(Contract):
             raise NotLeaseHolder(lease, record.node, ctx.sender)
         return record
 
-    def _give_up(self, ctx: Context, lease: Lease, reason: CloseReason, detail: str) -> None:
-        """Close a lease and have its instance placed elsewhere; a replacement is wanted as long as its reason is."""
-        self._book.close(ctx, lease, reason, detail)
-        replaced = self.state.leases.find(lease.replaces) if lease.replaces else None
-        if replaced is not None and replaced.state in _OPEN:
-            if replaced.revision == lease.revision:
-                self._book.await_node(ctx, lease.app, lease.ordinal, replaced.id)
-            return
-        waiting = self.state.waiting.find((lease.app, lease.ordinal))
-        if waiting is not None and waiting.replaces == lease.id:
-            self._book.await_node(ctx, lease.app, lease.ordinal)
-        self._book.refill(ctx, lease.app, lease.ordinal)
-
-    def _replace(self, ctx: Context, lease: Lease, reason: CloseReason) -> None:
-        """Have a replacement placed for a lease that should end; one that has not started ends at once."""
-        if lease.state is LeaseState.ASSIGNED:
-            self._give_up(ctx, lease, reason, "")
-            return
-        has_replacement = any(other.replaces == lease.id for other in self._book.open_of_app(lease.app))
-        if not has_replacement and (lease.app, lease.ordinal) not in self.state.waiting:
-            self._book.await_node(ctx, lease.app, lease.ordinal, lease.id)
-
-    def _lose_all(self, ctx: Context, node: NodeId, reason: CloseReason) -> None:
+    def _replace_all(self, ctx: Context, node: NodeId, reason: CloseReason) -> None:
         for lease in self._book.open_of_node(node):
-            self._give_up(ctx, lease, reason, "")
+            if (present := self._book.find_open(lease.id)) is not None:
+                self._succession.replace(ctx, present, reason)
 
-    def _why_replaced(self, ctx: Context, replaced: Lease, by: Lease) -> CloseReason:
-        if replaced.state is LeaseState.SUSPECT:
-            return CloseReason.UNREACHABLE
-        node = self._nodes.find(replaced.node)
-        if node is not None and node.status is NodeStatus.LEAVING:
-            return CloseReason.NODE_LEAVING
-        return CloseReason.UPDATED if replaced.revision != by.revision else CloseReason.MOVED
+    def _all_apps(self, ctx: Context, start: AppId) -> Iterator[App]:
+        while page := self._apps.apps(ctx, start, U16(MAX_PAGE)):
+            yield from page
+            start = AppId(U64(page[-1].id + 1))
 
-    def _update_next(self, ctx: Context, app: App) -> None:
-        """Bring one instance of an older revision to the current one, unless another is under way.
-
-        It stays on its node where it still fits: start-first, or stop-first where it has volumes or there is no room
-        for two. Where it does not fit it is placed anew.
-        """
-        if app.status is not AppStatus.ACTIVE:
-            return
+    def _route(self, ctx: Context, app: App) -> Route | None:
+        if app.status is AppStatus.CLOSED:
+            return None
         leases = self._book.open_of_app(app.id)
-        current = [lease for lease in leases if lease.revision == app.revision]
-        older = [lease for lease in leases if lease.revision != app.revision]
-        if not older or any(lease.state is LeaseState.ASSIGNED for lease in current):
-            return
-        lease = min(older, key=lambda item: (item.ordinal, item.id))
-        spec = self._book.spec(app.id, app.revision)
-        if (
-            lease.state is LeaseState.RUNNING
-            and not spec.volumes
-            and self._assign_here(ctx, app, spec, lease, lease.id)
-        ):
-            return
-        self._book.close(ctx, lease, CloseReason.UPDATED)
-        if not self._assign_here(ctx, app, spec, lease, NO_LEASE):
-            self._book.refill(ctx, app.id, lease.ordinal)
-
-    def _assign_here(self, ctx: Context, app: App, spec: AppSpec, lease: Lease, replaces: LeaseId) -> bool:
-        """Give an instance of the current revision to the node that has `lease`, if the node may run it."""
-        node = self._nodes.node(ctx, lease.node)
-        load = self._book.load(node.id)
-        needs = rules.needs_of(spec)
-        used = rules.Needs(load.cpu_milli, load.memory_mib, load.disk_mib, load.gpu_count)
-        slots = self.params.max_leases_per_node - load.leases
-        facts = rules.Circumstances(load.suspect, used, excluded=False, hosts_already=False, slots_free=slots)
-        if not rules.is_placeable(needs) or rules.verdict(spec, node, facts) is not Rejection.NONE:
-            return False
-        self.state.waiting.delete((app.id, lease.ordinal))
-        rate = rules.rate_of(rules.price_of(needs, node.ask))
-        self._book.open(ctx, app, lease.ordinal, node.id, needs, rate, replaces)
-        return True
+        specs = {lease.revision: self.spec_of(lease) for lease in leases}
+        return route_of(ctx, app, self._book.spec(app.id, app.revision), specs, leases, self._nodes)
 
     def _verdicts(self, ctx: Context, spec: AppSpec, presence: Presence, start: NodeId, limit: U16) -> list[Verdict]:
+        """Of nodes that are not gone; fewer than `limit` (at most 1,000) means that there are no more."""
         reasons = rejections(self._placer.fleet(ctx), wish_of(spec), presence).tolist()
-        first = max(start, 1)
-        last = min(len(reasons), first + min(limit, MAX_PAGE) - 1)
         needs = rules.needs_of(spec)
-        verdicts = []
-        for number in range(first, last + 1):
+        verdicts: list[Verdict] = []
+        for number in range(max(start, 1), len(reasons) + 1):
+            if len(verdicts) >= min(limit, MAX_PAGE):
+                break
             node = self._nodes.node(ctx, NodeId(U32(number)))
             if node.status is not NodeStatus.GONE:
                 rate = rules.rate_of(rules.price_of(needs, node.ask))

@@ -58,13 +58,16 @@ def key_of(wish: Wish, codes: Codes) -> Key:
 
 
 def places_allowed(geo: tuple[str, ...], codes: Codes) -> Booleans:
-    """By place code, whether the rules allow it; remembered until a new place is seen."""
+    """By place code, whether the rules allow it; remembered until a new place is seen.
+
+    Views in other threads ask too while a block may add a place: hence the list, which is made in one step.
+    """
     known = codes.allowed.get(geo)
     if known is None or known.size != len(codes.places):
         rules = find_rules(geo)
         if len(codes.allowed) >= REMEMBERED_RULES:
             codes.allowed.clear()
-        known = np.array([allows_place(rules, place) for place in codes.places], dtype=np.bool_)
+        known = np.array([allows_place(rules, place) for place in list(codes.places)], dtype=np.bool_)
         codes.allowed[geo] = known
     return known
 

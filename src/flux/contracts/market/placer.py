@@ -30,7 +30,7 @@ class Placer:
     def place(self, ctx: Context) -> None:
         """Place what can be placed. Does nothing when neither nodes nor wishes changed."""
         state = self._book.state
-        tries = state.is_dirty.get()
+        tries = state.is_dirty.get() or state.cursor.get() > 0
         if not tries and next(iter(state.touched), None) is None:
             return
         before = state.fleet_version.get()
@@ -47,18 +47,21 @@ class Placer:
         """The fleet of this state, to be read only."""
         return self._current(ctx, copy=False)
 
-    def presence(self, ctx: Context, app: AppId) -> Presence:
+    def presence(self, ctx: Context, app: App) -> Presence:
         """Where an app is and must not go."""
-        hosts = dict.fromkeys(lease.node for lease in self._book.open_of_app(app))
-        excluded = tuple(node for node, item in self._book.exclusions(app) if item.until > ctx.now)
-        return Presence(tuple(hosts), excluded)
+        hosts = dict.fromkeys(lease.node for lease in self._book.open_of_app(app.id))
+        return Presence(tuple(hosts), self._book.excluded(ctx, app))
+
+    def rebuilt(self, ctx: Context) -> Fleet:
+        """The fleet of this state from nothing but records; for invariants."""
+        return Fleet.of(self._facts(NodeId(U32(id))) for id in range(1, self._book.nodes.count(ctx) + 1))
 
     def _current(self, ctx: Context, *, copy: bool) -> Fleet:
         state = self._book.state
         touched = list(state.touched)
         known = self._fleets.find(state.fleet_version.get())
         if known is None:
-            return Fleet.of(self._facts(NodeId(U32(id))) for id in range(1, self._book.nodes.count(ctx) + 1))
+            return self.rebuilt(ctx)
         if not touched and not copy:
             return known
         fleet = known.copy()
@@ -85,29 +88,32 @@ class Placer:
         return Hash(b"\x01" + digest[1:])
 
     def _try(self, ctx: Context, fleet: Fleet) -> None:
-        batch, is_complete = self._batch()
+        """Go through what waits, from the start or from where the last block stopped.
+
+        What changes while a pass is under way makes the market dirty again, so that another pass follows it.
+        """
+        state = self._book.state
+        if state.cursor.get() == 0:
+            state.is_dirty.set(False)
+        batch, goes_on = self._batch()
         wanted = sum(len(instances) for instances in batch.values())
         placement = Placement(fleet, ctx.block.seed, wanted)
         for app, instances in batch.items():
             self._place_app(ctx, fleet, placement, self._book.apps.app(ctx, app), instances)
-        state = self._book.state
-        if is_complete:
-            state.is_dirty.set(False)
-            state.cursor.set(AppId(U64(0)))
-        else:
-            state.cursor.set(AppId(U64(max(batch) + 1)))
+        state.cursor.set(goes_on)
+        if goes_on or state.is_dirty.get():
             self._book.host.schedule(ctx.now, TRY_AGAIN, 0)
 
-    def _batch(self) -> tuple[Batch, bool]:
-        """Waiting instances from the cursor on, whole apps, about as many as a block may try; and whether it is all."""
+    def _batch(self) -> tuple[Batch, AppId]:
+        """Waiting instances from the cursor on, whole apps, about as many as a block may try; and where to go on."""
         state, limit = self._book.state, self._book.params.max_placements_per_block
         batch: Batch = {}
         entries = state.waiting.items(start=state.cursor.get().to_bytes(8, "big"))
         for count, ((app, ordinal), waiting) in enumerate(entries):
             if count >= limit and app not in batch:
-                return batch, False
+                return batch, app
             batch.setdefault(app, []).append((ordinal, waiting))
-        return batch, True
+        return batch, AppId(U64(0))
 
     def _place_app(
         self, ctx: Context, fleet: Fleet, placement: Placement, app: App, instances: list[tuple[Ordinal, Waiting]]
@@ -116,7 +122,7 @@ class Placer:
         if app.status is not AppStatus.ACTIVE:
             return
         wish = wish_of(book.spec(app.id, app.revision))
-        presence = self.presence(ctx, app.id)
+        presence = self.presence(ctx, app)
         replaced = {waiting.replaces for _, waiting in instances if waiting.replaces}
         leaving = {lease.id: lease.node for lease in book.open_of_app(app.id) if lease.id in replaced}
         left: list[tuple[Ordinal, Waiting]] = []
@@ -135,7 +141,7 @@ class Placer:
 
     def _explain(self, ctx: Context, fleet: Fleet, wish: Wish, app: App, left: list[tuple[Ordinal, Waiting]]) -> None:
         """Say why instances still wait, once for each change of the reasons."""
-        rejections = count_rejections(fleet, wish, self.presence(ctx, app.id))
+        rejections = count_rejections(fleet, wish, self.presence(ctx, app))
         for ordinal, waiting in left:
             if waiting.rejections != rejections:
                 self._book.state.waiting.set((app.id, ordinal), waiting.but(rejections=rejections))

@@ -5,11 +5,12 @@ bounds below make safe: with every need at most `MAX_NEEDS` and every ask at mos
 way to a price is 2**60 and a price is below 2**61, so comparisons with `NO_PRICE` = 2**62 never overflow.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from flux.contracts.apps.types import AppSpec
-from flux.contracts.market.types import PortBinding, RatePerSecond, Rejection
+from flux.contracts.market.types import FailReason, PortBinding, RatePerSecond, Rejection
 from flux.contracts.nodes.types import Architecture, Ask, Location, Node, NodeId, NodeStatus
 from flux.primitives import geo
 from flux.primitives.geo import GeoRule
@@ -44,6 +45,9 @@ MIX_2 = 0x94D049BB133111EB
 MASK_64 = (1 << 64) - 1
 
 ARCHITECTURES = {"amd64": Architecture.AMD64, "arm64": Architecture.ARM64}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
+"""Control characters, line separators and direction overrides; not `isprintable`, which differs between Pythons."""
+
 PROTOCOLS = {"tcp": 6, "udp": 17}
 """IANA protocol numbers by the spec's words."""
 
@@ -71,6 +75,15 @@ def price_of(needs: Needs, ask: Ask) -> int:
 def rate_of(price: int) -> RatePerSecond:
     """Wei per second of a price in milli-gwei per hour, rounded down."""
     return RatePerSecond(Wei(U256(price * 10**6 // 3600)))
+
+
+def rate_in_place(needs: Needs, before: Needs, ask: Ask, agreed: RatePerSecond) -> RatePerSecond:
+    """Rate of an instance that stays on its node with other needs, at the price level of its last lease.
+
+    There is no competition for it, so a node that raised its ask meanwhile gets no more for the same needs.
+    """
+    rate, same = rate_of(price_of(needs, ask)), rate_of(price_of(before, ask))
+    return rate if same <= agreed else RatePerSecond(Wei(U256(rate * agreed // same)))
 
 
 def is_placeable(needs: Needs) -> bool:
@@ -180,6 +193,13 @@ def verdict(spec: AppSpec, node: Node, facts: Circumstances) -> Rejection:
     if facts.slots_free <= 0:
         return Rejection.SLOTS
     return Rejection.NONE
+
+
+def failure(reason: FailReason, detail: str) -> str:
+    """A failure as a sentence that is kept, without characters that could disturb a terminal."""
+    words = reason.name.lower().replace("_", " ")
+    plain = _CONTROL.sub(" ", detail).strip(" ")
+    return f"{words}: {plain}" if plain else words
 
 
 def find_binding_fault(spec: AppSpec, bindings: Iterable[PortBinding]) -> str | None:

@@ -3,8 +3,8 @@
 from flux.contracts.apps.types import AppId
 from flux.contracts.market.types import Exclusion, Lease, LeaseId, NodeLoad, Ordinal, Waiting
 from flux.contracts.nodes.types import NodeId
-from flux.kernel.storage import Map, OrderedSet, State, Value, pair
-from flux.primitives.types import U64, Hash
+from flux.kernel.storage import Map, OrderedSet, State, Value, pair, triple
+from flux.primitives.types import U64, ChainTime, Hash
 
 NO_VERSION = Hash(b"\x01" + bytes(31))
 
@@ -19,8 +19,8 @@ class MarketState(State):
     """Open leases."""
     by_app = OrderedSet(b"\x04", pair(AppId, LeaseId))
     """Open leases."""
-    closed = OrderedSet(b"\x05", pair(AppId, LeaseId))
-    """Closed leases that are kept."""
+    closed = OrderedSet(b"\x05", triple(AppId, ChainTime, LeaseId))
+    """Closed leases that are kept, by when they closed."""
     loads = Map(b"\x06", NodeId, NodeLoad)
     waiting = Map(b"\x07", pair(AppId, Ordinal), Waiting)
     """Instances that wait for a node, in the order in which they are tried."""
@@ -30,6 +30,6 @@ class MarketState(State):
     fleet_version = Value(b"\x0a", Hash, NO_VERSION)
     """Commits to the history of all facts that placement decides by (fleet_cache.py)."""
     is_dirty = Value(b"\x0b", bool, False)
-    """Whether waiting instances should be tried again: something was freed, changed or is new."""
+    """Whether something was freed, changed or is new since waiting instances were last gone through from the start."""
     cursor = Value(b"\x0c", AppId, AppId(U64(0)))
-    """The app at which the next attempt begins when the last one met its bound."""
+    """The app at which the next block goes on because the last one met its bound; 0 when it did not."""

@@ -179,6 +179,8 @@ class Exclusion(Record, frozen=True):
     """A node that an app is kept away from."""
 
     until: ChainTime
+    revision: Revision
+    """The revision that the node failed; a newer one may be tried there. 0: the owner moved away from it."""
 
 
 class Upstream(Record, frozen=True):

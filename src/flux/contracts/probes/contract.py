@@ -18,6 +18,7 @@ from flux.contracts.probes.types import (
     NotSuspected,
     ProbesParams,
     ReportCount,
+    Reports,
     Suspicion,
     SuspicionReported,
     TooManyReports,
@@ -66,7 +67,7 @@ class Probes(Contract):
 
         suspicion = suspicion.but(votes=(*suspicion.votes, reporter), first_vote_at=suspicion.first_vote_at or ctx.now)
         self.host.emit(SuspicionReported(node, reporter))
-        if rules.is_quorum(len(suspicion.votes), len(committee)):
+        if rules.is_quorum(rules.present(suspicion.votes, committee), len(committee)):
             suspicion = self._begin_stage_two(ctx, suspicion)
         self.state.suspicions.set(node, suspicion)
 
@@ -170,9 +171,9 @@ class Probes(Contract):
     def _settle(self, ctx: Context, suspicion: Suspicion) -> None:
         """Keep what is new of a suspicion, or restore the node when it is refuted."""
         node = suspicion.node
-        confirmed = len(suspicion.confirmations)
-        members = len(self.second_committee(ctx, node))
-        if not suspicion.alive_at or not rules.is_quorum(confirmed, members):
+        members = self.second_committee(ctx, node)
+        confirmed = rules.present(suspicion.confirmations, members)
+        if not suspicion.alive_at or not rules.is_quorum(confirmed, len(members)):
             self.state.suspicions.set(node, suspicion)
             return
         self.host.unschedule(suspicion.closes_at, SUSPICION_END, node)
@@ -223,11 +224,14 @@ class Probes(Contract):
 
     def _count_report(self, reporter: NodeId, node: NodeId) -> None:
         epoch = self.state.epoch.get().epoch
-        earlier = self.state.reports.find((reporter, node))
-        count = earlier.count if earlier is not None and earlier.epoch == epoch else 0
+        known = self.state.reports.find(reporter)
+        counts = {item.node: item.count for item in known.counts} if known is not None and known.epoch == epoch else {}
+        count = counts.get(node, 0)
         if count >= self.params.reports_per_epoch:
             raise TooManyReports(reporter, node)
-        self.state.reports.set((reporter, node), ReportCount(epoch, U16(count + 1)))
+        counts[node] = U16(count + 1)
+        entries = tuple(ReportCount(number, count) for number, count in sorted(counts.items()))
+        self.state.reports.set(reporter, Reports(epoch, entries))
 
     def _reporter(self, ctx: Context) -> NodeId:
         node = self._nodes.node_of_agent(ctx, ctx.sender)

@@ -1,6 +1,6 @@
 """Committees and quorums: pure draws from a seed. Nobody chooses who watches whom."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from flux.contracts.nodes.types import NodeId
 from flux.primitives.keccak import keccak256
@@ -31,6 +31,11 @@ def candidates(seed: Hash, purpose: bytes, node: NodeId, highest: U32, seats: in
 def is_quorum(votes: int, members: int) -> bool:
     """More than half. A committee of one decides alone, of two only together."""
     return members > 0 and 2 * votes > members
+
+
+def present(reporters: Sequence[NodeId], committee: Sequence[NodeId]) -> int:
+    """How many of the reporters sit in the committee now: a new epoch draws another one."""
+    return sum(reporter in committee for reporter in reporters)
 
 
 def is_open(first_vote_at: ChainTime, now: ChainTime, window: Seconds) -> bool:

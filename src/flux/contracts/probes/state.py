@@ -1,8 +1,8 @@
 """Storage of the probes contract."""
 
 from flux.contracts.nodes.types import NodeId
-from flux.contracts.probes.types import Epoch, EpochInfo, ReportCount, Suspicion
-from flux.kernel.storage import Map, OrderedSet, State, Value, pair
+from flux.contracts.probes.types import Epoch, EpochInfo, Reports, Suspicion
+from flux.kernel.storage import Map, OrderedSet, State, Value
 from flux.primitives.types import U64, ChainTime, Hash
 
 _BEFORE = EpochInfo(Epoch(U64(0)), ChainTime(U64(0)), ChainTime(U64(0)), Hash(bytes(32)))
@@ -16,5 +16,5 @@ class ProbesState(State):
     """Open ones, and first votes that never became one until the next vote replaces them."""
     suspects = OrderedSet(b"\x03", NodeId)
     """Nodes in stage two."""
-    reports = Map(b"\x04", pair(NodeId, NodeId), ReportCount)
-    """By (reporter, node): reports in the reporter's last epoch of reporting."""
+    reports = Map(b"\x04", NodeId, Reports)
+    """By reporter. One entry each: reports cost no fee, so what they leave behind must not add up."""

@@ -39,10 +39,17 @@ class Suspicion(Record, frozen=True):
 
 
 class ReportCount(Record, frozen=True):
-    """How often one node reported another in an epoch."""
+    """How often a node was reported."""
+
+    node: NodeId
+    count: U16
+
+
+class Reports(Record, frozen=True):
+    """What one node reported in the last epoch in which it did."""
 
     epoch: Epoch
-    count: U16
+    counts: tuple[ReportCount, ...]
 
 
 class ProbesParams(Record, frozen=True):

@@ -45,7 +45,7 @@ class Market:
         return await self.client.transact(signer, _CONFIRM, lease, bindings)
 
     async def explain(self, app: AppId, start: NodeId, limit: U16, *, block: str = "latest") -> list[Verdict]:
-        """What each node from `start` on would say to one more instance of a deployed app. Raises UnknownApp."""
+        """What each node from `start` on would say to one more instance of a deployed app."""
         result: list[Verdict] = await self.client.view(_EXPLAIN, app, start, limit, block=block)
         return result
 
@@ -69,7 +69,7 @@ class Market:
         return result
 
     async def move(self, signer: Signer, app: AppId, ordinal: Ordinal) -> Receipt:
-        """Move an instance to another node; the app avoids its old one a while. Raises NotAppOwner, UnknownInstance."""
+        """Move an instance to another node; the app avoids its old one a while."""
         return await self.client.transact(signer, _MOVE, app, ordinal)
 
     async def pending(self, app: AppId, *, block: str = "latest") -> list[PendingInstance]:
@@ -83,7 +83,7 @@ class Market:
         return result
 
     async def routes(self, start: AppId, limit: U16, *, block: str = "latest") -> list[Route]:
-        """What an ingress serves, for apps from the id `start` on; apps without an HTTP port are left out."""
+        """What an ingress serves, from the app `start` on; apps without an HTTP port are left out."""
         result: list[Route] = await self.client.view(_ROUTES, start, limit, block=block)
         return result
 
