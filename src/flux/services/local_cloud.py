@@ -79,11 +79,7 @@ class LocalCloud:
         self._is_ready = False
 
     async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            await self.stop()
-            raise
+        await self.start()
         return self
 
     async def __aexit__(
@@ -94,8 +90,16 @@ class LocalCloud:
     async def start(self) -> None:
         """Start everything and return once every node is active and the ingress answers.
 
-        Raises ServiceError, RuntimeUnavailable (no container engine) or what a node's registration meets.
+        When it cannot, it stops what it started and raises ServiceError, RuntimeUnavailable (no container engine) or
+        what a node's registration meets.
         """
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
         self._stack.enter_context(supervision(self.home))
         previous = find_state(self.home)
         if previous is not None:
