@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
-import uvicorn
 
 from flux.chain.application import Application, FinalizedBlock
 from flux.consensus.solo import SoloEngine
@@ -22,13 +21,11 @@ from flux.protocol.genesis import Genesis, GenesisError
 from flux.protocol.genesis_state import chain_genesis
 from flux.protocol.params import minimal
 from flux.protocol.registry import ProtocolFactory
-from flux.rpc.server import create_app
+from flux.rpc.server import create_app, listen, serve
 
 log = structlog.get_logger(__name__)
 GENESIS_FILE = "genesis.json"
 DATA_FOLDER = "data"
-KEEP_ALIVE = 75
-"""Seconds that an idle connection stays open: clients' pools expect about a minute."""
 DEFAULT_PRODUCER = genesis_file.DEVELOPMENT_ADDRESSES[9]
 
 
@@ -67,7 +64,8 @@ async def run_chain(config: ChainConfig) -> None:
     """Run until cancelled. Raises GenesisError, PortTaken, and what opening the store raises."""
     genesis = ensure_genesis(config.home)
     async with AsyncExitStack() as stack:
-        listener = _listen(stack, config)
+        listener = _listen(config)
+        stack.callback(listener.close)
         store = LmdbStore(config.home / DATA_FOLDER)
         stack.callback(store.close)
         workers = stack.enter_context(threaded_workers(os.cpu_count() or 1))
@@ -78,42 +76,21 @@ async def run_chain(config: ChainConfig) -> None:
         stack.callback(application.close)
         engine = SoloEngine(application, config.producer, report=_report)
         rpc = create_app(application, engine, genesis.params)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                rpc,
-                log_config=None,
-                access_log=False,
-                lifespan="on",
-                ws_max_size=8 * 1024 * 1024,
-                timeout_keep_alive=KEEP_ALIVE,
-            )
-        )
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         await stack.enter_async_context(engine)
+        await stack.enter_async_context(serve(rpc, listener))
         head = application.ledger.head()
         log.info("chain started", chain_id=genesis.chain_id, height=head.number, port=config.port)
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            await asyncio.shield(serving)
-        finally:
-            server.should_exit = True
-            await serving
-    log.info("chain stopped")
+        stack.callback(lambda: log.info("chain stopped"))
+        await asyncio.Event().wait()
 
 
-def _listen(stack: AsyncExitStack, config: ChainConfig) -> socket.socket:
-    # The protocol is named because asyncio disables Nagle's algorithm only on sockets that say they are TCP.
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    stack.callback(listener.close)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _listen(config: ChainConfig) -> socket.socket:
     try:
-        listener.bind((config.host, config.port))
+        return listen(config.host, config.port)
     except OSError as error:
         raise PortTaken(
             f"{config.host}:{config.port} cannot be listened on ({error.strerror}): choose another with --port"
         ) from error
-    return listener
 
 
 def _report(finalized: FinalizedBlock) -> None:
