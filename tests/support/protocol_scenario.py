@@ -1,128 +1,309 @@
-"""Random users of the real protocol: operators, agents and tenants whose signed transactions make a chain."""
+"""Random users of the real protocol, as signed transactions: operators, agents honest and lying, tenants, strangers.
+
+What they do follows from the state and a seed alone, so the same seed plays the same chain.
+"""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
+from flux.chain import tables
 from flux.chain.application import Application
 from flux.chain.ports import Genesis as ChainGenesis
-from flux.contracts import addresses
-from flux.contracts.apps.types import AppSpec, Constraints, encode_spec
-from flux.contracts.market.types import FailReason, PortBinding
-from flux.contracts.nodes.types import Ask, Endpoint, Location
-from flux.kernel.context import World
-from flux.primitives.types import NO_WEI, U64, U256, Address, Gas, Hash, Nonce, Timestamp, Wei
-from flux.protocol import chain_ids
-from flux.protocol.genesis import Allocation, local
+from flux.chain.world import ChainWorld, decode_account
+from flux.contracts.accounts.contract import Accounts
+from flux.contracts.accounts.invariants import check_total
+from flux.contracts.apps.contract import Apps
+from flux.contracts.apps.types import App, AppSpec, Component, Constraints, Port, Volume, encode_spec
+from flux.contracts.escrow.contract import Escrow
+from flux.contracts.market.contract import Market
+from flux.contracts.market.types import FailReason, Lease, LeaseState, PortBinding
+from flux.contracts.nodes.contract import Nodes
+from flux.contracts.nodes.types import Ask, Location, Node, NodeId
+from flux.contracts.probes.contract import Probes
+from flux.contracts.secrets.contract import Secrets
+from flux.contracts.secrets.types import SealedSeed
+from flux.kernel.context import SYSTEM_ADDRESS, Block, Context, ContractStorage
+from flux.kernel.contract import Contract
+from flux.kernel.schedule import Clock
+from flux.primitives.address import ZERO_ADDRESS
+from flux.primitives.types import NO_WEI, U16, U32, U64, U256, WEI_PER_FLUX, Address, ChainTime, Gas, Nonce, Wei
+from flux.protocol import invariants
+from flux.protocol.chain_ids import LOCAL
+from flux.protocol.genesis import Allocation, Genesis
 from flux.protocol.genesis_state import chain_genesis
 from flux.protocol.machine import ProtocolMachine
-from flux.protocol.params import minimal
-from flux.protocol.registry import CONTRACTS, ProtocolFactory
+from flux.protocol.params import Params, minimal
+from flux.protocol.registry import ProtocolFactory
 from flux.sdk.call import Call
-from flux.sdk.signer import LocalSigner
 from flux.sdk.transaction import Draft, Fees, sign_transaction
 from support.chain_lab import START, address, signer
-from support.contract_lab import FLUX, component, hardware
+from support.contract_lab import IMAGE, endpoint, hardware
+from support.transactions import GWEI
 
-TENANTS = range(6)
-OPERATORS = range(10, 18)
-AGENT_OFFSET = 100
-GAS = Gas(U64(3_000_000))
-PRICE = Wei(U256(5 * 10**9))
-
-PLACES = (Location("EU", "FR", ""), Location("EU", "DE", ""), Location("NA", "US", ""), Location("AS", "JP", ""))
+OPERATORS = range(5)
+TENANTS = range(20, 24)
+AGENTS = range(100, 112)
+PLACES = [Location("EU", "FR", ""), Location("EU", "DE", ""), Location("NA", "US", "TX")]
+TIGHT = minimal()
+TIGHT = TIGHT.but(
+    market=TIGHT.market.but(
+        max_placements_per_block=U32(3), closed_leases_kept=U16(4), max_leases_per_node=U16(5), max_exclusions=U16(3)
+    ),
+    escrow=TIGHT.escrow.but(min_deposit=Wei(U256(10**9))),
+)
+"""Bounds so low that random users meet them."""
+CALLS: dict[tuple[type[Contract], str], Call] = {
+    (contract, item.attribute): Call(
+        contract.address, item.name, tuple(item.arguments.values()), item.returns, lane=item.declaration.lane
+    )
+    for contract in (Accounts, Apps, Escrow, Market, Nodes, Probes, Secrets)
+    for item in contract.methods.values()
+}
 
 
 class ProtocolScenario:
-    """Transfers, registrations, deployments, reports of agents, valid and not."""
+    """The protocol with tight bounds and a dozen machines."""
 
-    params = minimal().chain
-
-    def __init__(self) -> None:
-        users = [Allocation(address(number), Wei(U256(100_000 * FLUX)), "user") for number in (*TENANTS, *OPERATORS)]
-        self._genesis = local(Timestamp(U64(START)), minimal(), users)
-        self._factory = ProtocolFactory(self._genesis.params)
-        self._nonces: dict[int, int] = {}
-        self._deployed = 0
+    def __init__(self, params: Params = TIGHT) -> None:
+        self.protocol = params
+        self.params = params.chain
+        self.machine = ProtocolFactory(params)
+        """Shared, so that invariants see the fleets that placement keeps in step."""
 
     def genesis(self) -> ChainGenesis:
-        return chain_genesis(self._genesis, ProtocolFactory(self._genesis.params))
-
-    def machine(self, world: World) -> ProtocolMachine:
-        return self._factory(world)
+        holders = [address(number) for number in (*OPERATORS, *TENANTS)]
+        amount = Wei(U256(20_000 * WEI_PER_FLUX))
+        allocations = tuple(Allocation(holder, amount, "user") for holder in holders)
+        genesis = Genesis(U64(LOCAL), U64(START), allocations, self.protocol)  # type: ignore[arg-type]
+        return chain_genesis(genesis, self.machine)
 
     def transactions(self, application: Application, draw: random.Random) -> list[bytes]:
-        """What comes for the next block."""
-        agents = [AGENT_OFFSET + number for number in OPERATORS]
-        with application.ledger.state_at() as view:
-            self._nonces = {number: view.nonce(address(number)) for number in (*TENANTS, *OPERATORS, *agents)}
-        return [self._one(draw) for _ in range(draw.randrange(9))]
+        with self.head(application) as head:
+            users = Users(head, draw)
+            return [raw for _ in range(draw.randrange(9)) for raw in users.act()]
 
-    def _one(self, draw: random.Random) -> bytes:
-        makers: list[Callable[[random.Random], bytes]] = [
-            self._transfer, self._register, self._activate, self._activate, self._deploy, self._deploy,
-            self._report, self._report, self._report, self._suspect, self._tenant, self._leave,
+    @contextmanager
+    def head(self, application: Application) -> Iterator["Head"]:
+        """The contracts over the state of the newest block."""
+        with application.ledger.snapshot() as snapshot:
+            world = ChainWorld(snapshot)
+            header = application.ledger.head().header
+            now = ChainTime(U64(header.timestamp - Clock(ContractStorage(world, SYSTEM_ADDRESS)).gaps()))
+            world.block = Block(header.number, header.timestamp, now, header.seed, header.producer)
+            held = sum(decode_account(value)[1] for _, value in snapshot.range(tables.ACCOUNT, b"b"))
+            yield Head(world, self.machine(world), held)
+
+
+class Head:
+    """The state at the head, by contract."""
+
+    def __init__(self, world: ChainWorld, machine: ProtocolMachine, held: int) -> None:
+        by_type: dict[type[Contract], Any] = {type(contract): contract for contract in machine.contracts}
+        self.world = world
+        self.machine = machine
+        self.held = Wei(U256(held))
+        self.ctx = Context(ZERO_ADDRESS, NO_WEI, world.block)
+        self.accounts: Accounts = by_type[Accounts]
+        self.nodes: Nodes = by_type[Nodes]
+        self.apps: Apps = by_type[Apps]
+        self.market: Market = by_type[Market]
+        self.escrow: Escrow = by_type[Escrow]
+        self.probes: Probes = by_type[Probes]
+
+    def problems(self) -> list[str]:
+        """Violated invariants, those of single contracts and those that need the whole state."""
+        return [*invariants.check(self.machine.contracts), *check_total(self.accounts, self.held)]
+
+
+class Users:
+    """What everybody sends for one block."""
+
+    def __init__(self, head: Head, draw: random.Random) -> None:
+        self.head = head
+        self.draw = draw
+        self.apps: list[App] = head.apps.apps(head.ctx, 1, U16(1000))[-12:]  # type: ignore[arg-type]
+        self.nodes: list[Node] = head.nodes.nodes(head.ctx, 1, U16(1000))  # type: ignore[arg-type]
+        self.leases: list[Lease] = [
+            lease
+            for app in self.apps
+            for lease in head.market.leases_of_app(head.ctx, app.id)
+            if lease.state is not LeaseState.CLOSED
+        ]
+        self.agents = {address(number): number for number in AGENTS}
+        self.owners = {address(number): number for number in TENANTS}
+        self.operators = {address(number): number for number in OPERATORS}
+        self.nonces: dict[int, int] = {}
+
+    def act(self) -> list[bytes]:
+        """One user's deed."""
+        deeds: list[Callable[[], list[bytes]]] = [
+            self.register, self.register, self.activate, self.activate, self.leave, self.declare,
+            self.deploy, self.deploy, self.update, self.scale, self.pause_or_resume, self.top_up, self.remove,
+            *[self.confirm] * 12, self.fail, self.move, self.hand_seeds, self.outage, self.outage, self.refute,
+            self.refute, self.lie, self.pay,
         ]  # fmt: skip
-        return draw.choice(makers)(draw)
+        return self.draw.choice(deeds)()
 
-    def _transfer(self, draw: random.Random) -> bytes:
-        return self._sign(draw.choice(TENANTS), Address(draw.randbytes(20)), b"", draw.randrange(10**18))
+    def register(self) -> list[bytes]:
+        operator, agent, draw = self.draw.choice(OPERATORS), self.draw.choice(AGENTS), self.draw
+        where = endpoint(f"10.0.{draw.randrange(6)}.{draw.randrange(1, 250)}")
+        machine = hardware(draw.choice((2_000, 4_000)), 8_192, 300_000)
+        ask = self.ask()
+        arguments = (address(agent), where, draw.choice(PLACES), machine, ask)
+        return [self.call(operator, Nodes, "register", *arguments, value=1_000 * WEI_PER_FLUX)]
 
-    def _register(self, draw: random.Random) -> bytes:
-        operator = draw.choice(OPERATORS)
-        endpoint = Endpoint(f"10.{operator}.0.1", 16127, Hash(b"c" * 32), Hash(b"s" * 32), False, True)  # type: ignore[arg-type]
-        ask = Ask(*(U64(draw.randrange(10**7)) for _ in range(4)))
-        place = draw.choice(PLACES)
-        machine = hardware(4_000, 8_192, 300_000)
-        data = _data("register", addresses.NODES, (address(AGENT_OFFSET + operator), endpoint, place, machine, ask))
-        return self._sign(operator, addresses.NODES, data, 1_000 * FLUX)
+    def activate(self) -> list[bytes]:
+        return [self.call(self.draw.choice(AGENTS), Nodes, "activate")]
 
-    def _activate(self, draw: random.Random) -> bytes:
-        return self._report_of(draw, addresses.NODES, _data("activate", addresses.NODES, ()))
+    def leave(self) -> list[bytes]:
+        if not self.nodes or self.draw.random() < 0.6:
+            return []
+        node = self.draw.choice(self.nodes)
+        method = self.draw.choice(("leave", "withdraw"))
+        return [self.call(self.operators[node.operator], Nodes, method, node.id)]
 
-    def _leave(self, draw: random.Random) -> bytes:
-        return self._sign(draw.choice(OPERATORS), addresses.NODES, _data("leave", addresses.NODES, (_id(draw),)))
+    def declare(self) -> list[bytes]:
+        if not self.nodes:
+            return []
+        node = self.draw.choice(self.nodes)
+        operator = self.operators[node.operator]
+        if self.draw.random() < 0.5:
+            return [self.call(operator, Nodes, "set_ask", node.id, self.ask())]
+        machine = hardware(self.draw.choice((1_000, 2_000, 8_000)), 8_192, 300_000)
+        return [self.call(operator, Nodes, "set_hardware", node.id, machine)]
 
-    def _deploy(self, draw: random.Random) -> bytes:
-        self._deployed += 1
-        part = component(cpu_milli=draw.choice((100, 500, 1_500)))
-        spec = AppSpec(components=(part,), constraints=Constraints(geo=draw.choice(((), ("acEU",)))))
-        arguments = (f"app-{self._deployed}", draw.randrange(1, 4), encode_spec(spec), b"")
-        return self._sign(draw.choice(TENANTS), addresses.APPS, _data("deploy", addresses.APPS, arguments), 5 * FLUX)
+    def deploy(self) -> list[bytes]:
+        tenant, draw = self.draw.choice(TENANTS), self.draw
+        if sum(app.status.name != "CLOSED" for app in self.apps) > 7:
+            return []
+        spec = self.spec()
+        secret = b"ciphertext" if spec.private else b""
+        count = U16(draw.randrange(1, 5))
+        value = self.head.escrow.quote_of(self.head.ctx, spec, count) * draw.choice((1, 1, 2, 9))
+        arguments = (f"app-{draw.randrange(20)}", count, encode_spec(spec), secret)
+        return [self.call(tenant, Apps, "deploy", *arguments, value=value)]
 
-    def _tenant(self, draw: random.Random) -> bytes:
-        name, arguments = draw.choice((("scale", (_id(draw), draw.randrange(4))), ("pause", (_id(draw),)),
-                                       ("resume", (_id(draw),)), ("remove", (_id(draw),))))  # fmt: skip
-        return self._sign(draw.choice(TENANTS), addresses.APPS, _data(name, addresses.APPS, arguments))
+    def update(self) -> list[bytes]:
+        spec = self.spec()
+        secret = b"ciphertext" if spec.private else b""
+        return self.own(Apps, "update", U16(self.draw.randrange(1, 5)), encode_spec(spec), secret)
 
-    def _report(self, draw: random.Random) -> bytes:
-        lease = draw.randrange(1, 4 * self._deployed + 2)
-        if draw.random() < 0.8:
-            no_ports: list[PortBinding] = []
-            return self._report_of(draw, addresses.MARKET, _data("confirm", addresses.MARKET, (lease, no_ports)))
-        data = _data("fail", addresses.MARKET, (lease, FailReason.START, "x"))
-        return self._report_of(draw, addresses.MARKET, data)
+    def scale(self) -> list[bytes]:
+        return self.own(Apps, "scale", U16(self.draw.randrange(0, 6)))
 
-    def _suspect(self, draw: random.Random) -> bytes:
-        name, arguments = draw.choice((("suspect", (_id(draw),)), ("reached", (_id(draw),)), ("alive", ())))
-        return self._report_of(draw, addresses.PROBES, _data(name, addresses.PROBES, arguments))
+    def pause_or_resume(self) -> list[bytes]:
+        return self.own(Apps, self.draw.choice(("pause", "resume", "resume")))
 
-    def _report_of(self, draw: random.Random, to: Address, data: bytes) -> bytes:
-        return self._sign(AGENT_OFFSET + draw.choice(OPERATORS), to, data, price=NO_WEI)
+    def top_up(self) -> list[bytes]:
+        return self.own(Escrow, "top_up", value=self.draw.randrange(1, 9) * 10**15)
 
-    def _sign(self, number: int, to: Address, data: bytes, value: int = 0, price: Wei = PRICE) -> bytes:
-        nonce = self._nonces[number]
-        self._nonces[number] = nonce + 1
-        key: LocalSigner = signer(number)
-        draft = Draft(chain_ids.LOCAL, Nonce(U64(nonce)), Fees(price, NO_WEI), GAS, to, Wei(U256(value)), data)
-        return sign_transaction(draft, key).raw
+    def remove(self) -> list[bytes]:
+        return self.own(Apps, "remove") if self.draw.random() < 0.4 else []
 
+    def move(self) -> list[bytes]:
+        return self.own(Market, "move", U16(self.draw.randrange(4)))
 
-def _id(draw: random.Random) -> int:
-    return draw.randrange(1, 10)
+    def confirm(self) -> list[bytes]:
+        assigned = [lease for lease in self.leases if lease.state is LeaseState.ASSIGNED]
+        if not assigned:
+            return []
+        lease = self.draw.choice(assigned)
+        spec = self.head.market.spec_of(lease)
+        bindings = [
+            PortBinding(part.name, U16(port.container), U16(20_000 + port.container), 6)  # type: ignore[arg-type]
+            for part in spec.components
+            for port in part.ports
+        ]
+        return self.of_node(lease.node, Market, "confirm", lease.id, bindings)
 
+    def fail(self) -> list[bytes]:
+        if not self.leases or self.draw.random() < 0.5:
+            return []
+        lease = self.draw.choice(self.leases)
+        return self.of_node(lease.node, Market, "fail", lease.id, self.draw.choice(list(FailReason)), "it\nbroke")
 
-def _data(name: str, contract: Address, arguments: tuple[object, ...]) -> bytes:
-    """Call data of a method, encoded by the contract's own declaration."""
-    (kind,) = [item for item in CONTRACTS if item.address == contract]
-    (method,) = [item for item in kind.methods.values() if item.name == name]
-    return Call(contract, name, tuple(method.arguments.values()), None).encode(*arguments)
+    def hand_seeds(self) -> list[bytes]:
+        if not self.leases:
+            return []
+        lease = self.draw.choice(self.leases)
+        seed = SealedSeed(lease.id, self.draw.randbytes(64))
+        if self.draw.random() < 0.5:
+            return self.of_node(self.draw.choice(self.leases).node, Secrets, "hand_over", lease.app, seed)
+        owner = self.head.apps.app(self.head.ctx, lease.app).owner
+        return [self.call(self.owners[owner], Secrets, "seal", lease.app, [seed])]
+
+    def outage(self) -> list[bytes]:
+        """Most of a committee loses a node."""
+        if not self.nodes:
+            return []
+        node = self.draw.choice(self.nodes)
+        members = self.head.probes.committee(self.head.ctx, node.id)[: self.draw.randrange(1, 6)]
+        return [raw for member in members for raw in self.of_node(member, Probes, "suspect", node.id)]
+
+    def refute(self) -> list[bytes]:
+        """A suspect node and its second committee say that it is alive."""
+        found: list[bytes] = []
+        for node in self.head.probes.suspicions(self.head.ctx):
+            found += self.of_node(node, Probes, "alive")
+            for member in self.head.probes.second_committee(self.head.ctx, node)[: self.draw.randrange(9)]:
+                found += self.of_node(member, Probes, "reached", node)
+        return found
+
+    def lie(self) -> list[bytes]:
+        node = NodeId(U32(self.draw.randrange(14)))
+        method = self.draw.choice(("suspect", "reached"))
+        return [self.call(self.draw.choice(AGENTS), Probes, method, node)]
+
+    def pay(self) -> list[bytes]:
+        if self.apps and self.draw.random() < 0.5:
+            return [self.call(self.draw.choice(TENANTS), Escrow, "settle", self.draw.choice(self.apps).id)]
+        target = address(self.draw.choice(TENANTS))
+        return [self.call(self.draw.choice(OPERATORS), Accounts, "transfer", target, 10**15)]
+
+    def ask(self) -> Ask:
+        return Ask(*(U64(self.draw.randrange(1, 4) * part) for part in (8_000_000, 4_000_000, 100_000, 1)))
+
+    def spec(self) -> AppSpec:
+        draw = self.draw
+        part = Component(
+            name="web",
+            image=IMAGE,
+            cpu_milli=draw.choice((200, 600, 1_500)),
+            memory_mib=256,
+            ports=(Port(80),) if draw.random() < 0.5 else (),
+        )
+        volumes = (Volume("data", 100),) if draw.random() < 0.4 else ()
+        constraints = Constraints(geo=draw.choice(((), (), ("acEU",), ("a!cNA",))))
+        return AppSpec(components=(part,), volumes=volumes, constraints=constraints, private=draw.random() < 0.3)
+
+    def own(self, contract: type[Contract], method: str, *arguments: object, value: int = 0) -> list[bytes]:
+        """A call by the owner of some app."""
+        if not self.apps:
+            return []
+        app = self.draw.choice(self.apps)
+        return [self.call(self.owners[app.owner], contract, method, app.id, *arguments, value=value)]
+
+    def of_node(self, node: NodeId, contract: type[Contract], method: str, *arguments: object) -> list[bytes]:
+        """A call by the agent of a node."""
+        record = self.head.nodes.find(node)
+        return [] if record is None else [self.call(self.agents[record.agent], contract, method, *arguments)]
+
+    def call(self, account: int, contract: type[Contract], method: str, *arguments: object, value: int = 0) -> bytes:
+        """A signed call; reports of agents offer no fee."""
+        call = CALLS[contract, method]
+        fee = 0 if call.lane else 20 * GWEI
+        sender = address(account)
+        nonce = self.nonces.get(account, decode_account(self.head.world.base.get(tables.ACCOUNT + sender))[0])
+        self.nonces[account] = nonce + 1
+        draft = Draft(
+            chain_id=U64(LOCAL),
+            nonce=Nonce(U64(nonce)),
+            to=Address(call.contract),
+            value=Wei(U256(value)),
+            data=call.encode(*arguments),
+            gas_limit=Gas(U64(1_000_000)),
+            fees=Fees(max_fee=Wei(U256(fee)), max_priority_fee=Wei(U256(min(fee, GWEI)))),
+        )
+        return sign_transaction(draft, signer(account)).raw

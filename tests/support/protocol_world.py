@@ -15,9 +15,10 @@ from flux.contracts.nodes.types import Ask, Endpoint, Hardware, Location, NodeId
 from flux.contracts.probes.contract import Probes
 from flux.contracts.secrets.contract import Secrets
 from flux.kernel.contract import Contract
-from flux.kernel.events import Event
+from flux.kernel.events import Event, event_codec
 from flux.primitives.types import NO_WEI, U16, U64, Address, Hash
 from flux.protocol import invariants
+from flux.protocol.machine import ScheduledWorkFailed
 from flux.protocol.params import Params, minimal
 from flux.protocol.registry import ProtocolFactory
 from flux.testing.world import MemoryWorld
@@ -25,6 +26,7 @@ from support.contract_lab import FLUX, account, component, hardware
 
 C = TypeVar("C", bound=Contract)
 PLACES = [Location("EU", "FR", ""), Location("EU", "DE", ""), Location("NA", "US", ""), Location("AS", "JP", "")]
+WORK_FAILED = event_codec(ScheduledWorkFailed).topic0
 
 
 class ProtocolWorld:
@@ -40,6 +42,7 @@ class ProtocolWorld:
         self.probes = self._contract(Probes)
         self.probes.begin(self.world.context(account("genesis")))
         self.agents: dict[NodeId, Address] = {}
+        self._read = 0
 
     def _contract(self, kind: type[C]) -> C:
         return cast(C, next(contract for contract in self.machine.contracts if type(contract) is kind))
@@ -88,6 +91,8 @@ class ProtocolWorld:
         self.machine.end_block(NO_WEI)
         problems = invariants.check(self.machine.contracts)
         problems += check_total(self.accounts, self.world.total_held())
+        problems += [f"work failed: {log}" for log in self.world.logs[self._read :] if log.topics[0] == WORK_FAILED]
+        self._read = len(self.world.logs)
         assert problems == []
         self.world.advance(seconds)
         return problems

@@ -1,0 +1,65 @@
+"""Random users of the whole protocol on a real chain: every invariant after every block, and no wei made or lost."""
+
+import random
+from collections import Counter
+
+import pytest
+
+from flux.chain.application import Application
+from flux.contracts.market.types import CloseReason, LeaseAssigned, LeaseClosed, LeaseRestored
+from flux.database.memory_store import MemoryStore
+from flux.kernel.context import SYSTEM_ADDRESS
+from flux.kernel.events import Log, event_codec
+from flux.primitives.types import U64, Timestamp
+from support.chain_lab import PRODUCER
+from support.protocol_scenario import ProtocolScenario
+
+BLOCKS = 250
+STEPS = (0, 0, 1, 1, 1, 1, 2, 2, 7, 15, 25, 40)
+"""Seconds between blocks; the last is a gap, in which protocol time stands still."""
+
+
+class Run:
+    """A chain that is played and watched."""
+
+    def __init__(self, seed: int) -> None:
+        self.draw = random.Random(seed)
+        self.scenario = ProtocolScenario()
+        self.application = Application(
+            MemoryStore(), self.scenario.machine, self.scenario.params, self.scenario.genesis()
+        )
+        self.seen: Counter[str] = Counter()
+
+    def block(self) -> None:
+        """One block of what users send; its events are counted and every invariant is checked."""
+        application = self.application
+        timestamp = Timestamp(U64(application.ledger.head().header.timestamp + self.draw.choice(STEPS)))
+        application.submit_many(self.scenario.transactions(application, self.draw), timestamp)
+        finalized = application.finalize(application.propose(timestamp), timestamp, PRODUCER)
+        assert finalized.faults == []
+        application.commit(finalized)
+        for receipt in finalized.receipts:
+            self.seen["done" if receipt.succeeded else "refused"] += 1
+            for log in receipt.logs:
+                self._count(log)
+        with self.scenario.head(application) as head:
+            assert head.problems() == []
+
+    def _count(self, log: Log) -> None:
+        assert log.address != SYSTEM_ADDRESS, "work of the protocol failed"
+        for event in (LeaseAssigned, LeaseClosed, LeaseRestored):
+            codec = event_codec(event)
+            if log.topics[0] == codec.topic0:
+                decoded = codec.decode(log.topics, log.data)
+                self.seen[CloseReason(decoded.reason).name if isinstance(decoded, LeaseClosed) else event.__name__] += 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_invariant_holds_after_every_block_of_a_chain(seed: int) -> None:
+    run = Run(seed)
+    for _ in range(BLOCKS):
+        run.block()
+    run.application.close()
+    assert run.seen["LeaseAssigned"] > BLOCKS // 10
+    assert min(run.seen["done"], run.seen["refused"]) > BLOCKS // 10
+    assert len([reason for reason in CloseReason if run.seen[reason.name]]) >= 6, run.seen
