@@ -237,9 +237,11 @@ class Market(Contract):
             for lease in self._book.open_of_app(app):
                 self._book.close(ctx, lease, _ENDINGS[record.status])
             return
-        for ordinal, _ in self._book.waiting_of(app):
+        for ordinal, waiting in self._book.waiting_of(app):
             if ordinal >= record.instances:
                 self.state.waiting.delete((app, ordinal))
+            else:
+                self._book.await_node(ctx, app, ordinal, waiting.replaces)
         for lease in self._book.open_of_app(app):
             if lease.ordinal >= record.instances:
                 self._book.close(ctx, lease, CloseReason.SCALED_DOWN)
