@@ -15,12 +15,14 @@ from typing import Any
 import aiohttp
 import pytest
 
+from flux.contracts.nodes.types import NodeId
+from flux.primitives.types import U32
 from flux.runtime.docker.engine import DockerRuntime
+from flux.runtime.labels import CHAIN, ChainName, chain_labels, node_labels
 from flux.services.cloud_state import CloudState, find_state
-from flux.services.engine_cleanup import LOCAL
-from flux.services.errors import CloudRunning, ForeignContainers
+from flux.services.errors import CloudRunning
 from flux.services.home import FluxHome
-from flux.services.local_cloud import CloudOptions, LocalCloud
+from flux.services.local_cloud import CloudOptions, LocalCloud, find_chain_name
 from flux.services.ports import free_port
 from support.engine_fixture import busybox, engine, registry
 from support.waiting import until
@@ -74,6 +76,13 @@ class Machine:
         found = find_state(FluxHome(self.home).cloud)
         assert found is not None
         return found
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Of everything that this machine's cloud has on the engine."""
+        name = find_chain_name(FluxHome(self.home).cloud)
+        assert name is not None
+        return chain_labels(name)
 
     async def flux(self, *arguments: str, code: int = 0) -> Any:
         """The JSON document of a command, which must end with `code`."""
@@ -136,7 +145,7 @@ def compose(machine: Machine, image: str) -> Iterator[str]:
 
 
 async def test_a_cloud_goes_on_where_it_was_stopped(machine: Machine, busybox: str) -> None:
-    up = await machine.flux("up", "--detach", "--replace", *machine.ports)
+    up = await machine.flux("up", "--detach", *machine.ports)
     assert up["nodes"] == [1, 2]
     assert (await machine.flux("up", "--detach", *machine.ports, code=1))["error"]["kind"] == "CloudRunning"
     with compose(machine, busybox) as file:
@@ -144,25 +153,26 @@ async def test_a_cloud_goes_on_where_it_was_stopped(machine: Machine, busybox: s
     assert made["url"] == f"http://box.flux.localhost:{machine.http_port}/"
     await machine.answers("box")
     assert (await machine.page("box")).split() == ["started"]
+    labels = machine.labels
     height = (await machine.flux("status"))["chain"]["head"]
     assert await machine.flux("down") == {"stopped": True, "purged": False}
     assert (await machine.flux("status", code=4))["cloud"] is None
     async with runtime_of(machine) as runtime:
-        assert await runtime.list_containers(LOCAL) == []
-        assert len(await runtime.list_volumes(LOCAL)) == 1
+        assert await runtime.list_containers(labels) == []
+        assert len(await runtime.list_volumes(labels)) == 1
         again = await machine.flux("up", "--detach", *machine.ports)
         assert again["nodes"] == [1, 2]
         assert (await machine.flux("status"))["chain"]["head"] >= height
         await machine.answers("box")
         assert (await machine.page("box")).split() == ["started", "started"], "its volume is still there"
         assert (await machine.flux("down", "--purge"))["purged"]
-        assert await runtime.list_containers(LOCAL) == []
-        assert await runtime.list_volumes(LOCAL) == []
+        assert await runtime.list_containers(labels) == []
+        assert await runtime.list_volumes(labels) == []
     assert not FluxHome(machine.home).cloud.path.exists()
 
 
 async def test_a_supervisor_that_was_killed_leaves_a_cloud_that_can_be_taken_up_or_stopped(machine: Machine) -> None:
-    await machine.flux("up", "--detach", "--replace", *machine.ports)
+    await machine.flux("up", "--detach", *machine.ports)
     before = machine.state
     os.kill(before.supervisor.pid, signal.SIGKILL)
     await until(lambda: not before.is_supervised)
@@ -179,7 +189,7 @@ async def test_a_supervisor_that_was_killed_leaves_a_cloud_that_can_be_taken_up_
 
 async def test_ctrl_c_stops_everything_that_was_started(machine: Machine) -> None:
     process = await asyncio.create_subprocess_exec(
-        *machine.command("up", "--replace", *machine.ports), env=machine.environment, stdout=subprocess.PIPE
+        *machine.command("up", *machine.ports), env=machine.environment, stdout=subprocess.PIPE
     )
     assert process.stdout is not None
     document = await process.stdout.readuntil(b"\n}\n")
@@ -193,7 +203,7 @@ async def test_ctrl_c_stops_everything_that_was_started(machine: Machine) -> Non
 
 
 async def test_a_node_that_is_killed_leaves_no_container_and_its_app_moves(machine: Machine, busybox: str) -> None:
-    async with LocalCloud(replaced(machine.options)) as cloud, runtime_of(machine) as runtime:
+    async with LocalCloud(machine.options) as cloud, runtime_of(machine) as runtime:
         with pytest.raises(CloudRunning):
             await LocalCloud(machine.options).start()
         with compose(machine, busybox) as file:
@@ -204,21 +214,26 @@ async def test_a_node_that_is_killed_leaves_no_container_and_its_app_moves(machi
         await victim.kill()
         assert pid is not None
         assert victim.pid is None
-        assert await runtime.list_containers(LOCAL) == []
+        assert await runtime.list_containers(machine.labels) == []
         victim.start()
         assert victim.pid not in (None, pid)
         await machine.answers("box")
 
 
-async def test_another_clouds_leftovers_are_refused_until_they_may_go(machine: Machine, tmp_path: Path) -> None:
-    async with runtime_of(machine) as runtime:
-        await runtime.ensure_volume("flux-1-app1-0-data", LOCAL, 16)
-        with pytest.raises(ForeignContainers, match="1 volume of another local cloud"):
-            await LocalCloud(machine.options).start()
-        async with LocalCloud(replaced(machine.options)):
-            assert await runtime.list_volumes(LOCAL) == []
+async def test_two_clouds_share_an_engine_and_touch_only_what_is_theirs(machine: Machine, tmp_path: Path) -> None:
+    other = Machine(tmp_path / "other", machine.docker)
+    async with runtime_of(machine) as runtime, LocalCloud(machine.options) as cloud:
+        async with LocalCloud(replace(other.options, container_port=26_000)) as second:
+            assert cloud.name is not None
+            assert second.name is not None
+            assert cloud.name != second.name
+            ours, theirs = volume_labels(cloud.name), volume_labels(second.name)
+            for labels in (ours, theirs):
+                await runtime.ensure_volume(f"flux-{labels[CHAIN]}-1-app1-0-data", labels, 16)
+        assert (await other.flux("down", "--purge"))["purged"]
+        assert await runtime.list_volumes(theirs) == []
+        assert len(await runtime.list_volumes(ours)) == 1
 
 
-def replaced(options: CloudOptions) -> CloudOptions:
-    """The same, allowed to remove what earlier clouds left."""
-    return replace(options, replace=True)
+def volume_labels(name: ChainName) -> dict[str, str]:
+    return {**node_labels(name, NodeId(U32(1))), "flux.app": "1", "flux.ordinal": "0"}

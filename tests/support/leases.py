@@ -10,7 +10,9 @@ from flux.runtime.types import ImageReference
 WEB = "127.0.0.1:5000/web@sha256:" + "a" * 64
 DATABASE = "127.0.0.1:5000/database@sha256:" + "b" * 64
 IMAGES = frozenset((ImageReference(WEB), ImageReference(DATABASE)))
-NODE = msgspec.convert({"chain": 19169, "node": 3, "country": "FR", "region": "IDF", "bind_ip": "127.0.0.1"}, NodeFacts)
+NODE = msgspec.convert(
+    {"chain": "19169-12345678", "node": 3, "country": "FR", "region": "IDF", "bind_ip": "127.0.0.1"}, NodeFacts
+)
 SPEC = AppSpec(
     components=(
         Component("web", WEB, 500, 64, ports=(Port(80),), depends_on=(Dependency("database", "healthy"),)),

@@ -73,7 +73,7 @@ async def staged(home: Path, options: CloudOptions, say: Say) -> AsyncIterator[S
         await asyncio.to_thread(push_images, registry.host)
         settled = CloudOptions(
             home=options.home, nodes=options.nodes, rpc_port=options.rpc_port, http_port=options.http_port,
-            agent_port=options.agent_port, container_port=options.container_port, docker=docker, replace=True,
+            agent_port=options.agent_port, container_port=options.container_port, docker=docker,
         )  # fmt: skip
         async with LocalCloud(settled, say) as cloud:
             yield Stage(cloud, home, registry.host, say)

@@ -18,12 +18,12 @@ def container_spec(node: NodeFacts, desired: DesiredInstance, component: Compone
     private = desired.private_component(component.name)
     lease = desired.lease
     return ContainerSpec(
-        name=container_name(node.node, lease.id, component.name),
+        name=container_name(node.chain, node.node, lease.id, component.name),
         image=ImageReference(component.image),
         cpu_milli=component.cpu_milli,
         memory_mib=component.memory_mib,
         disk_mib=component.disk_mib,
-        network=network_name(node.node, lease.id),
+        network=network_name(node.chain, node.node, lease.id),
         alias=component.name,
         labels={
             **{name: value for name, value in component.labels if not name.startswith(PREFIX)},
@@ -37,7 +37,9 @@ def container_spec(node: NodeFacts, desired: DesiredInstance, component: Compone
             for port in component.ports
         ),
         mounts=tuple(
-            VolumeMount(volume_name(node.node, lease.app, lease.ordinal, mount.volume), mount.path, mount.read_only)
+            VolumeMount(
+                volume_name(node.chain, node.node, lease.app, lease.ordinal, mount.volume), mount.path, mount.read_only
+            )
             for mount in component.mounts
         ),
         tmpfs=component.tmpfs,

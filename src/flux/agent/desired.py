@@ -6,15 +6,14 @@ from enum import Enum, auto
 from flux.contracts.apps.types import AppSpec, Component, PrivateComponent, PrivateSpec, RegistryCredential
 from flux.contracts.market.types import Lease
 from flux.contracts.nodes.types import NodeId
-from flux.runtime.labels import InstanceKey
+from flux.runtime.labels import ChainName, InstanceKey
 
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
     """What every container of this node is told and labelled with."""
 
-    chain: int
-    """Chain id."""
+    chain: ChainName
     node: NodeId
     country: str
     region: str

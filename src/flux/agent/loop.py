@@ -149,7 +149,7 @@ class AgentLoop:
         checked: dict[str, tuple[Health, ContainerView]] = {}
         for lease, desired in (self._desired or {}).items():
             for component in desired.spec.components:
-                name = container_name(self._node.node, lease, component.name)
+                name = container_name(self._node.chain, self._node.node, lease, component.name)
                 if component.health is not None and component.health.kind != "command" and name in views:
                     checked[name] = (component.health, views[name])
         return checked
@@ -160,7 +160,7 @@ class AgentLoop:
         starting: dict[str, tuple[ContainerView, tuple[str, ...]]] = {}
         for lease, desired in (self._desired or {}).items():
             for component in desired.spec.components:
-                name = container_name(self._node.node, lease, component.name)
+                name = container_name(self._node.chain, self._node.node, lease, component.name)
                 argv = desired.private_component(component.name).health_command
                 if argv is not None and name in views and views[name].state is ContainerState.RUNNING:
                     starting[name] = (views[name], argv)

@@ -142,14 +142,16 @@ def _plan_creation(node: NodeFacts, desired: DesiredInstance, observed: Observed
     if not missing:
         return ()
     key = desired.key(node)
-    network = network_name(node.node, lease.id)
+    network = network_name(node.chain, node.node, lease.id)
     actions: list[Action] = []
     if observed is None or network not in observed.networks:
         actions.append(EnsureNetwork(network, key.labels()))
     mounted = {mount.volume for component in missing for mount in component.mounts}
     actions += [
         EnsureVolume(
-            volume_name(node.node, lease.app, lease.ordinal, volume.name), key.volume_labels(), volume.size_mib
+            volume_name(node.chain, node.node, lease.app, lease.ordinal, volume.name),
+            key.volume_labels(),
+            volume.size_mib,
         )
         for volume in desired.spec.volumes
         if volume.name in mounted

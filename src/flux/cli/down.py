@@ -11,9 +11,10 @@ from flux.cli.context import CommandContext
 from flux.cli.errors import CliError
 from flux.runtime.docker.engine import DockerRuntime
 from flux.runtime.errors import RuntimeUnavailable
+from flux.runtime.labels import ChainName
 from flux.services.cloud_state import CloudState, find_state, supervision
 from flux.services.home import FluxHome
-from flux.services.local_cloud import end_processes, remove_from_engine
+from flux.services.local_cloud import end_processes, find_chain_name, remove_from_engine
 
 _PATIENCE = 60.0
 _POLL = 0.05
@@ -39,8 +40,9 @@ async def run(
     with supervision(home):
         was_left = find_state(home) is not None
         docker = context.environment.get("DOCKER_HOST") if state is None else state.docker
-        if was_left or purge:
-            await _clean_engine(context, docker, volumes=purge)
+        name = find_chain_name(home)
+        if name is not None and (was_left or purge):
+            await _clean_engine(context, docker, name, volumes=purge)
         home.state.unlink(missing_ok=True)
         if purge:
             shutil.rmtree(home.path)
@@ -62,10 +64,10 @@ async def _stop_supervisor(state: CloudState) -> None:
         await asyncio.sleep(_POLL)
 
 
-async def _clean_engine(context: CommandContext, docker: str | None, *, volumes: bool) -> None:
+async def _clean_engine(context: CommandContext, docker: str | None, name: ChainName, *, volumes: bool) -> None:
     runtime = DockerRuntime(docker)
     try:
-        await remove_from_engine(runtime, volumes=volumes)
+        await remove_from_engine(runtime, name, volumes=volumes)
     except RuntimeUnavailable:
         context.output.note("The container engine does not answer: containers of the cloud may be left on it.")
     finally:

@@ -31,9 +31,6 @@ async def run(
         int, typer.Option("--container-port", min=1024, max=60000, help="First host port for containers, 500 a node.")
     ] = 20_000,
     no_ingress: Annotated[bool, typer.Option("--no-ingress", help="Without serving apps by name.")] = False,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Remove what other local clouds left on the container engine.")
-    ] = False,
     supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return once it is ready; stop it with `flux down`.")
@@ -54,7 +51,6 @@ async def run(
         container_port=container_port,
         ingress=not no_ingress,
         docker=context.environment.get("DOCKER_HOST"),
-        replace=replace,
     )
     if detach:
         await _detached(context, home, options)
@@ -104,8 +100,7 @@ def _arguments(home: Path, options: CloudOptions) -> list[str]:
     ]
     arguments += ["--http-port", str(options.http_port), "--agent-port", str(options.agent_port)]
     arguments += ["--container-port", str(options.container_port)]
-    arguments += ["--no-ingress"] if not options.ingress else []
-    return arguments + (["--replace"] if options.replace else [])
+    return arguments + (["--no-ingress"] if not options.ingress else [])
 
 
 def _echo(context: CommandContext, log: Path, shown: int) -> int:

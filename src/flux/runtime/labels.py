@@ -1,12 +1,19 @@
-"""Names and labels of what an agent puts on an engine. Names are deterministic: a repeated action meets itself."""
+"""Names and labels of what an agent puts on an engine. Names are deterministic: a repeated action meets itself.
+
+They begin with the chain's name: nodes of several chains may share an engine and never touch each other's things.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NewType
 
 from flux.contracts.apps.types import AppId, Revision
 from flux.contracts.market.types import LeaseId, Ordinal
 from flux.contracts.nodes.types import NodeId
-from flux.primitives.types import U16, U32, U64
+from flux.primitives.types import U16, U32, U64, Hash
+
+ChainName = NewType("ChainName", str)
+"""Chain id and the first bytes of the genesis block's hash: 19169-98e33b1b. Local chains all have the same id."""
 
 CHAIN = "flux.chain"
 NODE = "flux.node"
@@ -24,8 +31,7 @@ PREFIX = "flux."
 class InstanceKey:
     """Which instance something belongs to: everything of one instance carries these labels."""
 
-    chain: int
-    """Chain id."""
+    chain: ChainName
     node: NodeId
     lease: LeaseId
     app: AppId
@@ -35,7 +41,7 @@ class InstanceKey:
     def labels(self) -> dict[str, str]:
         """Labels of the instance's network, and a part of those of its containers."""
         return {
-            CHAIN: str(self.chain),
+            CHAIN: self.chain,
             NODE: str(self.node),
             LEASE: str(self.lease),
             APP: str(self.app),
@@ -49,19 +55,29 @@ class InstanceKey:
 
     def volume_labels(self) -> dict[str, str]:
         """Labels of the instance's volumes, which outlive its lease."""
-        return {CHAIN: str(self.chain), NODE: str(self.node), APP: str(self.app), ORDINAL: str(self.ordinal)}
+        return {CHAIN: self.chain, NODE: str(self.node), APP: str(self.app), ORDINAL: str(self.ordinal)}
 
 
-def node_labels(chain: int, node: NodeId) -> dict[str, str]:
+def chain_name(chain_id: int, genesis: Hash) -> ChainName:
+    """The name of the chain whose genesis block has this hash."""
+    return ChainName(f"{chain_id}-{genesis[:4].hex()}")
+
+
+def chain_labels(chain: ChainName) -> dict[str, str]:
+    """What selects everything of all of a chain's nodes on an engine."""
+    return {CHAIN: chain}
+
+
+def node_labels(chain: ChainName, node: NodeId) -> dict[str, str]:
     """What selects everything of one node on an engine that several nodes share."""
-    return {CHAIN: str(chain), NODE: str(node)}
+    return {CHAIN: chain, NODE: str(node)}
 
 
 def find_instance(labels: Mapping[str, str]) -> InstanceKey | None:
     """The instance that something belongs to, or None when it is not ours or its labels make no sense."""
     try:
         return InstanceKey(
-            chain=int(labels[CHAIN]),
+            chain=ChainName(labels[CHAIN]),
             node=NodeId(U32(int(labels[NODE]))),
             lease=LeaseId(U64(int(labels[LEASE]))),
             app=AppId(U64(int(labels[APP]))),
@@ -72,16 +88,16 @@ def find_instance(labels: Mapping[str, str]) -> InstanceKey | None:
         return None
 
 
-def container_name(node: NodeId, lease: LeaseId, component: str) -> str:
+def container_name(chain: ChainName, node: NodeId, lease: LeaseId, component: str) -> str:
     """Engine-wide name of a component's container."""
-    return f"flux-{node}-{lease}-{component}"
+    return f"flux-{chain}-{node}-{lease}-{component}"
 
 
-def network_name(node: NodeId, lease: LeaseId) -> str:
+def network_name(chain: ChainName, node: NodeId, lease: LeaseId) -> str:
     """Engine-wide name of an instance's network."""
-    return f"flux-{node}-{lease}"
+    return f"flux-{chain}-{node}-{lease}"
 
 
-def volume_name(node: NodeId, app: AppId, ordinal: Ordinal, volume: str) -> str:
+def volume_name(chain: ChainName, node: NodeId, app: AppId, ordinal: Ordinal, volume: str) -> str:
     """Engine-wide name of a named volume. It belongs to the app's instance, so a later lease on the node finds it."""
-    return f"flux-{node}-app{app}-{ordinal}-{volume}"
+    return f"flux-{chain}-{node}-app{app}-{ordinal}-{volume}"

@@ -54,6 +54,7 @@ class FluxClient:
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
         self._chain_id: int | None = None
+        self._genesis: Hash | None = None
         self._nonces: dict[Address, int] = {}
         self._sending = asyncio.Lock()
 
@@ -62,6 +63,13 @@ class FluxClient:
         if self._chain_id is None:
             self._chain_id = int(await self.transport.request("eth_chainId"), 16)
         return self._chain_id
+
+    async def genesis(self) -> Hash:
+        """The hash of block 0, asked once: what tells chains with the same id apart."""
+        if self._genesis is None:
+            block = await self.transport.request("eth_getBlockByNumber", "0x0", False)
+            self._genesis = Hash(from_hex(block["hash"]))
+        return self._genesis
 
     async def head(self) -> Head:
         """The newest block."""

@@ -27,7 +27,7 @@ from flux.contracts.nodes.types import Node, NodeStatus
 from flux.primitives.types import Address
 from flux.runtime.docker import DockerRuntime
 from flux.runtime.errors import RuntimeFailure
-from flux.runtime.labels import node_labels
+from flux.runtime.labels import chain_name, node_labels
 from flux.runtime.port import ContainerRuntime
 from flux.sdk.agent_api import AgentClient
 from flux.sdk.bindings.apps import Apps
@@ -69,7 +69,7 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
         transport = await stack.enter_async_context(HttpTransport(config.rpc))
         client = FluxClient(transport)
         node = await find_node(client, identity)
-        chain = await client.chain_id()
+        chain = chain_name(await client.chain_id(), await client.genesis())
         runtime = DockerRuntime(config.docker)
         stack.push_async_callback(runtime.close)
         facts = NodeFacts(chain, node.id, node.location.country, node.location.region, config.bind_ip)

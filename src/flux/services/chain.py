@@ -15,9 +15,9 @@ from flux.consensus.solo import SoloEngine
 from flux.consensus.threads import threaded_workers
 from flux.database.lmdb_store import LmdbStore
 from flux.primitives.hexadecimal import to_hex
-from flux.primitives.types import U64, Address, Timestamp
+from flux.primitives.types import U64, U256, Address, Timestamp, Wei
 from flux.protocol import genesis as genesis_file
-from flux.protocol.genesis import Genesis, GenesisError
+from flux.protocol.genesis import Allocation, Genesis, GenesisError
 from flux.protocol.genesis_state import chain_genesis
 from flux.protocol.params import minimal
 from flux.protocol.registry import ProtocolFactory
@@ -53,7 +53,9 @@ def ensure_genesis(home: Path) -> Genesis:
     if (home / DATA_FOLDER).exists():
         raise GenesisError(f"{path} is missing beside existing chain data: restore it, or remove {home / DATA_FOLDER}")
     home.mkdir(parents=True, exist_ok=True)
-    genesis = genesis_file.local(Timestamp(U64(int(time.time()))), minimal())
+    # A wei that nobody owns makes every local chain another one, also two that begin in the same second.
+    unique = Allocation(Address(os.urandom(20)), Wei(U256(1)), "name of this chain")
+    genesis = genesis_file.local(Timestamp(U64(int(time.time()))), minimal(), (unique,))
     temporary = path.with_suffix(".new")
     temporary.write_text(genesis_file.encode(genesis))
     temporary.replace(path)

@@ -1,14 +1,10 @@
-"""What local clouds leave on a container engine, found by labels and removed."""
+"""What a local cloud leaves on a container engine, found by its labels and removed."""
 
 import asyncio
 from collections.abc import Mapping
 
-from flux.protocol import chain_ids
 from flux.runtime.errors import InUse
-from flux.runtime.labels import CHAIN
 from flux.runtime.port import ContainerRuntime
-
-LOCAL = {CHAIN: str(chain_ids.LOCAL)}
 
 
 async def remove_containers(runtime: ContainerRuntime, labels: Mapping[str, str]) -> int:
@@ -25,17 +21,6 @@ async def remove_volumes(runtime: ContainerRuntime, labels: Mapping[str, str]) -
     volumes = await runtime.list_volumes(labels)
     await asyncio.gather(*(runtime.remove_volume(volume.name) for volume in volumes))
     return len(volumes)
-
-
-async def leftovers(runtime: ContainerRuntime) -> str:
-    """What is there of local clouds, in words; empty for nothing."""
-    containers, volumes = await asyncio.gather(runtime.list_containers(LOCAL), runtime.list_volumes(LOCAL))
-    found = []
-    if containers:
-        found.append(f"{len(containers)} container{'s' if len(containers) > 1 else ''}")
-    if volumes:
-        found.append(f"{len(volumes)} volume{'s' if len(volumes) > 1 else ''}")
-    return " and ".join(found)
 
 
 async def _remove_network(runtime: ContainerRuntime, name: str) -> None:

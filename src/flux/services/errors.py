@@ -19,7 +19,3 @@ class CloudRunning(ServiceError):
 
 class CloudFailed(ServiceError):
     """A process of a local cloud ended or did not become ready."""
-
-
-class ForeignContainers(ServiceError):
-    """The container engine holds what another local cloud left or runs."""

@@ -59,6 +59,11 @@ class CloudHome:
         return self.path / "state.json"
 
     @property
+    def chain_name(self) -> Path:
+        """By which name its containers and volumes are found on the engine, once there was a chain."""
+        return self.path / "chain-name"
+
+    @property
     def lock(self) -> Path:
         """Held by the supervisor while it lives."""
         return self.path / "supervisor.lock"

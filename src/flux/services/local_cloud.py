@@ -17,6 +17,7 @@ import aiohttp
 
 from flux.contracts.nodes.types import NodeStatus
 from flux.runtime.docker.engine import DockerRuntime
+from flux.runtime.labels import ChainName, chain_labels, chain_name
 from flux.runtime.port import ContainerRuntime
 from flux.sdk.agent_api import AgentClient
 from flux.sdk.bindings.nodes import Nodes
@@ -25,7 +26,7 @@ from flux.sdk.errors import ClientError
 from flux.sdk.transport import HttpTransport
 from flux.services import engine_cleanup, ports
 from flux.services.cloud_state import CloudState, find_state, supervision, this_process, write_state
-from flux.services.errors import CloudFailed, ForeignContainers, ServiceError
+from flux.services.errors import CloudFailed, ServiceError
 from flux.services.home import CloudHome
 from flux.services.local_node import LocalNode, NodeSetting
 from flux.services.local_places import place
@@ -54,8 +55,6 @@ class CloudOptions:
     ingress: bool = True
     docker: str | None = None
     """DOCKER_HOST; None finds the engine as the Docker client does."""
-    replace: bool = False
-    """Remove what other local clouds left on the container engine."""
     host: str = "127.0.0.1"
     ready_seconds: float = 120.0
 
@@ -72,6 +71,8 @@ class LocalCloud:
         self.nodes: list[LocalNode] = []
         self.chain: ChildProcess | None = None
         self.ingress: ChildProcess | None = None
+        self.name: ChainName | None = None
+        """Of its chain, once that answers."""
         self.client: FluxClient
         self.runtime: ContainerRuntime
         self._report = report
@@ -109,7 +110,6 @@ class LocalCloud:
         self.runtime = DockerRuntime(self.options.docker)
         self._stack.push_async_callback(self.runtime.close)
         engine = await self.runtime.ping()
-        await self._check_engine()
         self._report(f"container engine {engine.version} answers")
         self.client = FluxClient(await self._stack.enter_async_context(HttpTransport(self.rpc)))
         self._stack.push_async_callback(self._stop_processes)
@@ -153,18 +153,6 @@ class LocalCloud:
         wanted += [(self._agent_port(index), "--agent-port") for index in range(options.nodes)]
         ports.check_free(options.host, wanted)
 
-    async def _check_engine(self) -> None:
-        """A chain that begins anew uses names again that another cloud's containers and volumes may have."""
-        if self.home.chain.exists():
-            return
-        if self.options.replace:
-            await remove_from_engine(self.runtime, volumes=True)
-        elif found := await engine_cleanup.leftovers(self.runtime):
-            raise ForeignContainers(
-                f"the container engine holds {found} of another local cloud",
-                "stop that one with `flux down --purge`, or remove them with `flux up --replace`",
-            )
-
     async def _start_chain(self) -> None:
         options = self.options
         arguments = ["--home", str(self.home.path), "chain", "start", "--host", options.host]
@@ -175,6 +163,8 @@ class LocalCloud:
             node.on_change = self._write_state
             await asyncio.to_thread(node.initialise)
         await self._until(self._chain_answers)
+        self.name = chain_name(await self.client.chain_id(), await self.client.genesis())
+        self.home.chain_name.write_text(self.name)
         self._report(f"chain answers at {self.rpc}")
 
     async def _start_nodes(self) -> None:
@@ -242,7 +232,8 @@ class LocalCloud:
         await asyncio.gather(*others)
         if self.chain is not None:
             await self.chain.stop(_STOP_SECONDS)
-        await remove_from_engine(self.runtime, volumes=False)
+        if self.name is not None:
+            await remove_from_engine(self.runtime, self.name, volumes=False)
         self.home.state.unlink(missing_ok=True)
 
     def _children(self) -> list[ChildProcess]:
@@ -288,8 +279,16 @@ async def end_processes(state: CloudState) -> None:
     await asyncio.gather(*(end(record, _STOP_SECONDS) for record in chain))
 
 
-async def remove_from_engine(runtime: ContainerRuntime, *, volumes: bool) -> None:
-    """Remove local clouds' containers and networks, and on request their volumes."""
-    await engine_cleanup.remove_containers(runtime, engine_cleanup.LOCAL)
+def find_chain_name(home: CloudHome) -> ChainName | None:
+    """By which name a cloud's containers and volumes are found; None when it never had a chain."""
+    try:
+        return ChainName(home.chain_name.read_text().strip())
+    except FileNotFoundError:
+        return None
+
+
+async def remove_from_engine(runtime: ContainerRuntime, name: ChainName, *, volumes: bool) -> None:
+    """Remove a cloud's containers and networks, and on request its volumes."""
+    await engine_cleanup.remove_containers(runtime, chain_labels(name))
     if volumes:
-        await engine_cleanup.remove_volumes(runtime, engine_cleanup.LOCAL)
+        await engine_cleanup.remove_volumes(runtime, chain_labels(name))

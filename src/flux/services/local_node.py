@@ -9,7 +9,7 @@ from flux.agent.hardware.detect import detect
 from flux.agent.identity import NodeIdentity, create
 from flux.contracts.nodes.types import NodeId
 from flux.primitives.types import U32
-from flux.runtime.labels import node_labels
+from flux.runtime.labels import ChainName, chain_name, node_labels
 from flux.runtime.port import ContainerRuntime
 from flux.sdk.client import FluxClient
 from flux.services.engine_cleanup import remove_containers
@@ -48,6 +48,8 @@ class LocalNode:
     rpc: str
     runtime: ContainerRuntime = field(repr=False)
     id: NodeId = NOT_REGISTERED
+    chain: ChainName | None = None
+    """Set with its registration."""
     process: ChildProcess | None = None
     on_change: Callable[[], None] = field(default=lambda: None, repr=False)
     """Called when its process was started or killed."""
@@ -82,6 +84,7 @@ class LocalNode:
         # Account 0 is the tenant's; each node has an operator of its own as long as there are enough.
         operator = development_key(1 + self.setting.index % (COUNT - 1), LOCAL_CHAIN_ID)
         self.id = await ensure_registered(client, operator, identity, declaration)
+        self.chain = chain_name(await client.chain_id(), await client.genesis())
 
     def start(self) -> None:
         """Start its agent process; nothing happens while it runs."""
@@ -104,5 +107,6 @@ class LocalNode:
         """What the death of a machine looks like to everybody else: agent and containers are gone at once."""
         if self.process is not None:
             await self.process.kill()
-        await remove_containers(self.runtime, node_labels(LOCAL_CHAIN_ID, self.id))
+        if self.chain is not None:
+            await remove_containers(self.runtime, node_labels(self.chain, self.id))
         self.on_change()

@@ -86,7 +86,7 @@ async def make_world() -> AsyncIterator[World]:
             await asyncio.gather(task, return_exceptions=True)
 
 
-BOTH = ["flux-3-7-database", "flux-3-7-web"]
+BOTH = ["flux-19169-12345678-3-7-database", "flux-19169-12345678-3-7-web"]
 
 
 async def test_a_new_lease_becomes_running_containers_and_one_confirmation() -> None:
@@ -97,7 +97,7 @@ async def test_a_new_lease_becomes_running_containers_and_one_confirmation() -> 
         ((lease, bindings),) = world.chain.confirmed
         assert lease == LEASE
         assert [(b.component, b.container, 42000 <= b.host <= 42099) for b in bindings] == [("web", 80, True)]
-        assert list(world.engine.volumes) == ["flux-3-app2-0-data"]
+        assert list(world.engine.volumes) == ["flux-19169-12345678-3-app2-0-data"]
 
 
 async def test_a_closed_lease_is_stopped_and_its_volume_kept() -> None:
@@ -107,7 +107,7 @@ async def test_a_closed_lease_is_stopped_and_its_volume_kept() -> None:
         world.chain.wishes.clear()
         world.chain.closed.add(LEASE)
         await world.until(lambda: not world.engine.containers and not world.engine.networks)
-        assert list(world.engine.volumes) == ["flux-3-app2-0-data"]
+        assert list(world.engine.volumes) == ["flux-19169-12345678-3-app2-0-data"]
 
 
 async def test_a_lease_that_vanished_without_being_closed_is_kept() -> None:
@@ -132,7 +132,7 @@ async def test_nothing_stops_while_the_chain_cannot_be_read() -> None:
         world.chain.wishes[LEASE] = make_desired()
         await world.until(lambda: bool(world.chain.confirmed))
         world.chain.reachable = False
-        world.engine.crash("flux-3-7-web")
+        world.engine.crash("flux-19169-12345678-3-7-web")
         await world.until(lambda: world.running() == BOTH)
 
 
@@ -140,7 +140,7 @@ async def test_a_crashed_container_is_started_again() -> None:
     async with make_world() as world:
         world.chain.wishes[LEASE] = make_desired()
         await world.until(lambda: bool(world.chain.confirmed))
-        world.engine.crash("flux-3-7-database")
+        world.engine.crash("flux-19169-12345678-3-7-database")
         await world.until(lambda: world.running() == BOTH)
         assert world.chain.failed == []
 

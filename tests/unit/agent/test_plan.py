@@ -47,7 +47,7 @@ def make_container(
 
 def make_observed(desired: DesiredInstance, *containers: ObservedContainer) -> ObservedInstance:
     by_name = {container.view.labels["flux.component"]: container for container in containers}
-    return ObservedInstance(desired.key(NODE), by_name, ("flux-3-7",))
+    return ObservedInstance(desired.key(NODE), by_name, ("flux-19169-12345678-3-7",))
 
 
 def look(
@@ -193,7 +193,7 @@ def test_a_closed_lease_loses_containers_and_network_but_not_its_volumes() -> No
     assert plan_removal(observed).actions == (
         StopContainer("web", ContainerId("id-web")),
         RemoveContainer("web", ContainerId("id-web")),
-        RemoveNetwork("flux-3-7"),
+        RemoveNetwork("flux-19169-12345678-3-7"),
     )
 
 
