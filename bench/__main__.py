@@ -30,7 +30,7 @@ def main() -> None:
     unknown = [name for name in names if name not in BENCHES]
     if unknown:
         parser.error(f"there is no benchmark {unknown[0]}; choose from {', '.join(BENCHES)}")
-    console = Console()
+    console = Console(width=max(Console().width, 120))
     sections = report.find_previous()
     for name in names:
         machine = describe()

@@ -150,14 +150,25 @@ class _Bench:
         check_accepted(self._load.run(_queues(signed)))
 
     def _wait(self, placements: int) -> None:
-        """Until so many more leases exist: their ids are dense, so the last one tells."""
+        """Until so many more leases exist: their ids are dense, so the last one tells. Asked once per block."""
         self._leases += placements
-        call = {"to": to_hex(MARKET), "data": to_hex(_lease.encode(self._leases))}
         deadline = time.monotonic() + 60
-        while "result" not in msgspec.convert(self._load.ask(request("eth_call", call, "latest")), dict[str, object]):
+        height: object = None
+        while True:
+            newest = self._ask("eth_blockNumber").get("result")
+            if newest != height and "result" in self._ask("eth_call", *_lease_call(self._leases)):
+                return
             if time.monotonic() > deadline:
                 raise TimeoutError(f"lease {self._leases} was not made in a minute")
+            height = newest
             time.sleep(_POLL)
+
+    def _ask(self, method: str, *params: object) -> dict[str, object]:
+        return msgspec.convert(self._load.ask(request(method, *params)), dict[str, object])
+
+
+def _lease_call(lease: int) -> tuple[dict[str, str], str]:
+    return {"to": to_hex(MARKET), "data": to_hex(_lease.encode(lease))}, "latest"
 
 
 def _queues(signed: Sequence[Signed]) -> list[list[bytes]]:
