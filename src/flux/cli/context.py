@@ -3,6 +3,7 @@
 `Wiring` is what tests replace: how a transport is opened and which environment is seen.
 """
 
+import json
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -55,14 +56,22 @@ class Wiring:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
 
+def _local_rpc(home: Path) -> str | None:
+    """The endpoint of the local cloud of this home, as its state file says; read here so that nothing is imported."""
+    try:
+        return str(json.loads((home / "cloud" / "state.json").read_bytes())["rpc"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 class CommandContext:
     """One run of one command."""
 
     def __init__(self, given: Given, wiring: Wiring | None = None) -> None:
         self.wiring = wiring or Wiring()
         environment = self.wiring.environment
-        self.rpc = given.rpc or environment.get("FLUX_RPC") or DEFAULT_RPC
         self.home = Path(given.home or environment.get("FLUX_HOME") or "~/.flux").expanduser().absolute()
+        self.rpc = given.rpc or environment.get("FLUX_RPC") or _local_rpc(self.home) or DEFAULT_RPC
         self.account = given.account or environment.get("FLUX_ACCOUNT") or None
         self.debug = given.debug
         self.output = Output(json=given.json)

@@ -20,7 +20,10 @@ from flux.cli.errors import run_to_exit_code
 
 _GLOBAL = "Options of every command"
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts; amounts are exact, in FLUX.")]
-RpcOption = Annotated[str | None, typer.Option("--rpc", metavar="URL", help="RPC endpoint of the chain [FLUX_RPC].")]
+RpcOption = Annotated[
+    str | None,
+    typer.Option("--rpc", metavar="URL", help="RPC endpoint of the chain; else FLUX_RPC, else the local cloud's."),
+]
 HomeOption = Annotated[str | None, typer.Option("--home", metavar="DIR", help="Keys and local clouds [FLUX_HOME].")]
 AccountOption = Annotated[
     str | None,

@@ -26,8 +26,6 @@ async def run(context: CommandContext) -> int:
     document: dict[str, Any] = {"cloud": None if state is None else _cloud(state)}
     if state is not None:
         _show_cloud(context, state)
-        if context.rpc == "http://127.0.0.1:8545":
-            context.rpc = state.rpc
     try:
         async with context.client() as client:
             document["chain"] = await _chain(context, client)

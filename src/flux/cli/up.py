@@ -145,7 +145,6 @@ def _welcome(context: CommandContext, state: CloudState, seconds: float, *, stop
     facts += [("account", "dev0: 1,000,000 FLUX; dev1…dev9 with --account")]
     output.facts(facts)
     output.line()
-    prefix = "" if state.rpc.endswith(":8545") else f"  --rpc {state.rpc}"
-    output.line(f"Next:  flux deploy compose.yaml{prefix}")
-    output.line(f"       flux node ls{prefix}")
+    output.line("Next:  flux deploy compose.yaml")
+    output.line("       flux node ls")
     output.line(f"Stop:  {stop}")

@@ -61,6 +61,15 @@ def test_an_endpoint_that_does_not_answer_is_exit_code_4_and_a_hint(offline: Any
     assert "Traceback" not in result.output
 
 
+def test_the_endpoint_is_the_options_then_the_environments_then_the_local_clouds(offline: Any) -> None:
+    (offline.home / "cloud").mkdir(parents=True)
+    (offline.home / "cloud" / "state.json").write_text('{"rpc": "http://127.0.0.1:3"}')
+    command = ("chain", "status")
+    assert "127.0.0.1:2 does" in offline.run(*command, "--rpc", "http://127.0.0.1:2").output
+    assert "127.0.0.1:1 does" in offline.run(*command).output
+    assert "127.0.0.1:3 does" in offline.run(*command, FLUX_RPC="").output
+
+
 def test_errors_are_documents_in_json_mode(offline: Any) -> None:
     error = offline.json("node", "ls", code=4)["error"]
     assert error["kind"] == "Unreachable"
