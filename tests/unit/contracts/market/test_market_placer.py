@@ -1,12 +1,13 @@
-"""Placement at block end: bounded passes, fair to what arrives meanwhile, and a fleet that is always that of the state."""
+"""Placement at block end: bounded passes, fair to what arrives meanwhile, and a fleet that is that of the state."""
 
-import pytest
+from dataclasses import dataclass
 
-from flux.contracts.apps.types import AppId, Constraints, Http, Port
+from flux.contracts.apps.types import AppId, Constraints, Http, Port, encode_spec
 from flux.contracts.market.types import InstancePending, LeaseState, MarketParams, Rejection
 from flux.contracts.nodes.types import Ask, NodeId
+from flux.kernel.errors import Revert
 from flux.kernel.events import event_codec
-from flux.primitives.types import U16, U32, U64
+from flux.primitives.types import NO_WEI, U16, U32, U64
 from flux.protocol.params import minimal
 from support.contract_lab import account, component, spec
 from support.protocol_world import ProtocolWorld
@@ -102,8 +103,6 @@ def test_a_waiting_instance_is_tried_when_its_app_takes_a_higher_price() -> None
     app = world.deploy(spec=spec(constraints=Constraints(max_price_gwei_hour=1)))
     world.block()
     assert pending(world, app) == 1
-    from flux.contracts.apps.types import encode_spec
-
     world.send(account("tenant shop"), world.apps.update, app, U16(1), encode_spec(spec()), b"")
     world.block()
     assert len(world.open(app)) == 1
@@ -137,13 +136,20 @@ def test_a_reverted_transaction_leaves_nothing_in_the_fleet() -> None:
     world = ProtocolWorld()
     first, second = world.fleet(2)
     world.block()
-    with pytest.raises(ZeroDivisionError), world.world.transaction():
+
+    @dataclass(eq=False)
+    class Dropped(Revert):
+        """As a proposal that loses."""
+
+    def propose() -> None:
         free = Ask(U64(0), U64(0), U64(0), U64(0))
         world.send(account(f"operator {second}"), world.nodes.set_ask, second, free)
         app = world.deploy("lost")
-        world.machine.end_block(0)  # type: ignore[arg-type]
+        world.machine.end_block(NO_WEI)
         assert [lease.node for lease in world.open(app)] == [second]
-        raise ZeroDivisionError
+        raise Dropped
+
+    assert isinstance(world.world.attempt(propose), Dropped)
     app = world.deploy()
     world.block()
     assert [lease.node for lease in world.open(app)] == [first]
