@@ -21,7 +21,7 @@ Scene = tuple[list[NodeFacts], list[Request], Hash]
 
 
 @given(scenes(), st.sampled_from([ONE_BY_ONE, IMPATIENT, ALL_AT_ONCE]))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_the_engine_chooses_what_the_naive_rule_chooses(scene: Scene, tuning: Tuning) -> None:
     facts, requests, seed = scene
     naive = NaiveFleet(facts, seed)
@@ -32,7 +32,7 @@ def test_the_engine_chooses_what_the_naive_rule_chooses(scene: Scene, tuning: Tu
 
 
 @given(scenes())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_every_node_is_rejected_for_the_first_reason_that_holds(scene: Scene) -> None:
     facts, requests, seed = scene
     naive = NaiveFleet(facts, seed)
@@ -47,7 +47,7 @@ def test_every_node_is_rejected_for_the_first_reason_that_holds(scene: Scene) ->
 
 
 @given(scenes(), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_fleet_kept_in_step_decides_like_a_rebuilt_one(scene: Scene, data: st.DataObject) -> None:
     facts, requests, seed = scene
     order = data.draw(st.permutations(facts))
