@@ -13,6 +13,7 @@ from tools.paths import STATE
 from bench.measurement import Goal, Measurement, Report, Section
 from flux.contracts.apps.types import AppId
 from flux.primitives.types import U64
+from flux.runtime.labels import APP
 from flux.sdk.deployment import progress
 from flux.services.local_cloud import CloudOptions
 from flux.services.ports import free_port
@@ -84,9 +85,9 @@ async def _deploy(stage: Stage, name: str) -> float:
     async with steady_requests(f"{stage.url(name)}/whoami", stage.host(name)) as tally:
         await _until(lambda: len(tally.answers) == 3, f"{name} answers from three instances")
     took = max(tally.first_at.values()) - begun
-    await deploying
+    app = (await deploying)["app"]
     await stage.flux("app", "rm", name, "--yes")
-    await _gone(stage)
+    await _gone(stage, app)
     return took
 
 
@@ -126,10 +127,10 @@ async def _recovered(stage: Stage, node: int) -> None:
         await asyncio.sleep(0.2)
 
 
-async def _gone(stage: Stage) -> None:
-    """Until no container runs."""
+async def _gone(stage: Stage, app: int) -> None:
+    """Until no container of the app is left."""
     deadline = time.monotonic() + TIMEOUT
-    while await stage.cloud.runtime.list_containers({"flux.chain": "19169"}):
+    while await stage.cloud.runtime.list_containers({APP: str(app)}):
         assert time.monotonic() < deadline, "containers of a removed app stay"
         await asyncio.sleep(0.05)
 
