@@ -1,6 +1,6 @@
 """Everything that must hold of the whole protocol after every block; tests and tools run it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from flux.contracts.accounts import invariants as accounts
@@ -11,8 +11,10 @@ from flux.contracts.escrow import invariants as escrow
 from flux.contracts.escrow.contract import Escrow
 from flux.contracts.market import invariants as market
 from flux.contracts.market.contract import Market
+from flux.contracts.market.types import LeaseState
 from flux.contracts.nodes import invariants as nodes
 from flux.contracts.nodes.contract import Nodes
+from flux.contracts.nodes.types import NodeStatus
 from flux.contracts.probes import invariants as probes
 from flux.contracts.probes.contract import Probes
 from flux.contracts.secrets import invariants as secrets
@@ -32,5 +34,40 @@ CHECKS: dict[type[Contract], Check] = {
 
 
 def check(contracts: Sequence[Contract]) -> list[str]:
-    """Violations as sentences, each with the contract's name."""
-    return [f"{contract.name}: {problem}" for contract in contracts for problem in CHECKS[type(contract)](contract)]
+    """Violations as sentences, each with the contract's name; then those between contracts."""
+    problems = [f"{contract.name}: {problem}" for contract in contracts for problem in CHECKS[type(contract)](contract)]
+    return [*problems, *(f"between contracts: {problem}" for problem in _check_between(contracts))]
+
+
+def _check_between(contracts: Sequence[Contract]) -> Iterator[str]:
+    by_type: dict[type[Contract], Any] = {type(contract): contract for contract in contracts}
+    leases: Market = by_type[Market]
+    yield from _check_accrual(leases, by_type[Escrow])
+    yield from _check_nodes(leases, by_type[Nodes])
+    suspects = [node for node, load in leases.state.loads.items() if load.suspect]
+    watched = list(by_type[Probes].state.suspects)
+    if suspects != watched:
+        yield f"the market takes nodes {suspects} for suspect, the probes {watched}"
+
+
+def _check_accrual(leases: Market, money: Escrow) -> Iterator[str]:
+    """Exactly what runs is paid, at the rate and to the node of its lease."""
+    running = {
+        (lease.app, id): (lease.node, lease.rate)
+        for id, lease in leases.state.leases.items()
+        if lease.state is LeaseState.RUNNING
+    }
+    accruing = {key: (accrual.node, accrual.rate) for key, accrual in money.state.accruals.items()}
+    if running != accruing:
+        yield f"running leases {running} are not what accrues: {accruing}"
+
+
+def _check_nodes(leases: Market, machines: Nodes) -> Iterator[str]:
+    """Only nodes that are active or leave hold leases, and one that leaves holds some or is gone."""
+    for id, node in machines.state.nodes.items():
+        load = leases.state.loads.find(id)
+        holds = load is not None and load.leases > 0
+        if holds and node.status not in (NodeStatus.ACTIVE, NodeStatus.LEAVING):
+            yield f"node {id} is {node.status.name} and holds leases"
+        if not holds and node.status is NodeStatus.LEAVING:
+            yield f"node {id} is leaving and holds nothing"
