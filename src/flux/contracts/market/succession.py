@@ -89,8 +89,7 @@ class Succession:
         """Of a lease that was just closed. An update that failed in place leaves what runs there alone."""
         replaced = self._book.find_open(lease.replaces)
         if replaced is not None:
-            in_place = replaced.node == lease.node and reason in _START_FAILURES
-            if not in_place or self._must_leave(ctx, replaced):
+            if replaced.node != lease.node or reason not in _START_FAILURES:
                 self._book.await_node(ctx, lease.app, lease.ordinal, replaced.id)
             return
         waiting = self._book.state.waiting.find((lease.app, lease.ordinal))

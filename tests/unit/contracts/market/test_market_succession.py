@@ -11,6 +11,7 @@ from flux.contracts.apps.types import AppId, AppSpec, Volume, encode_spec
 from flux.contracts.market.types import CloseReason, FailReason, Lease, LeaseState
 from flux.contracts.nodes.types import Ask
 from flux.primitives.types import U16, U64
+from flux.protocol.params import minimal
 from support.contract_lab import account, component, spec
 from support.protocol_world import ProtocolWorld
 
@@ -147,7 +148,7 @@ def test_an_update_of_an_instance_that_has_not_started_restarts_it_on_its_node()
 
 
 def test_an_update_that_fails_beside_the_running_one_stops_there_until_a_repaired_revision_comes() -> None:
-    world, app, leases = a_shop(nodes=2, instances=2)
+    world, app, leases = a_shop(nodes=3, instances=2)
     update(world, app, instances=2, cpu_milli=500)
     world.block()
     fail(world, successor(world, leases[0]))
@@ -289,6 +290,37 @@ def test_more_instances_than_nodes_are_updated_while_the_rest_waits() -> None:
     update(world, app, instances=5, cpu_milli=500)
     assert [lease.revision for lease in world.run_all(app)] == [2, 2]
     assert len(world.market.pending(world.world.context(OWNER), app)) == 3
+
+
+def test_an_instance_that_cannot_start_does_not_hold_up_the_update_of_the_others() -> None:
+    world, app, _ = a_shop(nodes=3, instances=2)
+    world.send(OWNER, world.apps.scale, app, U16(3))
+    world.block()
+    update(world, app, instances=3, cpu_milli=500)
+    world.block()
+    (newest,) = [lease for lease in world.open(app) if lease.revision == 2]
+    assert newest.ordinal == 2
+    fail(world, newest)
+    assert [(lease.ordinal, lease.revision) for lease in world.run_all(app)] == [(0, 2), (1, 2)]
+
+
+def test_a_full_node_updates_in_place_by_stopping_first() -> None:
+    params = minimal()
+    world = ProtocolWorld(params.but(market=params.market.but(max_leases_per_node=U16(1))))
+    world.fleet(1)
+    app = world.deploy()
+    world.run_all(app)
+    update(world, app, cpu_milli=500)
+    assert [(lease.node, lease.revision) for lease in world.run_all(app)] == [(1, 2)]
+
+
+def test_a_node_that_the_owner_left_stays_excluded_for_all_revisions_when_it_fails_too() -> None:
+    world, app, (first,) = a_shop(nodes=1)
+    world.send(OWNER, world.market.move, app, 0)
+    fail(world, first)
+    update(world, app, cpu_milli=500)
+    world.block()
+    assert world.open(app) == []
 
 
 @pytest.mark.parametrize("act", ["pause", "remove"])

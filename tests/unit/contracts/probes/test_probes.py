@@ -122,6 +122,20 @@ def test_a_vote_from_the_last_epoch_counts_only_if_its_member_sits_in_the_new_co
     assert is_suspect(world)
 
 
+def test_a_confirmation_from_the_last_epoch_counts_only_if_its_member_sits_in_the_new_committee() -> None:
+    world = a_world(9, second_committee=U16(1), suspicion_bound=Seconds(U64(10_000)))
+    suspect(world)
+    (member,) = world.probes.second_committee(context(world), FIRST)
+    world.send(world.agents[member], world.probes.reached, FIRST)
+    while world.probes.second_committee(context(world), FIRST) == [member]:
+        pass_time(world, world.params.probes.epoch)
+    world.send(world.agents[FIRST], world.probes.alive)
+    assert is_suspect(world)
+    (newer,) = world.probes.second_committee(context(world), FIRST)
+    world.send(world.agents[newer], world.probes.reached, FIRST)
+    assert not is_suspect(world)
+
+
 def test_only_agents_of_active_nodes_report() -> None:
     world = a_world(5)
     idle = world.node(9, active=False)
