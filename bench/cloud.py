@@ -26,6 +26,7 @@ from flux.services.ports import free_port
 
 HOME = STATE / "bench"
 SERVICE = "bench/web.compose.yaml"
+SMALL = "bench/small.compose.yaml"
 HELLO = "examples/hello/compose.yaml"
 NODES = 5
 INSTANCES = 3
@@ -163,7 +164,7 @@ async def _agent(stage: Stage, report: Report) -> tuple[float, float]:
     """Megabytes and percent of a core of an agent that hosts ten instances."""
     for number in range(HOSTED):
         report(f"cloud: instance {number + 1} of {HOSTED} on one agent")
-        await _deploy(stage, SERVICE, f"hosted-{number}", 1)
+        await _deploy(stage, SMALL, f"hosted-{number}", 1)
     (node,) = stage.cloud.nodes
     assert node.pid is not None, "it hosts ten instances"
     process = psutil.Process(node.pid)

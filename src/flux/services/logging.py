@@ -20,6 +20,11 @@ def configure_logging(*, json: bool = False) -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        logger_factory=_stderr_logger,
+        cache_logger_on_first_use=False,
     )
+
+
+def _stderr_logger(*_: object) -> structlog.PrintLogger:
+    """A logger on what is stderr now: whoever redirected it for a while may have closed the file since."""
+    return structlog.PrintLogger(sys.stderr)
