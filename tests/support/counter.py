@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from itertools import islice
 
+from flux.chain.consensus_info import ConsensusInfo, ValidatorUpdate
 from flux.chain.params import ChainParams
 from flux.chain.ports import Genesis
 from flux.kernel.context import SYSTEM_ADDRESS, Block, Context, ContractStorage, Host, World
@@ -13,7 +14,20 @@ from flux.kernel.schedule import Clock, Schedule
 from flux.kernel.storage import Map, State, Value
 from flux.primitives import abi
 from flux.primitives.keccak import keccak256
-from flux.primitives.types import U16, U64, U256, Address, ChainTime, Gas, Hash, Height, Seconds, Timestamp, Wei
+from flux.primitives.types import (
+    U16,
+    U64,
+    U256,
+    Address,
+    ChainTime,
+    ConsensusAddress,
+    Gas,
+    Hash,
+    Height,
+    Seconds,
+    Timestamp,
+    Wei,
+)
 
 COUNTER = Address(bytes(18) + b"\xc0\x01")
 RING = 1
@@ -186,7 +200,7 @@ class CounterMachine:
             raise UnknownMethod(data[:4])
         return self.counter.call(context, data)
 
-    def end_block(self, burned: Wei) -> None:
+    def end_block(self, burned: Wei, info: ConsensusInfo) -> tuple[ValidatorUpdate, ...]:
         context = Context(SYSTEM_ADDRESS, Wei(U256(0)), self._world.block)
         state = self.counter.state
         if burned:
@@ -195,6 +209,10 @@ class CounterMachine:
             self._schedule.remove(due)
             subject, kind = due.subject, due.kind
             self._world.attempt(lambda kind=kind, subject=subject: self.counter.run_scheduled(context, kind, subject))  # type: ignore[misc]
+        return tuple(ValidatorUpdate(Hash(vote.validator.ljust(32, b"\0")), vote.power) for vote in info.votes)
+
+    def producer_of(self, proposer: ConsensusAddress) -> Address:
+        return Address(bytes(reversed(proposer)))
 
     def next_due(self) -> Timestamp | None:
         first = self._schedule.first()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+from flux.chain.consensus_info import NO_INFO
 from flux.contracts.accounts.contract import Accounts
 from flux.contracts.accounts.invariants import check_total
 from flux.contracts.apps.contract import Apps
@@ -88,7 +89,7 @@ class ProtocolWorld:
 
     def block(self, seconds: int = 1) -> list[str]:
         """End the block and begin the next one; invariants are checked and violations fail the test."""
-        self.machine.end_block(NO_WEI)
+        self.machine.end_block(NO_WEI, NO_INFO)
         problems = invariants.check(self.machine.contracts)
         problems += check_total(self.accounts, self.world.total_held())
         problems += [f"work failed: {log}" for log in self.world.logs[self._read :] if log.topics[0] == WORK_FAILED]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from flux.chain.admission import Admission
 from flux.chain.block import Block
+from flux.chain.consensus_info import NO_INFO, ConsensusInfo, ValidatorUpdate, encode_info
 from flux.chain.executor import Executor, Fault
 from flux.chain.headers import genesis_header, next_base_fee, next_header
 from flux.chain.ledger import Ledger, Prepared
@@ -23,7 +24,7 @@ from flux.chain.transaction import Transaction
 from flux.chain.transaction_errors import TransactionError
 from flux.chain.world import ChainWorld
 from flux.primitives.keccak import keccak256
-from flux.primitives.types import Address, Gas, Hash, Height, Nonce, Timestamp, Wei
+from flux.primitives.types import Address, ConsensusAddress, Gas, Hash, Height, Nonce, Timestamp, Wei
 
 Listener = Callable[[Block, list[Receipt]], None]
 
@@ -43,6 +44,8 @@ class FinalizedBlock:
     """Transactions that proved invalid and are not in the block."""
     faults: list[Fault]
     """Bugs in contracts that transactions ran into; for the log."""
+    validator_updates: tuple[ValidatorUpdate, ...] = ()
+    """How the validator set changes, for the engine."""
 
 
 class Application:
@@ -61,6 +64,8 @@ class Application:
         """Open at the last committed block, or make the genesis block. Raises LedgerError, StoreError."""
         self.params = params
         self.chain_id = genesis.chain_id
+        self.first_validators = genesis.validators
+        """The set of the genesis, for an engine that starts the chain."""
         self.ledger = Ledger(store, genesis.chain_id, genesis.digest)
         self._workers = workers
         self._listeners: list[Listener] = []
@@ -134,24 +139,40 @@ class Application:
         """Header time of the earliest scheduled work; a block at or after it does that work."""
         return self._next_due
 
+    def producer_of(self, proposer: ConsensusAddress) -> Address:
+        """Who receives the tips of a block on the head that this validator proposes; zero for an unknown one."""
+        with self.ledger.state_at() as view:
+            return self._simulator.producer_of(view, proposer)
+
     def code(self, address: Address) -> bytes:
         """What stands for the code of an address (eth_getCode); empty when there is no contract."""
         name = self.contract_names.get(address)
         return b"" if name is None else code_of(name)
 
-    def finalize(self, transactions: Sequence[Transaction], timestamp: Timestamp, producer: Address) -> FinalizedBlock:
-        """Execute the next block; nothing is persisted. Asked again for the same block, the answer is kept."""
+    def finalize(
+        self,
+        transactions: Sequence[Transaction],
+        timestamp: Timestamp,
+        producer: Address,
+        info: ConsensusInfo = NO_INFO,
+    ) -> FinalizedBlock:
+        """Execute the next block; nothing is persisted. Asked again for the same block, the answer is kept.
+
+        `producer` receives the tips: `producer_of` the proposer where validators propose. `info` becomes part of the
+        block.
+        """
         parent = self.ledger.head().header
         if timestamp < parent.timestamp:
             raise BadBlock(f"the block's time {timestamp} is before its parent's, {parent.timestamp}")
         hashes = b"".join([transaction.hash for transaction in transactions])
-        identity = keccak256(parent.hash + timestamp.to_bytes(8, "big") + producer + hashes)
+        told = keccak256(encode_info(info))
+        identity = keccak256(parent.hash + timestamp.to_bytes(8, "big") + producer + told + hashes)
         if self._finalized is not None and self._finalized[0] == identity:
             return self._finalized[1]
         self._workers.recover([transaction for transaction in transactions if transaction.sender is None])
         self._world.rebase(self._snapshot)
         executor = self._executor
-        executor.begin(parent, timestamp, producer)
+        executor.begin(parent, timestamp, producer, info)
         dropped: list[tuple[Transaction, TransactionError]] = []
         for transaction in transactions:
             try:
@@ -163,7 +184,9 @@ class Application:
         block = Block(
             next_header(parent, executed, change.root, timestamp, producer, self.params), executed.transactions
         )
-        finalized = FinalizedBlock(block, executed.receipts, change, dropped, executed.faults)
+        finalized = FinalizedBlock(
+            block, executed.receipts, change, dropped, executed.faults, executed.validator_updates
+        )
         self._finalized = identity, finalized
         return finalized
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from flux.chain.system_transaction import system_transaction
+from flux.chain.consensus_info import CorruptInfo, decode_info, encode_info
+from flux.chain.system_transaction import info_of, system_transaction
 from flux.chain.transaction import Transaction, decode
 from flux.primitives import rlp
 from flux.primitives.bloom import BLOOM_SIZE
@@ -142,16 +143,17 @@ def encode_block(block: Block) -> bytes:
     """The stored form. Senders are kept, so that reading a block recovers no signatures."""
     signed = block.transactions[:-1]
     senders = b"".join([transaction.recover() for transaction in signed])
-    return _pack((block.header.encode(), [transaction.raw for transaction in signed], senders))
+    info = encode_info(info_of(block.transactions[-1])) if block.transactions else b""
+    return _pack((block.header.encode(), [transaction.raw for transaction in signed], senders, info))
 
 
-_StoredBlock = msgspec.msgpack.Decoder(tuple[bytes, list[bytes], bytes])
+_StoredBlock = msgspec.msgpack.Decoder(tuple[bytes, list[bytes], bytes, bytes])
 
 
 def decode_block(data: bytes, chain_id: int) -> Block:
     """The block of `encode_block`. Raises CorruptBlock when the bytes are something else."""
     try:
-        encoded_header, raws, senders = _StoredBlock.decode(data)
+        encoded_header, raws, senders, info = _StoredBlock.decode(data)
     except (msgspec.MsgspecError, ValueError) as error:
         raise CorruptBlock(f"not a stored block: {error}") from error
     header = decode_header(encoded_header)
@@ -162,7 +164,10 @@ def decode_block(data: bytes, chain_id: int) -> Block:
         transaction = decode(raw, chain_id, max_bytes=len(raw))
         transaction.sender = Address(senders[20 * index : 20 * index + 20])
         transactions.append(transaction)
-    transactions.append(system_transaction(header.number, header.parent_hash))
+    try:
+        transactions.append(system_transaction(header.number, header.parent_hash, decode_info(info)))
+    except CorruptInfo as error:
+        raise CorruptBlock(f"block {header.number}: {error}") from error
     return Block(header, tuple(transactions))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from flux.chain import fees
 from flux.chain.block import Header
 from flux.chain.call import Outcome, is_lane_call, lane_refusal, run_call, transaction_call
+from flux.chain.consensus_info import NO_INFO, ConsensusInfo, ValidatorUpdate
 from flux.chain.params import ChainParams
 from flux.chain.ports import Machine
 from flux.chain.receipt import Receipt, make_receipt
@@ -60,6 +61,7 @@ class ExecutedBlock:
     base_fee: Wei
     seed: Hash
     faults: list[Fault]
+    validator_updates: tuple[ValidatorUpdate, ...]
 
 
 class Executor:
@@ -71,11 +73,12 @@ class Executor:
         self._params = params
         self._contracts = frozenset(machine.contract_names())
 
-    def begin(self, parent: Header, timestamp: Timestamp, producer: Address) -> None:
+    def begin(self, parent: Header, timestamp: Timestamp, producer: Address, info: ConsensusInfo = NO_INFO) -> None:
         """Enter the block after `parent`."""
         params = self._params
         self._parent = parent
         self._producer = producer
+        self._info = info
         self._number = Height(U64(parent.number + 1))
         self._seed = keccak256(_SEED_DOMAIN + parent.hash)
         self._excess = fees.starting_excess(parent.excess_gas, parent.timestamp, timestamp, params)
@@ -129,8 +132,8 @@ class Executor:
         """Pay the producer, run the protocol's own work, close the block with the system transaction."""
         world = self._world
         world.mint(self._producer, Wei(U256(self._tips)))
-        self._machine.end_block(Wei(U256(self._paid_gas * self._base_fee)))
-        self._transactions.append(system_transaction(self._number, self._parent.hash))
+        updates = self._machine.end_block(Wei(U256(self._paid_gas * self._base_fee)), self._info)
+        self._transactions.append(system_transaction(self._number, self._parent.hash, self._info))
         self._receipts.append(
             make_receipt(
                 succeeded=True,
@@ -149,6 +152,7 @@ class Executor:
             self._base_fee,
             self._seed,
             self._faults,
+            updates,
         )
 
     def _check(self, transaction: Transaction, nonce: int, balance: int, intrinsic: Gas, *, is_lane: bool) -> None:

@@ -1,8 +1,8 @@
 """A chain as one stream of bytes: out of one database, and into another by executing every block again.
 
-The stream is MessagePack objects one after the other: a heading, then each block's header and transactions, each
-with its size before it. Importing trusts nothing: signatures are recovered, blocks executed, headers must come out
-equal.
+The stream is MessagePack objects one after the other: a heading, then each block's header, transactions and consensus
+info, each with its size before it. Importing trusts nothing: signatures are recovered, blocks executed, headers must
+come out equal.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,13 +11,15 @@ import msgspec
 
 from flux.chain.application import Application, BadBlock, FinalizedBlock
 from flux.chain.block import CorruptBlock, Header, decode_header
+from flux.chain.consensus_info import ConsensusInfo, CorruptInfo, decode_info, encode_info
 from flux.chain.ledger import Ledger
+from flux.chain.system_transaction import info_of
 from flux.chain.transaction import decode
 from flux.chain.transaction_errors import TransactionError
 from flux.primitives.types import U64, Height
 
 _MAGIC = "flux chain"
-_VERSION = 1
+_VERSION = 2
 FIRST = Height(U64(1))
 """Genesis is not exported: every database makes its own from the genesis file."""
 _MAX_ITEM = 256 * 1024 * 1024
@@ -25,7 +27,7 @@ _MAX_ITEM = 256 * 1024 * 1024
 
 _pack = msgspec.msgpack.Encoder().encode
 _heading = msgspec.msgpack.Decoder(tuple[str, int, int, bytes]).decode
-_item = msgspec.msgpack.Decoder(tuple[bytes, list[bytes]]).decode
+_item = msgspec.msgpack.Decoder(tuple[bytes, list[bytes], bytes]).decode
 
 
 class ImportFailed(ValueError):
@@ -41,7 +43,9 @@ def export_chain(ledger: Ledger, *, first: Height = FIRST) -> Iterator[bytes]:
     for number in range(first, last + 1):
         block = ledger.find_block(Height(U64(number)))
         assert block is not None, "blocks are never pruned"
-        yield _framed(_pack((block.header.encode(), [transaction.raw for transaction in block.transactions[:-1]])))
+        *sent, system = block.transactions
+        info = encode_info(info_of(system))
+        yield _framed(_pack((block.header.encode(), [transaction.raw for transaction in sent], info)))
 
 
 def import_chain(application: Application, stream: Iterable[bytes]) -> Height:
@@ -55,12 +59,12 @@ def import_chain(application: Application, stream: Iterable[bytes]) -> Height:
     for item in items:
         head = application.ledger.head()
         try:
-            encoded_header, raws = _item(item)
+            encoded_header, raws, info = _item(item)
             header = decode_header(encoded_header)
             if header.number > head.number:
-                application.commit(_executed(application, header, raws))
+                application.commit(_executed(application, header, raws, decode_info(info)))
                 continue
-        except (msgspec.MsgspecError, CorruptBlock, BadBlock, TransactionError) as error:
+        except (msgspec.MsgspecError, CorruptBlock, CorruptInfo, BadBlock, TransactionError) as error:
             raise ImportFailed(f"what follows block {head.number} is damaged: {error}") from error
         own = application.ledger.find_block(header.number)
         if own is None or own.hash != header.hash:
@@ -68,13 +72,13 @@ def import_chain(application: Application, stream: Iterable[bytes]) -> Height:
     return application.ledger.head().number
 
 
-def _executed(application: Application, header: Header, raws: Sequence[bytes]) -> FinalizedBlock:
+def _executed(application: Application, header: Header, raws: Sequence[bytes], info: ConsensusInfo) -> FinalizedBlock:
     """The block after the head, computed anew; it must have the exported header."""
     head = application.ledger.head().number
     if header.number != head + 1:
         raise ImportFailed(f"block {header.number} cannot follow block {head}; import the blocks between them first")
     transactions = [decode(raw, application.chain_id, max_bytes=len(raw)) for raw in raws]
-    finalized = application.finalize(transactions, header.timestamp, header.producer)
+    finalized = application.finalize(transactions, header.timestamp, header.producer, info)
     if finalized.block.hash != header.hash:
         raise ImportFailed(
             f"block {header.number} comes out differently ({len(finalized.dropped)} transactions invalid, state "

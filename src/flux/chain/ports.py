@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from flux.chain.consensus_info import ConsensusInfo, ValidatorUpdate
 from flux.chain.transaction import Transaction
 from flux.chain.transaction_errors import InvalidSender
 from flux.kernel.context import Block, Context, World
-from flux.primitives.types import Address, Gas, Hash, Height, Timestamp, Wei
+from flux.primitives.types import Address, ConsensusAddress, Gas, Hash, Height, Timestamp, Wei
 
 
 class Machine(Protocol):
@@ -39,8 +40,16 @@ class Machine(Protocol):
         """Run a call; the value has already been moved. Raises kernel.errors.Revert."""
         ...
 
-    def end_block(self, burned: Wei) -> None:
-        """Due work (bounded), placement, accounting of the burned base fees. Runs as the system transaction."""
+    def end_block(self, burned: Wei, info: ConsensusInfo) -> tuple[ValidatorUpdate, ...]:
+        """What the engine told of the block, due work (bounded), placement, accounting of the burned base fees.
+
+        Runs as the system transaction. Returns how the validator set changes: each key at most once, and only keys that
+        the engine knows with power 0.
+        """
+        ...
+
+    def producer_of(self, proposer: ConsensusAddress) -> Address:
+        """Who receives the tips of a block that this validator proposes; the zero address for an unknown one."""
         ...
 
     def next_due(self) -> Timestamp | None:
@@ -61,6 +70,8 @@ class Genesis:
     """Identity of the genesis file; the seed (mixHash) of block 0, so that every later hash commits to it."""
     apply: Callable[[World], None]
     """Writes the first state. Block 0 has no transactions, so logs that it emits are dropped."""
+    validators: tuple[ValidatorUpdate, ...] = ()
+    """The first set, for an engine that needs one; `apply` writes the same into the state."""
 
 
 @dataclass(frozen=True, slots=True)

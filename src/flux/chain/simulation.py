@@ -14,7 +14,7 @@ from flux.chain.transaction_errors import EXECUTION_REVERTED, FeeCapTooLow, Insu
 from flux.chain.views import StateView
 from flux.chain.world import ChainWorld
 from flux.kernel.events import Log
-from flux.primitives.types import U64, U256, Address, Gas, Timestamp, Wei
+from flux.primitives.types import U64, U256, Address, ConsensusAddress, Gas, Timestamp, Wei
 
 _NOBODY = Address(bytes(20))
 _MARGIN = 16
@@ -112,6 +112,14 @@ class Simulator:
         world, machine, contracts = self._take(view)
         try:
             return machine.next_due()
+        finally:
+            self._idle.append((world, machine, contracts))
+
+    def producer_of(self, view: StateView, proposer: ConsensusAddress) -> Address:
+        """Who receives the tips of a validator's block, by a state."""
+        world, machine, contracts = self._take(view)
+        try:
+            return machine.producer_of(proposer)
         finally:
             self._idle.append((world, machine, contracts))
 

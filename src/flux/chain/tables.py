@@ -14,7 +14,7 @@ path is one nibble a byte (chain/trie).
 
 from flux.primitives.types import Address, Hash, Height
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Of everything stored; a program refuses to open another version."""
 
 ACCOUNT = b"a"

@@ -14,5 +14,6 @@ MARKET = _fixed(0xF103)
 ESCROW = _fixed(0xF104)
 SECRETS = _fixed(0xF105)
 PROBES = _fixed(0xF106)
+VALIDATORS = _fixed(0xF107)
 TREASURY = _fixed(0xF1FF)
 """Receives the protocol fee; only governance spends it."""

@@ -27,6 +27,8 @@ Seconds = NewType("Seconds", U64)
 
 Address = NewType("Address", bytes)
 """20 bytes."""
+ConsensusAddress = NewType("ConsensusAddress", Address)
+"""20 bytes: how the consensus engine names a validator, the first of SHA-256 of its ed25519 key."""
 Hash = NewType("Hash", bytes)
 """32 bytes (keccak-256, or any other 32-byte commitment)."""
 

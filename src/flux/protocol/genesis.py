@@ -10,10 +10,11 @@ from pathlib import PurePath
 
 import msgspec
 
+from flux.contracts.validators.types import FirstValidator
 from flux.kernel.record import Record
 from flux.primitives.address import AddressError, parse
 from flux.primitives.keccak import keccak256
-from flux.primitives.types import U64, U256, Address, Hash, Timestamp, Wei
+from flux.primitives.types import U64, U256, WEI_PER_FLUX, Address, Hash, Timestamp, Wei
 from flux.primitives.types import flux as whole
 from flux.protocol import chain_ids
 from flux.protocol.params import CAP, DEFAULT, Params
@@ -43,6 +44,11 @@ DEVELOPMENT_ADDRESSES = tuple(
 DEVELOPMENT_FUNDS = whole(1_000_000)
 
 
+MAX_FIRST_VALIDATORS = 100
+MIN_POWER = 10
+"""Of a first validator."""
+
+
 class GenesisError(ValueError):
     """A genesis file cannot be used; the message says what to change."""
 
@@ -63,6 +69,8 @@ class Genesis(Record, frozen=True):
     timestamp: Timestamp
     allocations: tuple[Allocation, ...]
     params: Params
+    validators: tuple[FirstValidator, ...] = ()
+    """The first set, for CometBFT; empty for a chain that one process makes (solo)."""
 
     def digest(self) -> Hash:
         """Identity of the genesis: keccak of its canonical JSON; it is the extraData of block 0."""
@@ -78,6 +86,10 @@ def encode(genesis: Genesis) -> str:
             {"account": "0x" + item.account.hex(), "amount": str(item.amount), "label": item.label}
             for item in genesis.allocations
         ],
+        "validators": [
+            {"public_key": item.public_key.hex(), "operator": "0x" + item.operator.hex(), "power": item.power}
+            for item in genesis.validators
+        ],
         "params": msgspec.to_builtins(genesis.params),
     }
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
@@ -92,8 +104,12 @@ def decode(text: str, source: PurePath) -> Genesis:
             for item in document["allocations"]
         )
         params = msgspec.convert(document["params"], Params)
+        validators = tuple(
+            FirstValidator(_public_key(item["public_key"]), parse(item["operator"]), U64(int(item["power"])))
+            for item in document.get("validators", [])
+        )
         genesis = Genesis(
-            U64(int(document["chain_id"])), Timestamp(U64(int(document["timestamp"]))), allocations, params
+            U64(int(document["chain_id"])), Timestamp(U64(int(document["timestamp"]))), allocations, params, validators
         )
     except (KeyError, TypeError, ValueError, AddressError, msgspec.ValidationError) as error:
         raise GenesisError(f"{source} is not a genesis file: {type(error).__name__}: {error}") from error
@@ -111,6 +127,7 @@ def check(genesis: Genesis) -> None:
     for label, share in named.items():
         if sum(item.amount for item in genesis.allocations if item.label == label) > share:
             raise GenesisError(f"the allocations of {label} exceed its share of {share} wei")
+    check_validators(genesis.validators)
     if genesis.chain_id != chain_ids.LOCAL:
         for item in genesis.allocations:
             if item.account in DEVELOPMENT_ADDRESSES:
@@ -120,7 +137,32 @@ def check(genesis: Genesis) -> None:
                 )
 
 
-def local(timestamp: Timestamp, params: Params = DEFAULT, extra: Sequence[Allocation] = ()) -> Genesis:
+def check_validators(validators: Sequence[FirstValidator]) -> None:
+    """Raise GenesisError when the first validators cannot be a validator set."""
+    keys = [item.public_key for item in validators]
+    if len(keys) > MAX_FIRST_VALIDATORS or len(set(keys)) != len(keys):
+        raise GenesisError(f"name at most {MAX_FIRST_VALIDATORS} validators, each public key once")
+    for item in validators:
+        if not MIN_POWER <= item.power <= CAP // WEI_PER_FLUX:
+            raise GenesisError(
+                f"validator {item.public_key.hex()} has power {item.power}: give whole FLUX, at least {MIN_POWER}, so "
+                "that the set can change in steps of less than a third"
+            )
+
+
+def _public_key(text: str) -> Hash:
+    key = bytes.fromhex(text)
+    if len(key) != 32:
+        raise ValueError(f"a public key has 32 bytes, {text} has {len(key)}")
+    return Hash(key)
+
+
+def local(
+    timestamp: Timestamp,
+    params: Params = DEFAULT,
+    extra: Sequence[Allocation] = (),
+    validators: Sequence[FirstValidator] = (),
+) -> Genesis:
     """A genesis for one machine: the shares, and the ten development accounts funded from the users' pool."""
     shares = (
         Allocation(Address(keccak256(b"flux local foundation")[12:]), FOUNDATION_SHARE, "foundation"),
@@ -131,6 +173,7 @@ def local(timestamp: Timestamp, params: Params = DEFAULT, extra: Sequence[Alloca
         Allocation(account, DEVELOPMENT_FUNDS, f"development account {index}")
         for index, account in enumerate(DEVELOPMENT_ADDRESSES)
     )
-    genesis = Genesis(U64(chain_ids.LOCAL), timestamp, (*shares, *developers, *extra), params)
+    allocations = (*shares, *developers, *extra)
+    genesis = Genesis(U64(chain_ids.LOCAL), timestamp, allocations, params, tuple(validators))
     check(genesis)
     return genesis

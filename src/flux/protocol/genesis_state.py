@@ -1,5 +1,6 @@
 """From a genesis to the first state: every allocation is minted, so that it counts against the cap."""
 
+from flux.chain.consensus_info import ValidatorUpdate
 from flux.chain.ports import Genesis as ChainGenesis
 from flux.kernel.context import SYSTEM_ADDRESS, Block, Context, World
 from flux.primitives.address import ZERO_ADDRESS
@@ -15,6 +16,7 @@ def chain_genesis(genesis: Genesis, factory: ProtocolFactory) -> ChainGenesis:
         timestamp=genesis.timestamp,
         digest=genesis.digest(),
         apply=lambda world: apply(genesis, factory, world),
+        validators=tuple(ValidatorUpdate(first.public_key, first.power) for first in genesis.validators),
     )
 
 
@@ -26,4 +28,5 @@ def apply(genesis: Genesis, factory: ProtocolFactory, world: World) -> None:
     contracts = factory.contracts(world)
     for allocation in genesis.allocations:
         contracts.accounts.mint(context, allocation.account, allocation.amount)
+    contracts.validators.begin(context, genesis.validators)
     contracts.probes.begin(context)

@@ -19,6 +19,8 @@ from flux.contracts.probes import invariants as probes
 from flux.contracts.probes.contract import Probes
 from flux.contracts.secrets import invariants as secrets
 from flux.contracts.secrets.contract import Secrets
+from flux.contracts.validators import invariants as validators
+from flux.contracts.validators.contract import Validators
 from flux.kernel.contract import Contract
 
 Check = Callable[[Any], list[str]]
@@ -30,6 +32,7 @@ CHECKS: dict[type[Contract], Check] = {
     Escrow: escrow.check,
     Secrets: secrets.check,
     Probes: probes.check,
+    Validators: validators.check,
 }
 
 

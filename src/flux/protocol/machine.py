@@ -10,16 +10,18 @@ from functools import partial
 from itertools import islice
 
 from flux.chain.call import CONTRACT_FAULTS
+from flux.chain.consensus_info import ConsensusInfo, ValidatorUpdate
 from flux.contracts.accounts.contract import Accounts
 from flux.contracts.market.contract import Market
 from flux.contracts.probes.contract import Probes
+from flux.contracts.validators.contract import Validators
 from flux.kernel.context import SYSTEM_ADDRESS, Block, Context, ContractStorage, World
 from flux.kernel.contract import Contract
 from flux.kernel.errors import Revert, UnknownMethod
 from flux.kernel.events import Event, Indexed, event_codec
 from flux.kernel.revert_data import encode_error
 from flux.kernel.schedule import Clock, Due, Schedule
-from flux.primitives.types import NO_WEI, U8, U64, Address, Gas, Hash, Height, Timestamp, Wei
+from flux.primitives.types import NO_WEI, U8, U64, Address, ConsensusAddress, Gas, Hash, Height, Timestamp, Wei
 from flux.protocol.params import Params
 
 
@@ -51,6 +53,7 @@ class ContractSet:
     accounts: Accounts
     market: Market
     probes: Probes
+    validators: Validators
 
 
 class ProtocolMachine:
@@ -62,6 +65,7 @@ class ProtocolMachine:
         self._contracts: dict[Address, Contract] = {contract.address: contract for contract in contracts.all}
         self._accounts = contracts.accounts
         self._market = contracts.market
+        self._validators = contracts.validators
         system = ContractStorage(world, SYSTEM_ADDRESS)
         self._schedule = Schedule(system)
         self._clock = Clock(system)
@@ -109,7 +113,7 @@ class ProtocolMachine:
             raise UnknownMethod(data[:4])
         return contract.call(context, data)
 
-    def end_block(self, burned: Wei) -> None:
+    def end_block(self, burned: Wei, info: ConsensusInfo) -> tuple[ValidatorUpdate, ...]:
         """What the protocol does by itself; its logs are the system transaction's."""
         context = Context(SYSTEM_ADDRESS, NO_WEI, self._world.block)
         if burned:
@@ -120,6 +124,11 @@ class ProtocolMachine:
             contract = self._contracts[due.contract]
             self._run(due, partial(contract.run_scheduled, context, due.kind, due.subject))
         self._run(Due(context.now, self._market.address, PLACEMENT, 0), partial(self._market.place, context))
+        return ()
+
+    def producer_of(self, proposer: ConsensusAddress) -> Address:
+        """The operator of the validator; the zero address for an unknown one."""
+        return self._validators.producer_of(proposer)
 
     def next_due(self) -> Timestamp | None:
         """Header time at which the earliest scheduled work is due."""

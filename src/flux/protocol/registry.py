@@ -8,13 +8,14 @@ from flux.contracts.market.fleet_cache import FleetCache
 from flux.contracts.nodes.contract import Nodes
 from flux.contracts.probes.contract import Probes
 from flux.contracts.secrets.contract import Secrets
+from flux.contracts.validators.contract import Validators
 from flux.kernel.context import Host, World
 from flux.kernel.contract import Contract
 from flux.protocol.hooks import AppsLink, MarketLink
 from flux.protocol.machine import ContractSet, ProtocolMachine
 from flux.protocol.params import Params
 
-CONTRACTS: tuple[type[Contract], ...] = (Accounts, Nodes, Apps, Market, Escrow, Secrets, Probes)
+CONTRACTS: tuple[type[Contract], ...] = (Accounts, Nodes, Apps, Market, Escrow, Secrets, Probes, Validators)
 
 
 class ProtocolFactory:
@@ -39,6 +40,7 @@ class ProtocolFactory:
         apps = Apps(Host(world, Apps.address), params.apps, to_market, escrow, secrets)
         market = Market(Host(world, Market.address), params.market, apps, nodes, escrow, secrets, self._fleets)
         probes = Probes(Host(world, Probes.address), params.probes, nodes, market)
+        validators = Validators(Host(world, Validators.address))
         to_market.market, to_apps.apps = market, apps
-        everything: tuple[Contract, ...] = (accounts, nodes, apps, market, escrow, secrets, probes)
-        return ContractSet(everything, accounts, market, probes)
+        everything: tuple[Contract, ...] = (accounts, nodes, apps, market, escrow, secrets, probes, validators)
+        return ContractSet(everything, accounts, market, probes, validators)

@@ -218,7 +218,7 @@ async def test_stopping_while_the_disk_is_full_keeps_the_chain_at_its_last_block
 
 
 async def test_a_bug_in_the_protocols_own_work_ends_the_engine_with_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(self: CounterMachine, burned: int) -> None:
+    def broken(self: CounterMachine, burned: int, info: object) -> None:
         raise RuntimeError("a bug at block end")
 
     lab = Lab()

@@ -5,10 +5,16 @@ from pathlib import PurePath
 import pytest
 from eth_account import Account
 
-from flux.primitives.types import U64, U256, Timestamp, Wei
-from flux.protocol import chain_ids, genesis
+from flux.contracts.validators.rules import consensus_address
+from flux.contracts.validators.types import FirstValidator
+from flux.primitives.address import ZERO_ADDRESS
+from flux.primitives.types import U64, U256, ConsensusAddress, Hash, Timestamp, Wei
+from flux.protocol import chain_ids, genesis, invariants
 from flux.protocol.genesis import Allocation, GenesisError
+from flux.protocol.genesis_state import chain_genesis
 from flux.protocol.params import CAP, DEFAULT, minimal
+from flux.protocol.registry import ProtocolFactory
+from flux.testing.world import MemoryWorld
 from flux.wallet.development import development_addresses
 
 NOW = Timestamp(U64(1_800_000_000))
@@ -64,3 +70,40 @@ def test_shares_and_pool_make_the_cap() -> None:
 def test_a_broken_file_is_named(text: str) -> None:
     with pytest.raises(GenesisError, match=r"genesis\.json"):
         genesis.decode(text, FILE)
+
+
+def first_validators(*powers: int) -> tuple[FirstValidator, ...]:
+    operator = genesis.DEVELOPMENT_ADDRESSES[1]
+    return tuple(
+        FirstValidator(Hash(bytes([number + 1]) * 32), operator, U64(power)) for number, power in enumerate(powers)
+    )
+
+
+def test_first_validators_survive_the_file_and_enter_the_state() -> None:
+    validators = first_validators(100, 200)
+    local = genesis.local(NOW, minimal(), validators=validators)
+    assert genesis.decode(genesis.encode(local), FILE) == local
+    factory = ProtocolFactory(minimal())
+    chain = chain_genesis(local, factory)
+    assert [(update.public_key, update.power) for update in chain.validators] == [
+        (item.public_key, item.power) for item in validators
+    ]
+    world = MemoryWorld()
+    chain.apply(world)
+    machine = factory(world)
+    assert machine.producer_of(consensus_address(validators[0].public_key)) == genesis.DEVELOPMENT_ADDRESSES[1]
+    assert machine.producer_of(ConsensusAddress(ZERO_ADDRESS)) == ZERO_ADDRESS
+    assert invariants.check(machine.contracts) == []
+
+
+def test_validators_that_cannot_be_a_set_are_refused() -> None:
+    with pytest.raises(GenesisError, match="at least 10"):
+        genesis.local(NOW, minimal(), validators=first_validators(100, 9))
+    with pytest.raises(GenesisError, match="each public key once"):
+        genesis.local(NOW, minimal(), validators=first_validators(100) * 2)
+
+
+def test_a_public_key_of_another_size_is_named() -> None:
+    text = genesis.encode(genesis.local(NOW, minimal(), validators=first_validators(100)))
+    with pytest.raises(GenesisError, match="32 bytes"):
+        genesis.decode(text.replace("01" * 32, "01" * 31), FILE)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from flux.chain.consensus_info import NO_INFO
 from flux.contracts.addresses import MARKET, PROBES
 from flux.kernel.context import SYSTEM_ADDRESS, Context, ContractStorage
 from flux.kernel.errors import Revert
@@ -43,7 +44,7 @@ def test_work_that_fails_is_dropped_and_reported(error: Exception, monkeypatch: 
     schedule.add(Due(world.block.now, PROBES, 1, 7))
     (probes,) = [contract for contract in machine.contracts if contract.address == PROBES]
     monkeypatch.setattr(probes, "end_epoch", raiser(error))
-    machine.end_block(NO_WEI)
+    machine.end_block(NO_WEI, NO_INFO)
     ((failure),) = failed_work(world)
     assert (failure.contract, failure.kind, failure.subject) == (PROBES, 1, 7)
     assert schedule.first() is None
@@ -54,7 +55,7 @@ def test_a_bug_in_placement_does_not_stop_the_chain(monkeypatch: pytest.MonkeyPa
     machine = ProtocolFactory(minimal())(world)
     (market,) = [contract for contract in machine.contracts if contract.address == MARKET]
     monkeypatch.setattr(market, "place", raiser(ValueError()))
-    machine.end_block(NO_WEI)
+    machine.end_block(NO_WEI, NO_INFO)
     assert [event.contract for event in failed_work(world)] == [MARKET]
 
 
@@ -66,7 +67,7 @@ def test_due_work_is_bounded_per_block() -> None:
     schedule = Schedule(ContractStorage(world, SYSTEM_ADDRESS))
     for subject in range(5):
         schedule.add(Due(world.block.now, MARKET, 1, 1000 + subject))
-    machine.end_block(NO_WEI)
+    machine.end_block(NO_WEI, NO_INFO)
     assert len(list(schedule.ready(world.block.now))) == 2
     assert machine.next_due() is not None
 
@@ -76,7 +77,7 @@ def test_work_of_the_future_stays() -> None:
     machine = ProtocolFactory(minimal())(world)
     schedule = Schedule(ContractStorage(world, SYSTEM_ADDRESS))
     schedule.add(Due(ChainTime(U64(world.block.now + 1)), MARKET, 1, 1))
-    machine.end_block(NO_WEI)
+    machine.end_block(NO_WEI, NO_INFO)
     assert schedule.first() is not None
 
 

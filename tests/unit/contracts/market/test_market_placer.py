@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from flux.chain.consensus_info import NO_INFO
 from flux.contracts.apps.types import AppId, Constraints, Http, Port, encode_spec
 from flux.contracts.market.types import InstancePending, LeaseState, MarketParams, Rejection
 from flux.contracts.nodes.types import Ask, NodeId
@@ -145,7 +146,7 @@ def test_a_reverted_transaction_leaves_nothing_in_the_fleet() -> None:
         free = Ask(U64(0), U64(0), U64(0), U64(0))
         world.send(account(f"operator {second}"), world.nodes.set_ask, second, free)
         app = world.deploy("lost")
-        world.machine.end_block(NO_WEI)
+        world.machine.end_block(NO_WEI, NO_INFO)
         assert [lease.node for lease in world.open(app)] == [second]
         raise Dropped
 
