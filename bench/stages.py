@@ -57,10 +57,9 @@ class StagedChain:
 
     def __init__(self, home: Path, params: Params, genesis: ChainGenesis) -> None:
         self._store = _TimedStore(home / DATA_FOLDER)
-        self._params = params.chain
         self._genesis = genesis
         self._factory = ProtocolFactory(params)
-        self._application = Application(self._store, self._factory, self._params, genesis)
+        self._application = Application(self._store, self._factory, genesis)
         self._commitment = StateCommitment(self._application.contract_names)
 
     def close(self) -> None:
@@ -78,7 +77,7 @@ class StagedChain:
             chosen = application.propose(timestamp)
         with ledger.snapshot() as snapshot:
             world = ChainWorld(snapshot)
-            executor = Executor(world, self._factory(world), self._params)
+            executor = Executor(world, self._factory(world))
             with stages.stage("execution of transactions"):
                 executor.begin(parent, timestamp, DEFAULT_PRODUCER)
                 for transaction in chosen:
@@ -88,7 +87,7 @@ class StagedChain:
             with stages.stage("state tries"):
                 change = self._commitment.change(world)
             with stages.stage("roots of transactions and receipts"):
-                header = next_header(parent, executed, change.root, timestamp, DEFAULT_PRODUCER, self._params)
+                header = next_header(parent, executed, change.root, timestamp, DEFAULT_PRODUCER)
         block = Block(header, executed.transactions)
         self._commit(FinalizedBlock(block, executed.receipts, change, [], executed.faults), stages)
 

@@ -25,9 +25,7 @@ class Run:
     def __init__(self, seed: int) -> None:
         self.draw = random.Random(seed)
         self.scenario = ProtocolScenario()
-        self.application = Application(
-            MemoryStore(), self.scenario.machine, self.scenario.params, self.scenario.genesis()
-        )
+        self.application = Application(MemoryStore(), self.scenario.machine, self.scenario.genesis())
         self.seen: Counter[str] = Counter()
 
     def block(self) -> None:

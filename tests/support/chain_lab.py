@@ -59,7 +59,7 @@ class Lab:
         def machine(world: World) -> CounterMachine:
             return CounterMachine(world, params)
 
-        self.application = Application(self.store, machine, params, start or funded(), workers=workers, limits=limits)
+        self.application = Application(self.store, machine, start or funded(), workers=workers, limits=limits)
         self.nonces: dict[int, int] = {}
 
     @property

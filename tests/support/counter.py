@@ -178,6 +178,12 @@ class CounterMachine:
         self._clock = Clock(system)
         self._schedule = Schedule(system)
 
+    def chain_params(self) -> ChainParams:
+        return self._params
+
+    def all_params(self) -> ChainParams:
+        return self._params
+
     def begin_block(
         self, parent_timestamp: Timestamp, height: Height, timestamp: Timestamp, seed: Hash, producer: Address
     ) -> Block:

@@ -23,7 +23,7 @@ def main(name: str, folder: str, blocks: str, seed: str, kind: str) -> None:
     stores = [LmdbStore(Path(folder) / "chain"), MemoryStore()]
     first, second = stores if kind == "lmdb" else stores[::-1]
     played = play(scenario, first, int(blocks), int(seed))
-    copied = Application(second, scenario.machine, scenario.params, scenario.genesis())
+    copied = Application(second, scenario.machine, scenario.genesis())
     import_chain(copied, export_chain(played.ledger))
     for application in (played, copied):
         with application.ledger.snapshot() as snapshot:

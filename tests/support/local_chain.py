@@ -89,10 +89,10 @@ async def _served(folder: Path, nodes: int, made: LocalChain) -> AsyncIterator[N
     async with AsyncExitStack() as stack:
         genesis = local(Timestamp(1_700_000_000), minimal())  # type: ignore[arg-type]
         factory = ProtocolFactory(genesis.params)
-        application = Application(MemoryStore(), factory, genesis.params.chain, chain_genesis(genesis, factory))
+        application = Application(MemoryStore(), factory, chain_genesis(genesis, factory))
         stack.callback(application.close)
         engine = await stack.enter_async_context(SoloEngine(application, development_addresses()[9]))
-        app = create_app(application, engine, genesis.params)
+        app = create_app(application, engine)
         made.rpc = (await stack.enter_async_context(serve(app, listen("127.0.0.1", 0)))).rstrip("/")
         made.registry = await stack.enter_async_context(_registry())
         client = FluxClient(await stack.enter_async_context(HttpTransport(made.rpc)))

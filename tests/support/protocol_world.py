@@ -13,6 +13,7 @@ from flux.contracts.market.contract import Market
 from flux.contracts.market.types import Lease, LeaseId, LeaseState, PortBinding
 from flux.contracts.nodes.contract import Nodes
 from flux.contracts.nodes.types import Ask, Endpoint, Hardware, Location, NodeId
+from flux.contracts.parameters.contract import Parameters
 from flux.contracts.probes.contract import Probes
 from flux.contracts.secrets.contract import Secrets
 from flux.kernel.contract import Contract
@@ -34,16 +35,20 @@ class ProtocolWorld:
     """Contracts by name, and what people do with them."""
 
     def __init__(self, params: Params | None = None) -> None:
-        self.params = params or minimal()
         self.world = MemoryWorld()
-        self.machine = ProtocolFactory(self.params)(self.world)
-        self.accounts, self.nodes = self._contract(Accounts), self._contract(Nodes)
-        self.apps, self.market = self._contract(Apps), self._contract(Market)
-        self.escrow, self.secrets = self._contract(Escrow), self._contract(Secrets)
-        self.probes = self._contract(Probes)
+        self.machine = ProtocolFactory(params or minimal())(self.world)
+        self._take_contracts()
         self.probes.begin(self.world.context(account("genesis")))
         self.agents: dict[NodeId, Address] = {}
         self._read = 0
+
+    def _take_contracts(self) -> None:
+        """Name the contracts; they are others after governance changed a parameter."""
+        self.params = self.machine.all_params()
+        self.accounts, self.nodes = self._contract(Accounts), self._contract(Nodes)
+        self.apps, self.market = self._contract(Apps), self._contract(Market)
+        self.escrow, self.secrets = self._contract(Escrow), self._contract(Secrets)
+        self.probes, self.parameters = self._contract(Probes), self._contract(Parameters)
 
     def _contract(self, kind: type[C]) -> C:
         return cast(C, next(contract for contract in self.machine.contracts if type(contract) is kind))
@@ -95,7 +100,10 @@ class ProtocolWorld:
         problems += [f"work failed: {log}" for log in self.world.logs[self._read :] if log.topics[0] == WORK_FAILED]
         self._read = len(self.world.logs)
         assert problems == []
-        self.world.advance(seconds)
+        last = self.world.block
+        entered = self.world.advance(seconds)
+        self.machine.begin_block(last.timestamp, entered.height, entered.timestamp, entered.seed, entered.producer)
+        self._take_contracts()
         return problems
 
     def open(self, app: AppId) -> list[Lease]:

@@ -86,6 +86,6 @@ async def rpc_lab(lab: Lab | None = None, limits: Limits | None = None) -> Async
     """A served chain whose blocks the test makes."""
     made, engine = lab or Lab(), HandEngine()
     clock = LabClock(made)
-    app = create_app(made.application, engine, made.params, error_names=ERRORS, limits=limits, clock=clock)
+    app = create_app(made.application, engine, error_names=ERRORS, limits=limits, clock=clock)
     async with serve(app, listen("127.0.0.1", 0)) as url, aiohttp.ClientSession() as session:
         yield RpcClient(url, session, made, engine, clock)

@@ -75,7 +75,7 @@ class CounterScenario:
 
 def play(scenario: Scenario, store: Store, blocks: int, seed: int) -> Application:
     """A chain of so many random blocks. The application is the caller's to close."""
-    application = Application(store, scenario.machine, scenario.params, scenario.genesis())
+    application = Application(store, scenario.machine, scenario.genesis())
     draw = random.Random(seed)
     for _ in range(blocks):
         now = application.ledger.head().header.timestamp

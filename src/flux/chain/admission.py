@@ -112,9 +112,12 @@ class Admission:
         with self._workers.guard:
             return self.mempool.select(params.block_gas_limit, params.max_block_bytes, params.lane_gas_limit, base_fee)
 
-    def committed(self, block: Block, dropped: Sequence[tuple[Transaction, TransactionError]]) -> None:
-        """A block was committed; `dropped` had been proposed for it but proved invalid."""
+    def committed(
+        self, block: Block, dropped: Sequence[tuple[Transaction, TransactionError]], params: ChainParams
+    ) -> None:
+        """A block was committed; `dropped` had been proposed for it but proved invalid. `params` are the next one's."""
         snapshot = self._ledger.snapshot()
+        self._params = params
         with self._workers.guard:
             old, self._snapshot = self._snapshot, snapshot
             self.mempool.committed(block.transactions[:-1], block.header.timestamp)

@@ -23,6 +23,7 @@ from flux.chain.store import Snapshot, Store
 from flux.chain.transaction import Transaction
 from flux.chain.transaction_errors import TransactionError
 from flux.chain.world import ChainWorld
+from flux.kernel.record import Record
 from flux.primitives.keccak import keccak256
 from flux.primitives.types import Address, ConsensusAddress, Gas, Hash, Height, Nonce, Timestamp, Wei
 
@@ -55,14 +56,12 @@ class Application:
         self,
         store: Store,
         machine_factory: MachineFactory,
-        params: ChainParams,
         genesis: Genesis,
         *,
         workers: Workers = ALONE,
         limits: MempoolLimits | None = None,
     ) -> None:
         """Open at the last committed block, or make the genesis block. Raises LedgerError, StoreError."""
-        self.params = params
         self.chain_id = genesis.chain_id
         self.first_validators = genesis.validators
         """The set of the genesis, for an engine that starts the chain."""
@@ -76,14 +75,19 @@ class Application:
         machine = machine_factory(self._world)
         self.contract_names = machine.contract_names()
         """The native contracts by address."""
-        self._executor = Executor(self._world, machine, params)
+        self._executor = Executor(self._world, machine)
         self._commitment = StateCommitment(self.contract_names)
-        self._simulator = Simulator(machine_factory, params)
+        self._simulator = Simulator(machine_factory)
         if self.ledger.is_empty():
-            self._make_genesis(genesis)
+            self._make_genesis(genesis, machine.chain_params())
         self._enter_head()
-        self._admission = Admission(self.ledger, self._simulator, params, genesis.chain_id, workers, limits)
+        self._admission = Admission(self.ledger, self._simulator, self._params, genesis.chain_id, workers, limits)
         self.mempool = self._admission.mempool
+
+    @property
+    def params(self) -> ChainParams:
+        """What the next block is made under."""
+        return self._params
 
     def close(self) -> None:
         """Release the snapshots. The store is its opener's to close."""
@@ -159,7 +163,7 @@ class Application:
         """Execute the next block; nothing is persisted. Asked again for the same block, the answer is kept.
 
         `producer` receives the tips: `producer_of` the proposer where validators propose. `info` becomes part of the
-        block.
+        block. Raises BadBlock, UpgradeRequired.
         """
         parent = self.ledger.head().header
         if timestamp < parent.timestamp:
@@ -181,9 +185,7 @@ class Application:
                 dropped.append((transaction, error))
         executed = executor.finish()
         change = self._commitment.change(self._world)
-        block = Block(
-            next_header(parent, executed, change.root, timestamp, producer, self.params), executed.transactions
-        )
+        block = Block(next_header(parent, executed, change.root, timestamp, producer), executed.transactions)
         finalized = FinalizedBlock(
             block, executed.receipts, change, dropped, executed.faults, executed.validator_updates
         )
@@ -201,7 +203,7 @@ class Application:
         self.ledger.commit(Prepared(block, finalized.receipts, finalized.change))
         self._finalized = None
         self._enter_head()
-        self._admission.committed(block, finalized.dropped)
+        self._admission.committed(block, finalized.dropped, self._params)
         for listener in tuple(self._listeners):
             listener(block, finalized.receipts)
         return block
@@ -224,6 +226,11 @@ class Application:
         with self.ledger.state_at(number) as view:
             return self._simulator.estimate(view, request)
 
+    def all_params(self, number: Height | None = None) -> Record:
+        """Every parameter as the state after a block sets it, the newest by default. Raises StateUnavailable."""
+        with self.ledger.state_at(number) as view:
+            return self._simulator.all_params(view)
+
     def _enter_head(self) -> None:
         """Execution and admission move on to the newest state."""
         old, self._snapshot = self._snapshot, self.ledger.snapshot()
@@ -231,9 +238,10 @@ class Application:
         self._world.rebase(self._snapshot)
         with self.ledger.state_at() as view:
             self._next_due = self._simulator.next_due(view)
+            self._params = self._simulator.chain_params(view)
 
-    def _make_genesis(self, genesis: Genesis) -> None:
+    def _make_genesis(self, genesis: Genesis, params: ChainParams) -> None:
         genesis.apply(self._world)
         change = self._commitment.change(self._world, touched=self.contract_names)
-        block = Block(genesis_header(genesis, change.root, self.params), ())
+        block = Block(genesis_header(genesis, change.root, params), ())
         self.ledger.commit(Prepared(block, [], change))

@@ -62,20 +62,21 @@ class ExecutedBlock:
     seed: Hash
     faults: list[Fault]
     validator_updates: tuple[ValidatorUpdate, ...]
+    params: ChainParams
+    """What it was executed under."""
 
 
 class Executor:
     """Executes blocks in one World. One block at a time: `begin`, `execute` each transaction, `finish`."""
 
-    def __init__(self, world: ChainWorld, machine: Machine, params: ChainParams) -> None:
+    def __init__(self, world: ChainWorld, machine: Machine) -> None:
         self._world = world
         self._machine = machine
-        self._params = params
         self._contracts = frozenset(machine.contract_names())
 
     def begin(self, parent: Header, timestamp: Timestamp, producer: Address, info: ConsensusInfo = NO_INFO) -> None:
-        """Enter the block after `parent`."""
-        params = self._params
+        """Enter the block after `parent`, under the parameters that its state sets. Raises UpgradeRequired."""
+        params = self._params = self._machine.chain_params()
         self._parent = parent
         self._producer = producer
         self._info = info
@@ -153,6 +154,7 @@ class Executor:
             self._seed,
             self._faults,
             updates,
+            self._params,
         )
 
     def _check(self, transaction: Transaction, nonce: int, balance: int, intrinsic: Gas, *, is_lane: bool) -> None:

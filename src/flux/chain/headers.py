@@ -37,7 +37,6 @@ def next_header(
     state_root: Hash,
     timestamp: Timestamp,
     producer: Address,
-    params: ChainParams,
 ) -> Header:
     """The header of the block after `parent`."""
     receipts = executed.receipts
@@ -49,7 +48,7 @@ def next_header(
         receipts_root=ordered_root([receipt.encode() for receipt in receipts]),
         logs_bloom=union(receipt.bloom for receipt in receipts),
         number=Height(U64(parent.number + 1)),
-        gas_limit=_gas_limit(params),
+        gas_limit=_gas_limit(executed.params),
         gas_used=executed.gas_used,
         timestamp=timestamp,
         excess_gas=executed.excess_gas,

@@ -1,4 +1,4 @@
-"""Parameters of the chain itself: block limits, fees, gas prices. Governance may change them; genesis sets them."""
+"""Parameters of the chain itself: block limits, fees, gas prices. Genesis sets them, governance changes them."""
 
 from flux.kernel.record import Record
 from flux.primitives.types import U16, U32, U64, Gas, Seconds, Wei

@@ -9,19 +9,32 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from flux.chain.consensus_info import ConsensusInfo, ValidatorUpdate
+from flux.chain.params import ChainParams
 from flux.chain.transaction import Transaction
 from flux.chain.transaction_errors import InvalidSender
 from flux.kernel.context import Block, Context, World
+from flux.kernel.record import Record
 from flux.primitives.types import Address, ConsensusAddress, Gas, Hash, Height, Timestamp, Wei
 
 
 class Machine(Protocol):
     """The contracts, bound to one World. Must answer alike on every machine for the same state and input."""
 
+    def chain_params(self) -> ChainParams:
+        """The chain's parameters as the World's state sets them for the block that follows it."""
+        ...
+
+    def all_params(self) -> Record:
+        """Every parameter that the state sets, for people to read."""
+        ...
+
     def begin_block(
         self, parent_timestamp: Timestamp, height: Height, timestamp: Timestamp, seed: Hash, producer: Address
     ) -> Block:
-        """Enter a block (the clock advances); what is returned is `world.block` from then on."""
+        """Enter a block: parameters changed by its parent apply, the clock advances.
+
+        What is returned is `world.block` from then on. Raises UpgradeRequired when the block needs newer software.
+        """
         ...
 
     def contract_names(self) -> dict[Address, str]:
@@ -55,6 +68,13 @@ class Machine(Protocol):
     def next_due(self) -> Timestamp | None:
         """Header time of the earliest scheduled work in the World's state; None when there is none."""
         ...
+
+
+class UpgradeRequired(Exception):
+    """The chain's next block follows rules that this software does not know; `str()` says what to install.
+
+    Raised before anything of the block is executed: a node that went on would leave the chain.
+    """
 
 
 MachineFactory = Callable[[World], Machine]

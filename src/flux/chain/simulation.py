@@ -4,7 +4,10 @@ Each runs in a World of its own over a view of some height, in the context of th
 so it never disturbs the execution of blocks. Safe to use from several threads.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from flux.chain.call import Call, Outcome, is_lane_call, lane_refusal, run_call, transaction_call
 from flux.chain.params import ChainParams
@@ -14,6 +17,7 @@ from flux.chain.transaction_errors import EXECUTION_REVERTED, FeeCapTooLow, Insu
 from flux.chain.views import StateView
 from flux.chain.world import ChainWorld
 from flux.kernel.events import Log
+from flux.kernel.record import Record
 from flux.primitives.types import U64, U256, Address, ConsensusAddress, Gas, Timestamp, Wei
 
 _NOBODY = Address(bytes(20))
@@ -63,87 +67,105 @@ class CallResult:
     logs: list[Log]
 
 
-class Simulator:
-    """Runs calls; keeps a few Worlds, with the contracts bound to them, for the next calls."""
+class _Bench(NamedTuple):
+    """A World with the contracts bound to it."""
 
-    def __init__(self, machine_factory: MachineFactory, params: ChainParams) -> None:
+    world: ChainWorld
+    machine: Machine
+    contracts: frozenset[Address]
+
+
+class Simulator:
+    """Runs calls under the parameters of the state they read; keeps Worlds and their contracts for the next calls."""
+
+    def __init__(self, machine_factory: MachineFactory) -> None:
         self._factory = machine_factory
-        self._params = params
-        self._idle: list[tuple[ChainWorld, Machine, frozenset[Address]]] = []
+        self._idle: list[_Bench] = []
 
     def call(self, view: StateView, request: CallRequest) -> CallResult:
         """Run a call in the context of the view's block. Raises OutOfGas, InsufficientFunds or ContractFault."""
-        limit = self._params.call_gas_limit
-        gas = limit if request.gas is None else Gas(U64(min(request.gas, limit)))
-        intrinsic = data_gas(request.data, self._params)
-        if view.balance(request.sender) < request.value:
-            raise InsufficientFunds(f"have {view.balance(request.sender)} want {request.value}")
-        call = Call(request.sender, request.to, request.value, request.data, gas, intrinsic)
-        outcome, logs = self._run(view, call)
-        if outcome.fault is not None:
-            raise ContractFault(repr(outcome.fault)) from outcome.fault
-        if outcome.revert_data == b"":
-            raise OutOfGas(f"gas {gas}; raise the gas limit of the call")
-        return CallResult(outcome.output, outcome.gas_used, outcome.revert_data, logs)
+        with self._bench(view) as bench:
+            return _call(bench, view, request)
 
     def estimate(self, view: StateView, request: CallRequest) -> Gas:
         """A gas limit with which the transaction would succeed now. Raises ExecutionReverted and what `call` raises."""
-        result = self.call(view, request)
+        with self._bench(view) as bench:
+            least = bench.machine.chain_params().gas_intrinsic
+            result = _call(bench, view, request)
         if result.revert_data is not None:
             raise ExecutionReverted(data=result.revert_data)
-        if result.gas_used <= self._params.gas_intrinsic:
+        if result.gas_used <= least:
             return result.gas_used
         return Gas(U64(result.gas_used + result.gas_used // _MARGIN))
 
     def check_lane(self, view: StateView, transaction: Transaction) -> None:
         """Raise FeeCapTooLow if a free transaction is no protocol-lane call, LaneRefused if it would fail now."""
-        world, machine, contracts = self._take(view)
-        is_lane = is_lane_call(machine, contracts, transaction)
-        self._idle.append((world, machine, contracts))
-        if not is_lane:
-            raise FeeCapTooLow(f"maxFeePerGas: 0, baseFee: {view.header.base_fee}")
-        intrinsic = intrinsic_gas(transaction, self._params)
-        outcome, _ = self._run(view, transaction_call(transaction, intrinsic))
+        with self._bench(view) as bench:
+            if not is_lane_call(bench.machine, bench.contracts, transaction):
+                raise FeeCapTooLow(f"maxFeePerGas: 0, baseFee: {view.header.base_fee}")
+            params = bench.machine.chain_params()
+            outcome, _ = _run(bench, params, transaction_call(transaction, intrinsic_gas(transaction, params)))
         if outcome.revert_data is not None:
             raise lane_refusal(outcome)
 
     def next_due(self, view: StateView) -> Timestamp | None:
         """Header time of the earliest scheduled work in a state."""
-        world, machine, contracts = self._take(view)
-        try:
-            return machine.next_due()
-        finally:
-            self._idle.append((world, machine, contracts))
+        with self._bench(view) as bench:
+            return bench.machine.next_due()
 
     def producer_of(self, view: StateView, proposer: ConsensusAddress) -> Address:
         """Who receives the tips of a validator's block, by a state."""
-        world, machine, contracts = self._take(view)
-        try:
-            return machine.producer_of(proposer)
-        finally:
-            self._idle.append((world, machine, contracts))
+        with self._bench(view) as bench:
+            return bench.machine.producer_of(proposer)
 
-    def _run(self, view: StateView, call: Call) -> tuple[Outcome, list[Log]]:
-        world, machine, contracts = self._take(view)
-        try:
-            header = view.header
-            world.block = machine.begin_block(
-                header.timestamp, header.number, header.timestamp, header.seed, header.producer
-            )
-            world.take_logs()
-            if call.to not in contracts:
-                enough = call.intrinsic <= call.gas_limit
-                return Outcome(call.intrinsic, b"", None if enough else b""), []
-            return run_call(world, machine, self._params, call), world.take_logs()
-        finally:
-            self._idle.append((world, machine, contracts))
+    def chain_params(self, view: StateView) -> ChainParams:
+        """What the block after a state is made under."""
+        with self._bench(view) as bench:
+            return bench.machine.chain_params()
 
-    def _take(self, view: StateView) -> tuple[ChainWorld, Machine, frozenset[Address]]:
+    def all_params(self, view: StateView) -> Record:
+        """Every parameter that a state sets."""
+        with self._bench(view) as bench:
+            return bench.machine.all_params()
+
+    @contextmanager
+    def _bench(self, view: StateView) -> Iterator[_Bench]:
+        """A World over the view, in the context of its block."""
         try:
-            world, machine, contracts = self._idle.pop()
-            world.rebase(view.reader)
+            bench = self._idle.pop()
+            bench.world.rebase(view.reader)
         except IndexError:
             world = ChainWorld(view.reader)
             machine = self._factory(world)
-            contracts = frozenset(machine.contract_names())
-        return world, machine, contracts
+            bench = _Bench(world, machine, frozenset(machine.contract_names()))
+        header = view.header
+        bench.world.block = bench.machine.begin_block(
+            header.timestamp, header.number, header.timestamp, header.seed, header.producer
+        )
+        bench.world.take_logs()
+        try:
+            yield bench
+        finally:
+            self._idle.append(bench)
+
+
+def _call(bench: _Bench, view: StateView, request: CallRequest) -> CallResult:
+    params = bench.machine.chain_params()
+    limit = params.call_gas_limit
+    gas = limit if request.gas is None else Gas(U64(min(request.gas, limit)))
+    if view.balance(request.sender) < request.value:
+        raise InsufficientFunds(f"have {view.balance(request.sender)} want {request.value}")
+    intrinsic = data_gas(request.data, params)
+    call = Call(request.sender, request.to, request.value, request.data, gas, intrinsic)
+    outcome, logs = _run(bench, params, call)
+    if outcome.fault is not None:
+        raise ContractFault(repr(outcome.fault)) from outcome.fault
+    if outcome.revert_data == b"":
+        raise OutOfGas(f"gas {gas}; raise the gas limit of the call")
+    return CallResult(outcome.output, outcome.gas_used, outcome.revert_data, logs)
+
+
+def _run(bench: _Bench, params: ChainParams, call: Call) -> tuple[Outcome, list[Log]]:
+    if call.to not in bench.contracts:
+        return Outcome(call.intrinsic, b"", None if call.intrinsic <= call.gas_limit else b""), []
+    return run_call(bench.world, bench.machine, params, call), bench.world.take_logs()

@@ -76,11 +76,16 @@ class SoloEngine:
                 if self._uncommitted is not None:
                     await self._pause(self._stopping, self._timing.retry)
 
+    async def wait(self) -> None:
+        """Until the engine ends, which it does by itself only by raising: UpgradeRequired, or a fault."""
+        assert self._task is not None
+        await asyncio.shield(self._task)
+
     async def stop(self) -> None:
         """Finish the block in progress and end `run`."""
         self._stopping.set()
         self._wake.set()
-        if self._task is not None:
+        if self._task is not None and not self._task.done():
             await self._task
 
     async def __aenter__(self) -> Self:

@@ -15,5 +15,11 @@ ESCROW = _fixed(0xF104)
 SECRETS = _fixed(0xF105)
 PROBES = _fixed(0xF106)
 VALIDATORS = _fixed(0xF107)
+GOVERNOR = _fixed(0xF10B)
+"""Also `kernel.context.GOVERNANCE_ADDRESS`."""
+ORACLE = _fixed(0xF10C)
+PARAMETERS = _fixed(0xF10E)
+VOTES = _fixed(0xF10F)
+POLICY = _fixed(0xF1FE)
 TREASURY = _fixed(0xF1FF)
 """Receives the protocol fee; only governance spends it."""

@@ -14,6 +14,9 @@ from flux.primitives.types import Address, ChainTime, Hash, Height, Timestamp, W
 SYSTEM_ADDRESS = Address(bytes.fromhex("fffffffffffffffffffffffffffffffffffffffe"))
 """Sender of the system transaction and owner of the schedule and the clock (EIP-4788 uses the same address)."""
 
+GOVERNANCE_ADDRESS = Address(0xF10B.to_bytes(20, "big"))
+"""The Governor: the only caller of methods that are declared `governed`, each call by a proposal that passed."""
+
 
 class Block(NamedTuple):
     """Facts of the block being executed."""

@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from flux.kernel.abi_types import abi_type, camel, from_abi, to_abi
-from flux.kernel.context import Context, Host
-from flux.kernel.errors import BadArguments, NotPayable, Revert, UnknownMethod
+from flux.kernel.context import GOVERNANCE_ADDRESS, Context, Host
+from flux.kernel.errors import BadArguments, NotPayable, Revert, Unauthorized, UnknownMethod
 from flux.kernel.events import Event
 from flux.primitives import abi
 from flux.primitives.types import Address, Wei
@@ -29,28 +29,39 @@ class Mutability(StrEnum):
 class Declaration:
     """What a decorator says about a method."""
 
-    __slots__ = ("fork", "gas", "lane", "mutability")
+    __slots__ = ("fork", "gas", "governed", "lane", "mutability")
 
-    def __init__(self, gas: int, mutability: Mutability, *, lane: bool, fork: int) -> None:
+    def __init__(self, gas: int, mutability: Mutability, *, lane: bool, governed: bool, fork: int) -> None:
         self.gas = gas
         self.mutability = mutability
         self.lane = lane
+        self.governed = governed
         self.fork = fork
 
+    def check(self, context: Context) -> None:
+        """Raise NotPayable or Unauthorized when the method is not open to such a call."""
+        if context.value and self.mutability is not Mutability.PAYABLE:
+            raise NotPayable(Wei(context.value))
+        if self.governed and context.sender != GOVERNANCE_ADDRESS:
+            raise Unauthorized(context.sender, GOVERNANCE_ADDRESS)
 
-def method(*, gas: int, payable: bool = False, lane: bool = False, fork: int = 0) -> Callable[[F], F]:
+
+def method(
+    *, gas: int, payable: bool = False, lane: bool = False, governed: bool = False, fork: int = 0
+) -> Callable[[F], F]:
     """Declare a transaction method.
 
     `gas` is charged on top of calldata and stored bytes. `lane` opens the protocol lane: an agent's report that
-    succeeds costs no fee, and one that would fail is not included in a block at all.
+    succeeds costs no fee, and one that would fail is not included in a block at all. `governed` closes the method to
+    everybody but the Governor, which may call nothing else. `fork` is the upgrade that brought the method.
     """
     mutability = Mutability.PAYABLE if payable else Mutability.NONPAYABLE
-    return _declare(Declaration(gas, mutability, lane=lane, fork=fork))
+    return _declare(Declaration(gas, mutability, lane=lane, governed=governed, fork=fork))
 
 
 def view(*, gas: int = 3_000, fork: int = 0) -> Callable[[F], F]:
     """Declare a read-only method."""
-    return _declare(Declaration(gas, Mutability.VIEW, lane=False, fork=fork))
+    return _declare(Declaration(gas, Mutability.VIEW, lane=False, governed=False, fork=fork))
 
 
 def scheduled(kind: int) -> Callable[[F], F]:
@@ -154,8 +165,7 @@ class Contract:
         declared = self.find_method(data)
         if declared is None:
             raise UnknownMethod(data[:4])
-        if context.value and declared.declaration.mutability is not Mutability.PAYABLE:
-            raise NotPayable(Wei(context.value))
+        declared.declaration.check(context)
         result = getattr(self, declared.attribute)(context, *declared.decode_arguments(data[4:]))
         return declared.encode_result(result)
 

@@ -15,6 +15,8 @@ from flux.contracts.market.types import LeaseState
 from flux.contracts.nodes import invariants as nodes
 from flux.contracts.nodes.contract import Nodes
 from flux.contracts.nodes.types import NodeStatus
+from flux.contracts.parameters import invariants as parameters
+from flux.contracts.parameters.contract import Parameters
 from flux.contracts.probes import invariants as probes
 from flux.contracts.probes.contract import Probes
 from flux.contracts.secrets import invariants as secrets
@@ -33,6 +35,7 @@ CHECKS: dict[type[Contract], Check] = {
     Secrets: secrets.check,
     Probes: probes.check,
     Validators: validators.check,
+    Parameters: parameters.check,
 }
 
 

@@ -11,17 +11,23 @@ from itertools import islice
 
 from flux.chain.call import CONTRACT_FAULTS
 from flux.chain.consensus_info import ConsensusInfo, ValidatorUpdate
+from flux.chain.params import ChainParams
 from flux.contracts.accounts.contract import Accounts
+from flux.contracts.addresses import PARAMETERS
 from flux.contracts.market.contract import Market
+from flux.contracts.market.fleet_cache import FleetCache
+from flux.contracts.parameters.state import ParametersState
+from flux.contracts.parameters.types import Upgrade
 from flux.contracts.probes.contract import Probes
 from flux.contracts.validators.contract import Validators
 from flux.kernel.context import SYSTEM_ADDRESS, Block, Context, ContractStorage, World
-from flux.kernel.contract import Contract
+from flux.kernel.contract import Contract, Method
 from flux.kernel.errors import Revert, UnknownMethod
 from flux.kernel.events import Event, Indexed, event_codec
 from flux.kernel.revert_data import encode_error
 from flux.kernel.schedule import Clock, Due, Schedule
 from flux.primitives.types import NO_WEI, U8, U64, Address, ConsensusAddress, Gas, Hash, Height, Timestamp, Wei
+from flux.protocol.forks import active_fork
 from flux.protocol.params import Params
 
 
@@ -46,9 +52,22 @@ class ScheduledWorkFailed(Event, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class ContractSet:
-    """The contracts of the protocol, and those that genesis and block end need by name."""
+class Settings:
+    """What one state's changes by governance make of the genesis' parameters."""
 
+    digest: Hash
+    """Identity of the changes."""
+    params: Params
+    upgrades: Sequence[Upgrade]
+    fleets: FleetCache
+    """Of its own, because fleets count slots by a parameter."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContractSet:
+    """The contracts of the protocol under one state's settings, and those that others need by name."""
+
+    settings: Settings
     all: Sequence[Contract]
     accounts: Accounts
     market: Market
@@ -59,16 +78,24 @@ class ContractSet:
 class ProtocolMachine:
     """Implements `chain.ports.Machine` over the assembled contracts."""
 
-    def __init__(self, world: World, contracts: ContractSet, params: Params) -> None:
+    def __init__(self, world: World, bind: Callable[[World], ContractSet]) -> None:
+        """`bind` builds the contracts over a world under the parameters of its state."""
         self._world = world
-        self._params = params
-        self._contracts: dict[Address, Contract] = {contract.address: contract for contract in contracts.all}
-        self._accounts = contracts.accounts
-        self._market = contracts.market
-        self._validators = contracts.validators
+        self._bind = bind
+        self._parameters = ParametersState(ContractStorage(world, PARAMETERS))
+        self._fork = 0
+        self._rebind()
         system = ContractStorage(world, SYSTEM_ADDRESS)
         self._schedule = Schedule(system)
         self._clock = Clock(system)
+
+    def chain_params(self) -> ChainParams:
+        """The chain's parameters as the world's state sets them."""
+        return self._current().settings.params.chain
+
+    def all_params(self) -> Params:
+        """Every parameter as the world's state sets it."""
+        return self._current().settings.params
 
     @property
     def contracts(self) -> Sequence[Contract]:
@@ -78,8 +105,13 @@ class ProtocolMachine:
     def begin_block(
         self, parent_timestamp: Timestamp, height: Height, timestamp: Timestamp, seed: Hash, producer: Address
     ) -> Block:
-        """Enter a block: advance protocol time by the gap rule."""
-        now = self._clock.advance(parent_timestamp, timestamp, self._params.chain.gap_limit)
+        """Enter a block: what governance changed applies, protocol time advances by the gap rule.
+
+        Raises UpgradeRequired.
+        """
+        settings = self._current().settings
+        now = self._clock.advance(parent_timestamp, timestamp, settings.params.chain.gap_limit)
+        self._fork = active_fork(settings.upgrades, now)
         return Block(height, timestamp, now, seed, producer)
 
     def is_contract(self, address: Address) -> bool:
@@ -96,44 +128,58 @@ class ProtocolMachine:
 
     def method_gas(self, target: Address, data: bytes) -> Gas:
         """Declared gas of the method that the call data names; 0 when there is none."""
-        contract = self._contracts.get(target)
-        method = None if contract is None else contract.find_method(data)
+        method = self._find(target, data)
         return Gas(U64(0 if method is None else method.declaration.gas))
 
     def is_lane_call(self, target: Address, data: bytes) -> bool:
         """Whether the call may use the protocol lane."""
-        contract = self._contracts.get(target)
-        method = None if contract is None else contract.find_method(data)
+        method = self._find(target, data)
         return method is not None and method.declaration.lane
 
     def call(self, context: Context, target: Address, data: bytes) -> bytes:
         """Run one call. Raises Revert."""
-        contract = self._contracts.get(target)
-        if contract is None:
+        if self._find(target, data) is None:
             raise UnknownMethod(data[:4])
-        return contract.call(context, data)
+        return self._contracts[target].call(context, data)
 
     def end_block(self, burned: Wei, info: ConsensusInfo) -> tuple[ValidatorUpdate, ...]:
         """What the protocol does by itself; its logs are the system transaction's."""
         context = Context(SYSTEM_ADDRESS, NO_WEI, self._world.block)
         if burned:
-            self._accounts.count_burned(context, burned)
-        limit = self._params.protocol.max_due_per_block
+            self._set.accounts.count_burned(context, burned)
+        limit = self._set.settings.params.protocol.max_due_per_block
         for due in list(islice(self._schedule.ready(context.now), limit)):
             self._schedule.remove(due)
             contract = self._contracts[due.contract]
             self._run(due, partial(contract.run_scheduled, context, due.kind, due.subject))
-        self._run(Due(context.now, self._market.address, PLACEMENT, 0), partial(self._market.place, context))
+        market = self._set.market
+        self._run(Due(context.now, market.address, PLACEMENT, 0), partial(market.place, context))
         return ()
 
     def producer_of(self, proposer: ConsensusAddress) -> Address:
         """The operator of the validator; the zero address for an unknown one."""
-        return self._validators.producer_of(proposer)
+        return self._set.validators.producer_of(proposer)
 
     def next_due(self) -> Timestamp | None:
         """Header time at which the earliest scheduled work is due."""
         first = self._schedule.first()
         return None if first is None else self._clock.wall(first.time)
+
+    def _current(self) -> ContractSet:
+        """The contracts under the parameters of the world's state. One read, unless governance changed something."""
+        if self._parameters.digest.get() != self._set.settings.digest:
+            self._rebind()
+        return self._set
+
+    def _rebind(self) -> None:
+        self._set = self._bind(self._world)
+        self._contracts: dict[Address, Contract] = {contract.address: contract for contract in self._set.all}
+
+    def _find(self, target: Address, data: bytes) -> Method | None:
+        """The method that a call names, if its upgrade has come."""
+        contract = self._contracts.get(target)
+        method = None if contract is None else contract.find_method(data)
+        return None if method is None or method.declaration.fork > self._fork else method
 
     def _run(self, due: Due, work: Callable[[], None]) -> None:
         """Run a piece of work so that neither a refusal nor a bug in it stops the chain."""

@@ -11,6 +11,7 @@ from flux.contracts.apps.types import AppsParams
 from flux.contracts.escrow.types import EscrowParams
 from flux.contracts.market.types import MarketParams
 from flux.contracts.nodes.types import Ask, NodesParams, TierRequirement
+from flux.contracts.parameters.types import ParametersParams
 from flux.contracts.probes.types import ProbesParams
 from flux.contracts.secrets.types import SecretsParams
 from flux.kernel.record import Record
@@ -37,6 +38,7 @@ class Params(Record, frozen=True):
     escrow: EscrowParams
     secrets: SecretsParams
     probes: ProbesParams
+    parameters: ParametersParams
 
 
 def _seconds(value: int) -> Seconds:
@@ -120,6 +122,7 @@ DEFAULT = Params(
         suspicion_bound=_seconds(20),
         reports_per_epoch=U16(20),
     ),
+    parameters=ParametersParams(upgrade_notice=_seconds(7 * 86_400)),
 )
 """Mainnet and testnet."""
 
@@ -137,4 +140,5 @@ def minimal() -> Params:
         market=DEFAULT.market.but(start_deadline=_seconds(60), exclusion=_seconds(120), drain_deadline=_seconds(60)),
         escrow=DEFAULT.escrow.but(min_runtime=_seconds(60), min_placement=_seconds(1), volume_grace=_seconds(600)),
         probes=DEFAULT.probes.but(epoch=_seconds(60)),
+        parameters=DEFAULT.parameters.but(upgrade_notice=_seconds(60)),
     )

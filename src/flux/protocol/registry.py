@@ -6,41 +6,84 @@ from flux.contracts.escrow.contract import Escrow
 from flux.contracts.market.contract import Market
 from flux.contracts.market.fleet_cache import FleetCache
 from flux.contracts.nodes.contract import Nodes
+from flux.contracts.parameters.contract import Parameters
+from flux.contracts.parameters.state import ParametersState
 from flux.contracts.probes.contract import Probes
 from flux.contracts.secrets.contract import Secrets
 from flux.contracts.validators.contract import Validators
-from flux.kernel.context import Host, World
+from flux.kernel.context import ContractStorage, Host, World
 from flux.kernel.contract import Contract
+from flux.primitives.types import Hash
 from flux.protocol.hooks import AppsLink, MarketLink
-from flux.protocol.machine import ContractSet, ProtocolMachine
+from flux.protocol.machine import ContractSet, ProtocolMachine, Settings
+from flux.protocol.overrides import ParameterRules, apply
 from flux.protocol.params import Params
 
-CONTRACTS: tuple[type[Contract], ...] = (Accounts, Nodes, Apps, Market, Escrow, Secrets, Probes, Validators)
+KEPT = 8
+"""Settings remembered: the head's, a few of older states that clients ask about, those of competing proposals."""
+CONTRACTS: tuple[type[Contract], ...] = (
+    Accounts,
+    Nodes,
+    Apps,
+    Market,
+    Escrow,
+    Secrets,
+    Probes,
+    Validators,
+    Parameters,
+)
 
 
 class ProtocolFactory:
     """Builds machines of one chain; they share what is derived from state and validates itself."""
 
     def __init__(self, params: Params) -> None:
-        self._params = params
-        self._fleets = FleetCache()
+        """`params` are the genesis'; a state may have others in their place."""
+        self._genesis = params
+        self._rules = ParameterRules(params)
+        self._settings: dict[Hash, Settings] = {}
 
     def __call__(self, world: World) -> ProtocolMachine:
         """The contracts bound to a world."""
-        return ProtocolMachine(world, self.contracts(world), self._params)
+        return ProtocolMachine(world, self.contracts)
 
     def contracts(self, world: World) -> ContractSet:
-        """Build the contracts and wire them."""
-        params = self._params
+        """Build the contracts under the parameters that the world's state sets, and wire them."""
+        settings = self._settings_of(world)
+        params = settings.params
         to_market, to_apps = MarketLink(), AppsLink()
         accounts = Accounts(Host(world, Accounts.address), params.accounts)
         nodes = Nodes(Host(world, Nodes.address), params.nodes, to_market)
         escrow = Escrow(Host(world, Escrow.address), params.escrow, to_apps, to_market, nodes)
         secrets = Secrets(Host(world, Secrets.address), params.secrets, to_apps, to_market, nodes)
         apps = Apps(Host(world, Apps.address), params.apps, to_market, escrow, secrets)
-        market = Market(Host(world, Market.address), params.market, apps, nodes, escrow, secrets, self._fleets)
+        market = Market(Host(world, Market.address), params.market, apps, nodes, escrow, secrets, settings.fleets)
         probes = Probes(Host(world, Probes.address), params.probes, nodes, market)
         validators = Validators(Host(world, Validators.address))
+        parameters = Parameters(Host(world, Parameters.address), params.parameters, self._rules)
         to_market.market, to_apps.apps = market, apps
-        everything: tuple[Contract, ...] = (accounts, nodes, apps, market, escrow, secrets, probes, validators)
-        return ContractSet(everything, accounts, market, probes, validators)
+        everything: tuple[Contract, ...] = (
+            accounts,
+            nodes,
+            apps,
+            market,
+            escrow,
+            secrets,
+            probes,
+            validators,
+            parameters,
+        )
+        return ContractSet(settings, everything, accounts, market, probes, validators)
+
+    def _settings_of(self, world: World) -> Settings:
+        state = ParametersState(ContractStorage(world, Parameters.address))
+        digest = state.digest.get()
+        found = self._settings.get(digest)
+        if found is None:
+            overrides = {path: override.value for path, override in state.overrides.items()}
+            upgrades = tuple(upgrade for _, upgrade in state.upgrades.items())
+            found = Settings(digest, apply(self._genesis, overrides), upgrades, FleetCache())
+            self._settings[digest] = found
+            if len(self._settings) > KEPT:
+                del self._settings[next(iter(self._settings))]
+        return found

@@ -9,7 +9,6 @@ from flux.chain.tables import MAX_STORAGE_KEY_SIZE
 from flux.chain.world import ChainWorld
 from flux.kernel.abi_types import camel
 from flux.kernel.context import SYSTEM_ADDRESS, ContractStorage
-from flux.kernel.record import Record
 from flux.kernel.schedule import Clock
 from flux.primitives.hexadecimal import to_hex
 from flux.primitives.types import Address, Hash
@@ -29,12 +28,9 @@ STALE_SECONDS = 60
 class Flux:
     """Facts about the chain and the node, protocol time, parameters, proofs of long values."""
 
-    def __init__(
-        self, application: Application, engine: Engine, params: Record, version: str, clock: Callable[[], int]
-    ) -> None:
+    def __init__(self, application: Application, engine: Engine, version: str, clock: Callable[[], int]) -> None:
         self._application = application
         self._engine = engine
-        self._params = to_json(params)
         self._version = version
         self._clock = clock
         self._started = clock()
@@ -44,7 +40,7 @@ class Flux:
         keys = parameters.list_of(_storage_key, MAX_PROOF_SLOTS)
         return {
             "flux_chainInfo": inline(self.chain_info),
-            "flux_params": inline(lambda: self._params),
+            "flux_params": read(self.params, parameters.block, required=0),
             "flux_health": inline(self.health),
             "flux_clock": inline(self.time, parameters.block, required=0),
             "flux_transactionStatus": read(self.transaction_status, parameters.hash32),
@@ -61,6 +57,10 @@ class Flux:
             "genesisHash": to_hex(get_block(self._application, GENESIS).hash),
             "head": {"number": hex(head.number), "hash": to_hex(head.hash), "timestamp": hex(head.header.timestamp)},
         }
+
+    def params(self, selector: BlockSelector = Tag.LATEST) -> object:
+        """Every parameter as the state after a block sets it; the next block is made under those of the newest."""
+        return to_json(self._application.all_params(state_height(self._application, selector)))
 
     def health(self) -> Json:
         """Whether blocks are being made and transactions taken, and if not, why."""

@@ -15,7 +15,6 @@ import uvicorn
 
 import flux
 from flux.chain.application import Application
-from flux.kernel.record import Record
 from flux.rpc import eth, net, web3
 from flux.rpc.dispatch import Dispatcher, Limits
 from flux.rpc.errors import ErrorNames
@@ -89,17 +88,16 @@ class RpcApplication:
 def create_app(
     application: Application,
     engine: Engine,
-    params: Record,
     *,
     error_names: ErrorNames | None = None,
     limits: Limits | None = None,
     threads: Threads | None = None,
     clock: Callable[[], float] = time.time,
 ) -> RpcApplication:
-    """The RPC of a chain. `params` is what flux_params shows; `error_names` names custom errors in messages, the
+    """The RPC of a chain. `error_names` names custom errors in messages, the
     protocol's own by default; `clock` gives Unix seconds."""
     names = _protocol_errors() if error_names is None else error_names
-    own = Flux(application, engine, params, flux.__version__, lambda: int(clock()))
+    own = Flux(application, engine, flux.__version__, lambda: int(clock()))
     table = {
         **eth.table(application, lambda: int(clock()), names),
         **Filters(application, clock).table(),

@@ -9,6 +9,7 @@ from flux.contracts.apps import types as apps
 from flux.contracts.escrow import types as escrow
 from flux.contracts.market import types as market
 from flux.contracts.nodes import types as nodes
+from flux.contracts.parameters import types as parameters
 from flux.contracts.probes import types as probes
 from flux.contracts.secrets import types as secrets
 from flux.kernel.errors import COMMON_ERRORS, Revert
@@ -17,7 +18,7 @@ from flux.kernel.revert_data import decode_error, error_selector
 from flux.primitives.abi import AbiError
 from flux.primitives.types import Hash
 
-_MODULES: tuple[ModuleType, ...] = (accounts, apps, escrow, market, nodes, probes, secrets)
+_MODULES: tuple[ModuleType, ...] = (accounts, apps, escrow, market, nodes, parameters, probes, secrets)
 
 
 def _declared(base: type) -> Iterator[type]:

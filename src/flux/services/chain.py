@@ -1,6 +1,5 @@
 """The chain process: store, application, solo engine, and JSON-RPC on one port."""
 
-import asyncio
 import os
 import socket
 import time
@@ -63,7 +62,7 @@ def ensure_genesis(home: Path) -> Genesis:
 
 
 async def run_chain(config: ChainConfig) -> None:
-    """Run until cancelled. Raises GenesisError, PortTaken, and what opening the store raises."""
+    """Run until cancelled. Raises GenesisError, PortTaken, UpgradeRequired, and what opening the store raises."""
     genesis = ensure_genesis(config.home)
     async with AsyncExitStack() as stack:
         listener = _listen(config)
@@ -72,18 +71,16 @@ async def run_chain(config: ChainConfig) -> None:
         stack.callback(store.close)
         workers = stack.enter_context(threaded_workers(os.cpu_count() or 1))
         factory = ProtocolFactory(genesis.params)
-        application = Application(
-            store, factory, genesis.params.chain, chain_genesis(genesis, factory), workers=workers
-        )
+        application = Application(store, factory, chain_genesis(genesis, factory), workers=workers)
         stack.callback(application.close)
         engine = SoloEngine(application, config.producer, report=_report)
-        rpc = create_app(application, engine, genesis.params)
+        rpc = create_app(application, engine)
         await stack.enter_async_context(engine)
         await stack.enter_async_context(serve(rpc, listener))
         head = application.ledger.head()
         log.info("chain started", chain_id=genesis.chain_id, height=head.number, port=config.port)
         stack.callback(lambda: log.info("chain stopped"))
-        await asyncio.Event().wait()
+        await engine.wait()
 
 
 def _listen(config: ChainConfig) -> socket.socket:

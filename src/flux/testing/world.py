@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from flux.kernel.context import SYSTEM_ADDRESS, Block, Context, ContractStorage
-from flux.kernel.contract import Contract, Declaration, Mutability
-from flux.kernel.errors import InsufficientBalance, NotPayable, Revert
+from flux.kernel.contract import Contract, Declaration
+from flux.kernel.errors import InsufficientBalance, Revert
 from flux.kernel.events import Event, Log, event_codec
 from flux.kernel.schedule import Due, Schedule
 from flux.primitives.keccak import keccak256
@@ -156,10 +156,9 @@ class MemoryWorld:
         """Call a contract's method as a transaction of `sender` that carries `value` wei."""
         contract: Contract = function.__self__  # type: ignore[attr-defined]
         declaration: Declaration = function.__flux_method__  # type: ignore[attr-defined]
-        if value and declaration.mutability is not Mutability.PAYABLE:
-            raise NotPayable(Wei(U256(value)))
+        context = self.context(sender, value)
+        declaration.check(context)
         with self.transaction():
-            context = self.context(sender, value)
             self.transfer(sender, contract.address, context.value)
             return function(context, *args, **kw)
 

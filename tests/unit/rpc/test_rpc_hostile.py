@@ -45,7 +45,7 @@ class Node:
         lab = Lab()
         lab.block(lab.call(0, "add(uint64)", 5))
         lab.block()
-        own = Flux(lab.application, HandEngine(), lab.params, "0", lambda: int(lab.now))
+        own = Flux(lab.application, HandEngine(), "0", lambda: int(lab.now))
         self.table = {
             **eth.table(lab.application, lambda: int(lab.now), {}),
             **Filters(lab.application, lambda: float(lab.now)).table(),

@@ -278,7 +278,7 @@ class DeafClient:
 
 async def test_a_client_that_does_not_read_is_cut_off_and_nobody_waits_for_it() -> None:
     lab, client = Lab(), DeafClient()
-    app = create_app(lab.application, HandEngine(), lab.params, limits=Limits(queued=10_000))
+    app = create_app(lab.application, HandEngine(), limits=Limits(queued=10_000))
     lifespan: asyncio.Queue[Message] = asyncio.Queue()
     lifespan.put_nowait({"type": "lifespan.startup"})
     life = asyncio.create_task(app({"type": "lifespan"}, lifespan.get, client.send))

@@ -1,0 +1,120 @@
+"""How far governance may move each number, and how numbers must agree.
+
+One line per number; a number that is in neither list fails a test. A proposal outside is refused when it is made and
+again when it is executed. The bounds leave room for judgement and none for stopping the chain: whatever they allow,
+blocks hold a proposal that changes it back.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from flux.primitives.types import WEI_PER_FLUX, WEI_PER_GWEI
+from flux.protocol.params import DEFAULT, Params
+
+HOUR = 3_600
+DAY = 24 * HOUR
+YEAR = 365 * DAY
+BASIS_POINTS = 10_000
+
+
+class Bound(NamedTuple):
+    """Where a number may lie."""
+
+    lowest: int
+    highest: int
+    only_rises: bool = False
+    """State that was made under the higher number would break the lower one."""
+
+
+_ASK = DEFAULT.nodes.max_ask
+BOUNDS: dict[str, Bound] = {
+    "chain.block_gas_limit": Bound(50_000_000, 10_000_000_000),
+    "chain.lane_gas_limit": Bound(20_000_000, 10_000_000_000),
+    "chain.max_block_bytes": Bound(512 * 1024, 64 * 1024 * 1024),
+    "chain.max_transaction_bytes": Bound(64 * 1024, 4 * 1024 * 1024),
+    "chain.min_base_fee": Bound(1, 10_000 * WEI_PER_GWEI),
+    "chain.gas_target_per_second": Bound(1_000_000, 10_000_000_000),
+    "chain.base_fee_update_fraction": Bound(100_000_000, 10**13),
+    "chain.gap_limit": Bound(10, HOUR),
+    "chain.gas_intrinsic": Bound(1_000, 1_000_000),
+    "chain.gas_zero_byte": Bound(0, 100),
+    "chain.gas_nonzero_byte": Bound(1, 200),
+    "chain.gas_access_address": Bound(100, 50_000),
+    "chain.gas_access_slot": Bound(100, 50_000),
+    "chain.gas_stored_byte": Bound(1, 1_000),
+    "chain.call_gas_limit": Bound(50_000_000, 10_000_000_000),
+    "protocol.max_due_per_block": Bound(100, 100_000),
+    "nodes.rejoin_delay": Bound(1, 7 * DAY),
+    "nodes.max_ask.cpu": Bound(1, _ASK.cpu),
+    "nodes.max_ask.memory": Bound(1, _ASK.memory),
+    "nodes.max_ask.disk": Bound(1, _ASK.disk),
+    "nodes.max_ask.gpu": Bound(1, _ASK.gpu),
+    "apps.max_spec_bytes": Bound(4 * 1024, 256 * 1024),
+    "apps.max_components": Bound(1, 64),
+    "apps.max_instances": Bound(1, 1_000, only_rises=True),
+    "apps.max_ciphertext_bytes": Bound(4 * 1024, 256 * 1024),
+    "apps.max_cpu_milli": Bound(1_000, 512_000),
+    "apps.max_memory_mib": Bound(1_024, 4 * 1024 * 1024),
+    "apps.max_disk_mib": Bound(1_024, 64 * 1024 * 1024),
+    "apps.revisions_kept": Bound(1, 100),
+    "market.start_deadline": Bound(30, HOUR),
+    "market.exclusion": Bound(60, 30 * DAY),
+    "market.max_placements_per_block": Bound(1, 20_000),
+    "market.closed_leases_kept": Bound(1, 1_000, only_rises=True),
+    "market.max_leases_per_node": Bound(1, 2_000, only_rises=True),
+    "market.max_exclusions": Bound(1, 500, only_rises=True),
+    "market.drain_deadline": Bound(60, 7 * DAY),
+    "escrow.min_deposit": Bound(10**9, 1_000 * WEI_PER_FLUX),
+    "escrow.min_runtime": Bound(60, 30 * DAY),
+    "escrow.reference_ask.cpu": Bound(1, _ASK.cpu),
+    "escrow.reference_ask.memory": Bound(1, _ASK.memory),
+    "escrow.reference_ask.disk": Bound(1, _ASK.disk),
+    "escrow.reference_ask.gpu": Bound(1, _ASK.gpu),
+    "escrow.min_placement": Bound(1, HOUR),
+    "escrow.max_deposits": Bound(2, 256, only_rises=True),
+    "escrow.fee_basis_points": Bound(0, 2_000),
+    "escrow.volume_grace": Bound(60, 90 * DAY),
+    "escrow.settlement_lag": Bound(30, DAY),
+    "secrets.max_boxes": Bound(1, 16, only_rises=True),
+    "secrets.max_seals_per_call": Bound(1, 1_000),
+    "probes.epoch": Bound(30, 7 * DAY),
+    "probes.committee": Bound(3, 25),
+    "probes.second_committee": Bound(5, 101),
+    "probes.vote_window": Bound(2, 10 * 60),
+    "probes.suspicion_bound": Bound(5, 10 * 60),
+    "probes.reports_per_epoch": Bound(1, 1_000),
+    "parameters.upgrade_notice": Bound(60, 90 * DAY),
+}
+"""By path; `*` stands for the number of an item of a list."""
+
+FIXED: dict[str, str] = {
+    "accounts.cap": "the hard cap is a promise to holders; another one is another chain",
+    "nodes.tiers.*.stake": "the tier of each node is stored; what gives it changes by an upgrade that re-tiers nodes",
+    "nodes.tiers.*.cpu_milli": "as for the stake",
+    "nodes.tiers.*.memory_mib": "as for the stake",
+    "nodes.tiers.*.disk_mib": "as for the stake",
+}
+"""Numbers that no proposal changes, with the reason."""
+
+
+def disagreements(params: Params) -> Iterator[str]:
+    """What contradicts itself in a whole set of numbers, as sentences; nothing for a set that can be used."""
+    chain, apps, escrow, probes = params.chain, params.apps, params.escrow, params.probes
+    if chain.max_transaction_bytes > chain.max_block_bytes:
+        yield "a transaction of the largest size would fit no block"
+    largest = apps.max_spec_bytes + apps.max_ciphertext_bytes + 2_048
+    if largest > chain.max_transaction_bytes:
+        yield "an app of the largest size would fit no transaction"
+    gas = chain.gas_intrinsic + 1_000_000 + largest * (chain.gas_nonzero_byte + chain.gas_stored_byte)
+    if gas > chain.block_gas_limit:
+        yield "an app of the largest size would need more gas than a block has"
+    if chain.call_gas_limit < chain.block_gas_limit // 10:
+        yield "calls would stop far below what transactions may use"
+    if probes.second_committee < probes.committee:
+        yield "the second committee would be smaller than the first"
+    if probes.vote_window > probes.epoch:
+        yield "votes of a window would outlive their epoch"
+    if escrow.settlement_lag < probes.vote_window + probes.suspicion_bound:
+        yield "hosts could be paid for time in which their committee has already lost them"
+    if escrow.min_placement > escrow.min_runtime:
+        yield "the smallest deposit would not pay for being placed"
