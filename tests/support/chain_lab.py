@@ -8,6 +8,7 @@ from flux.chain.application import Application, FinalizedBlock
 from flux.chain.mempool_limits import MempoolLimits
 from flux.chain.params import ChainParams
 from flux.chain.ports import ALONE, Genesis, Workers
+from flux.chain.pruning import KEEP_ALL
 from flux.chain.receipt import Receipt
 from flux.chain.store import Store
 from flux.chain.transaction import Transaction, decode
@@ -52,6 +53,7 @@ class Lab:
         params: ChainParams = PARAMS,
         workers: Workers = ALONE,
         limits: MempoolLimits | None = None,
+        keep_blocks: int = KEEP_ALL,
     ) -> None:
         self.store: Store = MemoryStore() if store is None else store
         self.params = params
@@ -59,7 +61,9 @@ class Lab:
         def machine(world: World) -> CounterMachine:
             return CounterMachine(world, params)
 
-        self.application = Application(self.store, machine, start or funded(), workers=workers, limits=limits)
+        self.application = Application(
+            self.store, machine, start or funded(), workers=workers, limits=limits, keep_blocks=keep_blocks
+        )
         self.nonces: dict[int, int] = {}
 
     @property

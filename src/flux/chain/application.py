@@ -16,8 +16,10 @@ from flux.chain.ledger import Ledger, Prepared
 from flux.chain.mempool_limits import MempoolLimits
 from flux.chain.params import ChainParams
 from flux.chain.ports import ALONE, Genesis, MachineFactory, Workers
+from flux.chain.pruning import KEEP_ALL
 from flux.chain.receipt import Receipt
 from flux.chain.simulation import CallRequest, CallResult, Simulator
+from flux.chain.snapshot import BadSnapshot, Metadata
 from flux.chain.state_root import StateChange, StateCommitment, code_of
 from flux.chain.store import Snapshot, Store
 from flux.chain.transaction import Transaction
@@ -60,12 +62,16 @@ class Application:
         *,
         workers: Workers = ALONE,
         limits: MempoolLimits | None = None,
+        keep_blocks: int = KEEP_ALL,
     ) -> None:
-        """Open at the last committed block, or make the genesis block. Raises LedgerError, StoreError."""
+        """Open at the last committed block, or make the genesis block. Raises LedgerError, StoreError.
+
+        Only the newest `keep_blocks` blocks are kept; KEEP_ALL keeps all.
+        """
         self.chain_id = genesis.chain_id
         self.first_validators = genesis.validators
         """The set of the genesis, for an engine that starts the chain."""
-        self.ledger = Ledger(store, genesis.chain_id, genesis.digest)
+        self.ledger = Ledger(store, genesis.chain_id, genesis.digest, keep_blocks)
         self._workers = workers
         self._listeners: list[Listener] = []
         self._finalized: tuple[Hash, FinalizedBlock] | None = None
@@ -207,6 +213,32 @@ class Application:
         for listener in tuple(self._listeners):
             listener(block, finalized.receipts)
         return block
+
+    def begin_restore(self, metadata: Metadata, trusted: Hash) -> None:
+        """Begin to restore a snapshot of the block with the hash `trusted`, in the executing thread.
+
+        Raises BadSnapshot when it is of another block, LedgerError when this node is beyond genesis.
+        """
+        if metadata.header.hash != trusted:
+            raise BadSnapshot(f"the snapshot is of a block {metadata.header.hash.hex()}, not of {trusted.hex()}")
+        self.ledger.begin_restore(self._commitment, self.contract_names, metadata)
+
+    def restore_chunk(self, index: int, chunk: bytes) -> bool:
+        """Take the next chunk; True when it was the last and the application now stands at the snapshot's block.
+
+        Raises what Restorer.apply and Restorer.finish raise.
+        """
+        restorer = self.ledger.restoring
+        if restorer is None:
+            raise BadSnapshot("no snapshot was accepted")
+        restorer.apply(index, chunk)
+        if not restorer.is_complete:
+            return False
+        block = self.ledger.finish_restore()
+        self._finalized = None
+        self._enter_head()
+        self._admission.committed(block, [])
+        return True
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have `listener` called after each commit, in the committing thread; it must be quick and must not raise.

@@ -12,6 +12,7 @@ import msgspec
 from flux.chain.application import Application, BadBlock, FinalizedBlock
 from flux.chain.block import CorruptBlock, Header, decode_header
 from flux.chain.consensus_info import ConsensusInfo, CorruptInfo, decode_info, encode_info
+from flux.chain.history import HistoryPruned
 from flux.chain.ledger import Ledger
 from flux.chain.system_transaction import info_of
 from flux.chain.transaction import decode
@@ -35,14 +36,19 @@ class ImportFailed(ValueError):
 
 
 def export_chain(ledger: Ledger, *, first: Height = FIRST) -> Iterator[bytes]:
-    """The chain from `first` to the newest block, in pieces; each piece has its size in 4 bytes before it."""
+    """The chain from `first` to the newest block, in pieces; each piece has its size in 4 bytes before it.
+
+    Raises HistoryPruned when `first` is no longer kept.
+    """
     genesis = ledger.find_block(Height(U64(0)))
     assert genesis is not None, "a ledger that is open has a genesis block"
     last = ledger.head().number
+    if first < ledger.first_block:
+        raise HistoryPruned(first, ledger.first_block)
     yield _framed(_pack((_MAGIC, _VERSION, first, genesis.hash)))
     for number in range(first, last + 1):
         block = ledger.find_block(Height(U64(number)))
-        assert block is not None, "blocks are never pruned"
+        assert block is not None, "from the first block kept on, all are there"
         *sent, system = block.transactions
         info = encode_info(info_of(system))
         yield _framed(_pack((block.header.encode(), [transaction.raw for transaction in sent], info)))

@@ -38,6 +38,18 @@ class StateUnavailable(LookupError):
     """The state of that height is not kept, or not there yet."""
 
 
+class HistoryPruned(LookupError):
+    """The block was there and is no longer kept, or this node began after it."""
+
+    def __init__(self, number: Height, first: Height) -> None:
+        super().__init__(
+            f"block {number} is not kept: this node has blocks from {first} on; ask a node that keeps all "
+            "(`flux chain start --keep-blocks 0`)"
+        )
+        self.number = number
+        self.first = first
+
+
 def part_of(key: bytes) -> bytes:
     """The name of the part that a store key of the state tables is in."""
     long, short = _PART_SIZES[key[0]]

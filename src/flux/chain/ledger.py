@@ -3,21 +3,28 @@
 Reads are safe from any thread, each from a snapshot of its own; `commit` is for one thread. Keys are in tables.py.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from flux.chain import tables
 from flux.chain.block import Block, Header, decode_block, encode_block
-from flux.chain.history import KEPT_HEIGHTS, StateUnavailable, encode_diff, prune_diff
+from flux.chain.history import KEPT_HEIGHTS, HistoryPruned, StateUnavailable, encode_diff, prune_diff
 from flux.chain.logs import LocatedLog, LogQuery, find_logs
+from flux.chain.pruning import KEEP_ALL, check_window, prune_blocks
 from flux.chain.receipt import Receipt, decode_receipts, encode_receipts
 from flux.chain.recent import RecentBlocks
-from flux.chain.state_root import StateChange, Writes
+from flux.chain.restore import Restorer, wipe
+from flux.chain.snapshot import Metadata
+from flux.chain.state_root import StateChange, StateCommitment, Writes
 from flux.chain.store import Snapshot, Store, StoreError
 from flux.chain.transaction import Transaction
 from flux.chain.views import StateView
 from flux.primitives.bloom import EMPTY_BLOOM
-from flux.primitives.types import U64, Hash, Height
+from flux.primitives.types import U64, Address, Hash, Height
+
+FIRST = Height(U64(1))
+"""The first block after genesis."""
 
 
 class LedgerError(StoreError):
@@ -56,14 +63,27 @@ class Prepared:
 class Ledger:
     """One chain in one store."""
 
-    def __init__(self, store: Store, chain_id: int, genesis: Hash) -> None:
-        """Open at the last committed block. Raises WrongFormat or WrongGenesis; an empty store has no head yet."""
+    def __init__(self, store: Store, chain_id: int, genesis: Hash, keep_blocks: int = KEEP_ALL) -> None:
+        """Open at the last committed block. Raises WrongFormat or WrongGenesis; an empty store has no head yet.
+
+        Blocks older than the newest `keep_blocks` are dropped; KEEP_ALL drops none. ValueError for a window that is too
+        small.
+        """
+        check_window(keep_blocks)
         self._store = store
         self._chain_id = chain_id
         self._genesis = genesis
+        self._keep_blocks = keep_blocks
         self._recent = RecentBlocks()
         self._head: Block | None = None
+        self._restoring: Restorer | None = None
         with store.snapshot() as snapshot:
+            unfinished = snapshot.get(tables.META_RESTORING) is not None
+        if unfinished:
+            wipe(store)
+        with store.snapshot() as snapshot:
+            self._first = _meta_height(snapshot, tables.META_FIRST) or FIRST
+            self._base = _meta_height(snapshot, tables.META_BASE) or Height(U64(0))
             if self._check(snapshot):
                 self._head = self._read_block(snapshot, _head_height(snapshot))
 
@@ -81,13 +101,20 @@ class Ledger:
         """The store as of the last commit, for execution."""
         return self._store.snapshot()
 
+    @property
+    def first_block(self) -> Height:
+        """The lowest height, genesis apart, whose block and receipts are kept."""
+        return self._first
+
     def find_block(self, number: Height) -> Block | None:
-        """The block at a height."""
+        """The block at a height. Raises HistoryPruned for one that is no longer kept."""
         entry = self._recent.find_block(number)
         if entry is None:
             with self._store.snapshot() as snapshot:
                 entry = self._read_block(snapshot, number)
-            if entry is not None:
+            if entry is None:
+                self._check_kept(number)
+            else:
                 self._recent.put_block(entry)
         return entry
 
@@ -111,12 +138,13 @@ class Ledger:
         return block.transactions[index], block, index
 
     def find_receipts(self, number: Height) -> list[Receipt] | None:
-        """The receipts of a block, one for each of its transactions."""
+        """The receipts of a block, one for each of its transactions. Raises HistoryPruned like `find_block`."""
         receipts = self._recent.find_receipts(number)
         if receipts is None:
             with self._store.snapshot() as snapshot:
                 stored = snapshot.get(tables.receipts(number))
             if stored is None:
+                self._check_kept(number)
                 return None
             receipts = decode_receipts(stored)
             self._recent.put_receipts(number, receipts)
@@ -135,19 +163,26 @@ class Ledger:
         return ReceiptLocation(receipts[index], block.header, transaction, index, first_log_index)
 
     def logs(self, query: LogQuery) -> list[LocatedLog]:
-        """The logs that a query wants, in order. Raises LogQueryTooLarge."""
+        """The logs that a query wants, in order. Raises LogQueryTooLarge, HistoryPruned."""
+        if self._first > FIRST:
+            self._check_kept(max(query.from_block, FIRST))
         return find_logs(self, query)
 
     def state_at(self, number: Height | None = None) -> StateView:
         """The state after a block, or after the newest one. Raises StateUnavailable outside the kept heights."""
         snapshot = self._store.snapshot()
         try:
+            if self._restoring is not None:
+                raise StateUnavailable(
+                    f"this node is restoring the state of block {self._restoring.height} from a snapshot; ask again "
+                    "when it has joined the chain"
+                )
             head = _head_height(snapshot)
             height = head if number is None else number
-            if not head - KEPT_HEIGHTS <= height <= head:
+            if not max(head - KEPT_HEIGHTS, self._base) <= height <= head:
                 raise StateUnavailable(
                     f"the state of block {height} is not available: the newest block is {head} and the states of the "
-                    f"{KEPT_HEIGHTS} blocks before it are kept"
+                    f"{min(KEPT_HEIGHTS, head - self._base)} blocks before it are kept"
                 )
             return StateView(snapshot, self._kept_block(height).header, head)
         except BaseException:
@@ -163,7 +198,9 @@ class Ledger:
             writes |= encode_diff(change.replaced, number)
             with self._store.snapshot() as snapshot:
                 writes |= prune_diff(snapshot, number)
+            first = self._prune(writes, number)
         else:
+            first = self._first
             writes[tables.META_FORMAT] = str(tables.FORMAT_VERSION).encode()
             writes[tables.META_GENESIS] = self._genesis
         writes[tables.block(number)] = encode_block(block)
@@ -178,7 +215,48 @@ class Ledger:
         self._store.commit(writes)
         self._recent.put_block(block)
         self._recent.put_receipts(number, receipts)
+        self._first = first
         self._head = block
+
+    def begin_restore(self, commitment: StateCommitment, contracts: Iterable[Address], metadata: Metadata) -> None:
+        """Begin to replace genesis by the state of a snapshot; a restore that was not finished is given up.
+
+        Until `finish_restore` no state can be read. Raises LedgerError when there are blocks above genesis.
+        """
+        if self.head().number:
+            raise LedgerError(
+                f"this node stands at block {self.head().number}; a snapshot is only restored into an empty folder"
+            )
+        self._restoring = Restorer(self._store, commitment, contracts, metadata, self._chain_id)
+
+    @property
+    def restoring(self) -> Restorer | None:
+        """What takes the chunks of the snapshot that is being restored, if one is."""
+        return self._restoring
+
+    def finish_restore(self) -> Block:
+        """Stand at the restored block from now on. Raises BadSnapshot."""
+        assert self._restoring is not None, "a restore was begun"
+        block = self._restoring.finish()
+        self._restoring = None
+        self._base = block.number
+        self._first = Height(U64(block.number + 1))
+        self._head = block
+        return block
+
+    def _prune(self, writes: Writes, number: Height) -> Height:
+        """Add the deletions that follow from block `number`; the first height kept after them."""
+        if self._keep_blocks == KEEP_ALL or number < self._keep_blocks:
+            return self._first
+        with self._store.snapshot() as snapshot:
+            wanted = Height(U64(number - self._keep_blocks + 1))
+            dropped, first = prune_blocks(snapshot, self._first, wanted, self._chain_id)
+        writes |= dropped
+        return first
+
+    def _check_kept(self, number: Height) -> None:
+        if FIRST <= number < self._first:
+            raise HistoryPruned(number, self._first)
 
     def _check(self, snapshot: Snapshot) -> bool:
         """Whether the store holds this chain; False when it holds nothing."""
@@ -212,6 +290,11 @@ class Ledger:
 
 def _missing(number: Height) -> LedgerError:
     return LedgerError(f"block {number} is missing: the database is damaged; import the chain into an empty folder")
+
+
+def _meta_height(snapshot: Snapshot, key: bytes) -> Height | None:
+    stored = snapshot.get(key)
+    return None if stored is None else _height(stored)
 
 
 def _head_height(snapshot: Snapshot) -> Height:

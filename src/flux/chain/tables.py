@@ -28,10 +28,31 @@ DIFF_PART = b"e"
 BLOOM = b"l"
 NUMBER = b"n"
 TRANSACTION = b"x"
+META = b"m"
+ALL = (
+    ACCOUNT,
+    STORAGE,
+    ACCOUNT_TRIE,
+    STORAGE_TRIE,
+    BLOCK,
+    RECEIPTS,
+    DIFF_NAMES,
+    DIFF_PART,
+    BLOOM,
+    NUMBER,
+    TRANSACTION,
+)
+"""Every table but the facts about the database itself."""
 
 META_FORMAT = b"mformat"
 META_GENESIS = b"mgenesis"
 META_HEAD = b"mhead"
+META_FIRST = b"mfirst"
+"""Lowest height, genesis apart, whose block and receipts are kept; absent while all are."""
+META_BASE = b"mbase"
+"""Height of the snapshot that the database was restored from; absent when it began with genesis."""
+META_RESTORING = b"mrestoring"
+"""There while a snapshot is being restored: what the state tables hold is then of no block."""
 
 STORAGE_PREFIX_SIZE = len(STORAGE) + 20
 MAX_STORAGE_KEY_SIZE = 400

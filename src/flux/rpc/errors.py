@@ -5,7 +5,7 @@ Everything the chain raises is turned into an RpcError in one place, `translated
 
 from collections.abc import Mapping
 
-from flux.chain.history import StateUnavailable
+from flux.chain.history import HistoryPruned, StateUnavailable
 from flux.chain.logs import LogQueryTooLarge
 from flux.chain.transaction_errors import EXECUTION_REVERTED, SERVER_ERROR, TransactionError
 from flux.primitives.hexadecimal import to_hex
@@ -18,6 +18,8 @@ INTERNAL_ERROR = -32603
 TIMED_OUT = -32002
 RESPONSE_TOO_LARGE = -32003
 LIMIT_EXCEEDED = -32005
+PRUNED = 4444
+"""As go-ethereum answers for history that it no longer has (EIP-4444)."""
 
 ErrorNames = Mapping[bytes, str]
 """Names of the contracts' custom errors by selector."""
@@ -96,4 +98,6 @@ def translated(error: Exception, names: ErrorNames) -> RpcError | None:
             return limit_exceeded(str(error))
         case StateUnavailable():
             return RpcError(SERVER_ERROR, str(error))
+        case HistoryPruned():
+            return RpcError(PRUNED, str(error), {"first": hex(error.first)})
     return None
