@@ -237,7 +237,7 @@ class Application:
         block = self.ledger.finish_restore()
         self._finalized = None
         self._enter_head()
-        self._admission.committed(block, [])
+        self._admission.committed(block, [], self._params)
         return True
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
