@@ -13,7 +13,7 @@ from flux.runtime.labels import ChainName, chain_name, node_labels
 from flux.runtime.port import ContainerRuntime
 from flux.sdk.client import FluxClient
 from flux.services.engine_cleanup import remove_containers
-from flux.services.local_places import Place
+from flux.services.local_places import Place, pretended
 from flux.services.processes import ChildProcess, start
 from flux.services.registration import Declaration, ensure_registered
 from flux.wallet.development import COUNT, LOCAL_CHAIN_ID, development_key
@@ -77,7 +77,7 @@ class LocalNode:
             host=self.setting.host,
             port=self.setting.port,
             location=place.location,
-            hardware=await asyncio.to_thread(detect, self.setting.home),
+            hardware=pretended(await asyncio.to_thread(detect, self.setting.home)),
             ask=place.ask,
             stake=place.stake,
         )

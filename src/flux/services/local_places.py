@@ -2,9 +2,15 @@
 
 from dataclasses import dataclass
 
-from flux.contracts.nodes.types import Ask, Location
-from flux.primitives.types import U64, Wei
+import msgspec
+
+from flux.contracts.nodes.types import Ask, Hardware, Location
+from flux.primitives.types import U32, U64, Wei
 from flux.primitives.types import flux as whole
+
+LEAST_CPU_MILLI = U32(4000)
+"""A made-up site has as many threads as the smallest tier, though all sites share this machine's: four services of half
+a core each must find a node on a laptop of two cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +50,8 @@ _PLACES = (
 def place(index: int) -> Place:
     """The site of node `index`, from 0."""
     return _PLACES[index % len(_PLACES)]
+
+
+def pretended(machine: Hardware) -> Hardware:
+    """What a site on this machine declares."""
+    return msgspec.structs.replace(machine, cpu_milli=max(machine.cpu_milli, LEAST_CPU_MILLI))
