@@ -26,7 +26,7 @@ from flux.contracts.nodes.types import (
     Tier,
 )
 from flux.primitives.keccak import keccak256
-from flux.primitives.types import U8, U16, U32, U64, U256, Address, ChainTime, Hash, Wei
+from flux.primitives.types import U8, U16, U32, U64, Address, ChainTime, Hash
 
 NODES = 10_000
 REQUESTS = 4_000
@@ -101,7 +101,6 @@ def node_of(number: int, scenario: Scenario, random_: random.Random) -> NodeFact
         agent=Address((number + (1 << 64)).to_bytes(20, "big")),
         status=NodeStatus.ACTIVE,
         tier=tier,
-        stake=Wei(U256(0)),
         endpoint=Endpoint("192.0.2.1", U16(16127), Hash(bytes(32)), Hash(bytes(32)), False, random_.random() < 0.5),
         location=Location(continent, country, random_.choice(["", "north", "south"])),
         hardware=Hardware(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.20;
 
-/// Machines, their operators' stake and their lifecycle. Address: 0x000000000000000000000000000000000000f101
+/// Machines, what they declare, and their lifecycle. Address: 0x000000000000000000000000000000000000f101
 interface INodes {
     /// How to reach the node's agent.
     struct Endpoint { string host; uint16 port; bytes32 certificate; bytes32 sealKey; bool residential; bool staticIp; }
@@ -16,7 +16,7 @@ interface INodes {
     struct Ask { uint64 cpu; uint64 memory; uint64 disk; uint64 gpu; }
 
     /// The chain's record of a node.
-    struct Node { uint32 id; address operator; address agent; uint8 status; uint8 tier; uint256 stake; Endpoint endpoint; Location location; Hardware hardware; Ask ask; uint64 registeredAt; uint64 statusSince; string statusReason; }
+    struct Node { uint32 id; address operator; address agent; uint8 status; uint8 tier; Endpoint endpoint; Location location; Hardware hardware; Ask ask; uint64 registeredAt; uint64 statusSince; string statusReason; }
 
     /// A machine joined.
     event NodeRegistered(uint32 indexed node, address indexed operator, address indexed agent, uint8 tier);
@@ -24,11 +24,8 @@ interface INodes {
     /// A node entered a status.
     event NodeStatusChanged(uint32 indexed node, uint8 status, string reason);
 
-    /// A node's ask, endpoint, hardware or stake changed.
-    event NodeUpdated(uint32 indexed node, uint8 tier, uint256 stake);
-
-    /// The stake of a node that is gone was returned.
-    event StakeWithdrawn(uint32 indexed node, address indexed operator, uint256 amount);
+    /// A node's ask, endpoint, hardware or tier changed.
+    event NodeUpdated(uint32 indexed node, uint8 tier);
 
     /// There is no node {node}.
     error UnknownNode(uint32 node);
@@ -39,7 +36,7 @@ interface INodes {
     /// Agent key {agent} already belongs to node {node}; make a new one with `flux node init`.
     error AgentTaken(address agent, uint32 node);
 
-    /// A stake of {provided} wei was offered but the lowest tier that this hardware reaches needs {required} wei.
+    /// A stake of {provided} wei stands where {required} wei are needed for any tier.
     error InsufficientStake(uint256 required, uint256 provided);
 
     /// No tier takes {cpu_milli} milli-cores, {memory_mib} MiB of memory and {disk_mib} MiB of disk.
@@ -51,17 +48,11 @@ interface INodes {
     /// Node {node} is in status {status}, which does not allow this.
     error WrongNodeStatus(uint32 node, uint8 status);
 
-    /// Node {node} holds no stake that could be withdrawn.
-    error NothingStaked(uint32 node);
-
     /// This is possible again from protocol time {allowed_from} on.
     error TooEarly(uint64 allowedFrom);
 
     /// The agent says that it is up. After a suspension this is possible once the rejoin delay has passed.
     function activate() external;
-
-    /// Add the value to the stake, which may raise the tier.
-    function addStake(uint32 node) external payable;
 
     /// How many nodes ever registered; also the highest id.
     function count() external view returns (uint32);
@@ -78,7 +69,7 @@ interface INodes {
     /// Records from the id `start` on, in order; at most 1,000.
     function nodes(uint32 start, uint16 limit) external view returns (Node[] memory);
 
-    /// Join with a machine; the caller becomes its operator and the value its stake.
+    /// Join with a machine; the caller becomes its operator and the value its own stake. Others may add to it.
     function register(address agent, Endpoint calldata endpoint, Location calldata location, Hardware calldata hardware, Ask calldata ask) external payable returns (uint32);
 
     /// Change the price of future leases; open leases keep theirs.
@@ -89,7 +80,4 @@ interface INodes {
 
     /// Declare other hardware; the tier follows, down as well as up.
     function setHardware(uint32 node, Hardware calldata hardware) external;
-
-    /// Return the stake of a node that is gone to its operator. Raises NothingStaked the second time.
-    function withdraw(uint32 node) external;
 }

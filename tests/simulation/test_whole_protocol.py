@@ -8,6 +8,7 @@ import pytest
 from flux.contracts.apps.types import AppId, AppSpec, Constraints, encode_spec
 from flux.contracts.market.types import FailReason, LeaseState
 from flux.contracts.nodes.types import NodeId
+from flux.contracts.staking.types import EVERYTHING
 from flux.kernel.errors import Revert
 from flux.primitives.types import U16, U32, U64
 from support.contract_lab import account, component
@@ -34,7 +35,7 @@ class Crowd:
             self.register, self.deploy, self.deploy, self.confirm, self.confirm, self.confirm, self.fail,
             self.scale, self.update, self.pause, self.resume, self.top_up, self.remove, self.move, self.suspect,
             self.outage, self.outage, self.alive, self.reached, self.reached, self.activate, self.leave,
-            self.withdraw, self.pass_time, self.pass_time,
+            self.withdraw, self.stake, self.stake, self.stake, self.slash, self.pass_time, self.pass_time,
         ]  # fmt: skip
         act = self.draw.choice(acts)
         try:
@@ -139,7 +140,26 @@ class Crowd:
 
     def withdraw(self) -> None:
         node = self.some_node()
-        self.world.send(account(f"operator {node}"), self.world.nodes.withdraw, node)
+        self.world.send(account(f"operator {node}"), self.world.staking.withdraw, node)
+
+    def stake(self) -> None:
+        """An operator or a tenant bonds, frees or moves stake."""
+        staking, node, other = self.world.staking, self.some_node(), self.some_node()
+        holder = self.world.fund(self.draw.choice((f"operator {other}", f"tenant {self.app()[0]}")), 1)
+        amount = self.draw.choice((EVERYTHING, self.draw.randrange(1, 10**21)))
+        match self.draw.randrange(4):
+            case 0 | 1:
+                self.world.send(holder, staking.delegate, node, value=self.draw.randrange(1, 300) * 10**18)
+            case 2:
+                self.world.send(holder, staking.undelegate, node, amount)
+            case _:
+                self.world.send(holder, staking.redelegate, node, other, amount)
+
+    def slash(self) -> None:
+        world, node = self.world.world, self.some_node()
+        context = world.context(account("nobody"))
+        parts, fault = self.draw.choice((1, 50_000, 900_000)), context.now - self.draw.randrange(70)
+        world.attempt(lambda: self.world.staking.slash(context, node, parts, fault, "x"))  # type: ignore[arg-type]
 
     def pass_time(self) -> None:
         self.world.block(self.draw.choice((1, 1, 2, 5, 25, 70, 3_600, 100_000)))

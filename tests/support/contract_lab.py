@@ -1,4 +1,4 @@
-"""Accounts, nodes, apps, escrow and secrets over one in-memory world, with a market that does as it is told.
+"""Accounts, nodes, staking, apps, escrow and secrets over one in-memory world, with a market that does as it is told.
 
 The market stands in for the real one at its ports: it opens a lease per wanted instance on the first nodes that are
 active, and the test confirms, suspects and loses leases by hand.
@@ -40,6 +40,9 @@ from flux.contracts.nodes.types import (
 )
 from flux.contracts.secrets.contract import Secrets
 from flux.contracts.secrets.invariants import check as check_secrets
+from flux.contracts.staking.contract import Staking
+from flux.contracts.staking.invariants import check as check_staking
+from flux.contracts.staking.types import Shares
 from flux.kernel.context import Context, Host
 from flux.kernel.contract import Contract
 from flux.primitives.address import ZERO_ADDRESS
@@ -209,23 +212,42 @@ class HandMarket:
         return [lease for lease in self.leases.values() if lease.node == node and lease.state is not LeaseState.CLOSED]
 
 
+@dataclass
+class Heard:
+    """What staking told whoever counts votes and shares out rewards."""
+
+    powers: dict[Address, int] = field(default_factory=dict)
+    positions: list[tuple[int, Address, int, int]] = field(default_factory=list)
+
+    def power_changed(self, ctx: Context, account: Address, bonded: Wei) -> None:
+        self.powers[account] = bonded
+
+    def position_changing(self, ctx: Context, node: NodeId, account: Address, before: Shares, total: Shares) -> None:
+        self.positions.append((node, account, before, total))
+
+
 class Lab:
-    """The five contracts, wired."""
+    """Six contracts, wired."""
 
     def __init__(self, params: Params = DEFAULT) -> None:
         self.params = params
         self.world = MemoryWorld()
         self.market = HandMarket()
-        apps, escrow, nodes, secrets = Forward(), Forward(), Forward(), Forward()
+        self.heard = Heard()
+        apps, escrow, nodes, secrets, staking = Forward(), Forward(), Forward(), Forward(), Forward()
         self.accounts = Accounts(self._host(Accounts), params.accounts)
-        self.nodes = Nodes(self._host(Nodes), params.nodes, self.market)
+        self.nodes = Nodes(self._host(Nodes), params.nodes, self.market, staking)
+        self.staking = Staking(self._host(Staking), params.staking, self.accounts, self.nodes, self.heard, self.heard)
+        staking.target = self.staking
         self.apps = Apps(self._host(Apps), params.apps, self.market, escrow, secrets)
         self.escrow = Escrow(self._host(Escrow), params.escrow, apps, self.market, nodes)
         self.secrets = Secrets(self._host(Secrets), params.secrets, apps, self.market, nodes)
         apps.target, escrow.target, nodes.target, secrets.target = self.apps, self.escrow, self.nodes, self.secrets
         self.market.apps, self.market.nodes = self.apps, self.nodes
         self.market.escrow, self.market.secrets = self.escrow, self.secrets
-        self.contracts: list[Contract] = [self.accounts, self.nodes, self.apps, self.escrow, self.secrets]
+        self.contracts: list[Contract] = [
+            self.accounts, self.nodes, self.apps, self.escrow, self.secrets, self.staking,
+        ]  # fmt: skip
 
     def fund(self, holder: Address, flux: int) -> None:
         """Mint whole FLUX."""
@@ -234,12 +256,13 @@ class Lab:
     def send(
         self, sender: Address, value: int, function: Callable[Concatenate[Context, P], T], *args: P.args, **kw: P.kwargs
     ) -> T:
-        """One transaction; the hand-worked market forgets what it did in one that reverts."""
-        leases = dict(self.market.leases)
+        """One transaction; the hand-worked market and who hears of stake forget one that reverts."""
+        leases, powers, positions = dict(self.market.leases), dict(self.heard.powers), len(self.heard.positions)
         try:
             return self.world.send(sender, value, function, *args, **kw)
         except Exception:
-            self.market.leases = leases
+            self.market.leases, self.heard.powers = leases, powers
+            del self.heard.positions[positions:]
             raise
 
     def advance(self, seconds: int) -> None:
@@ -283,6 +306,7 @@ class Lab:
             *check_apps(self.apps),
             *check_escrow(self.escrow),
             *check_secrets(self.secrets),
+            *check_staking(self.staking),
         ]
         if violations:
             raise AssertionError("; ".join(violations))

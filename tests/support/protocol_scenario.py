@@ -24,6 +24,8 @@ from flux.contracts.nodes.types import Ask, Location, Node, NodeId
 from flux.contracts.probes.contract import Probes
 from flux.contracts.secrets.contract import Secrets
 from flux.contracts.secrets.types import SealedSeed
+from flux.contracts.staking.contract import Staking
+from flux.contracts.staking.types import EVERYTHING
 from flux.kernel.context import SYSTEM_ADDRESS, Block, Context, ContractStorage
 from flux.kernel.contract import Contract
 from flux.kernel.schedule import Clock
@@ -58,7 +60,7 @@ CALLS: dict[tuple[type[Contract], str], Call] = {
     (contract, item.attribute): Call(
         contract.address, item.name, tuple(item.arguments.values()), item.returns, lane=item.declaration.lane
     )
-    for contract in (Accounts, Apps, Escrow, Market, Nodes, Probes, Secrets)
+    for contract in (Accounts, Apps, Escrow, Market, Nodes, Probes, Secrets, Staking)
     for item in contract.methods.values()
 }
 
@@ -140,6 +142,7 @@ class Users:
         """One user's deed."""
         deeds: list[Callable[[], list[bytes]]] = [
             self.register, self.register, self.activate, self.activate, self.leave, self.declare,
+            self.stake, self.stake, self.stake,
             self.deploy, self.deploy, self.update, self.scale, self.pause_or_resume, self.top_up, self.remove,
             *[self.confirm] * 12, self.fail, self.move, self.hand_seeds, self.outage, self.outage, self.refute,
             self.refute, self.lie, self.pay,
@@ -152,7 +155,9 @@ class Users:
         machine = hardware(draw.choice((2_000, 4_000)), 8_192, 300_000)
         ask = self.ask()
         arguments = (address(agent), where, draw.choice(PLACES), machine, ask)
-        return [self.call(operator, Nodes, "register", *arguments, value=1_000 * WEI_PER_FLUX)]
+        return [
+            self.call(operator, Nodes, "register", *arguments, value=draw.choice((200, 1_000, 1_000)) * WEI_PER_FLUX)
+        ]
 
     def activate(self) -> list[bytes]:
         return [self.call(self.draw.choice(AGENTS), Nodes, "activate")]
@@ -161,8 +166,28 @@ class Users:
         if not self.nodes or self.draw.random() < 0.6:
             return []
         node = self.draw.choice(self.nodes)
-        method = self.draw.choice(("leave", "withdraw"))
-        return [self.call(self.operators[node.operator], Nodes, method, node.id)]
+        return [self.call(self.operators[node.operator], Nodes, "leave", node.id)]
+
+    def stake(self) -> list[bytes]:
+        """Somebody bonds, moves, frees or takes stake, or looks after somebody's position."""
+        if not self.nodes:
+            return []
+        draw = self.draw
+        node, other = draw.choice(self.nodes).id, draw.choice(self.nodes).id
+        holder = draw.choice((*OPERATORS, *TENANTS))
+        amount = draw.choice((EVERYTHING, draw.randrange(1, 400) * WEI_PER_FLUX + draw.randrange(WEI_PER_FLUX)))
+        match draw.randrange(6):
+            case 0 | 1:
+                value = draw.randrange(1, 500) * WEI_PER_FLUX // 2
+                return [self.call(holder, Staking, "delegate", node, value=value)]
+            case 2:
+                return [self.call(holder, Staking, "undelegate", node, amount)]
+            case 3:
+                return [self.call(holder, Staking, "redelegate", node, other, amount)]
+            case 4:
+                return [self.call(holder, Staking, "withdraw", node)]
+            case _:
+                return [self.call(holder, Staking, "refresh", node, address(draw.choice((*OPERATORS, *TENANTS))))]
 
     def declare(self) -> list[bytes]:
         if not self.nodes:

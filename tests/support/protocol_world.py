@@ -16,6 +16,7 @@ from flux.contracts.nodes.types import Ask, Endpoint, Hardware, Location, NodeId
 from flux.contracts.parameters.contract import Parameters
 from flux.contracts.probes.contract import Probes
 from flux.contracts.secrets.contract import Secrets
+from flux.contracts.staking.contract import Staking
 from flux.kernel.contract import Contract
 from flux.kernel.events import Event, event_codec
 from flux.primitives.types import NO_WEI, U16, U64, Address, Hash
@@ -49,6 +50,7 @@ class ProtocolWorld:
         self.apps, self.market = self._contract(Apps), self._contract(Market)
         self.escrow, self.secrets = self._contract(Escrow), self._contract(Secrets)
         self.probes, self.parameters = self._contract(Probes), self._contract(Parameters)
+        self.staking = self._contract(Staking)
 
     def _contract(self, kind: type[C]) -> C:
         return cast(C, next(contract for contract in self.machine.contracts if type(contract) is kind))

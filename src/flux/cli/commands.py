@@ -62,7 +62,14 @@ NODE = dict(
         _verb("node", "show", "Show a node: hardware, prices, use, earnings"),
         _verb("node", "offer", "Change a node's prices"),
         _verb("node", "leave", "Stop hosting: instances move away first"),
-        _verb("node", "withdraw", "Take the stake of a node that has left"),
+        _verb("node", "stake", "Add to the operator's own stake"),
+        _verb("node", "unstake", "Begin to take own stake out"),
+        _verb("node", "delegate", "Stake on somebody's node"),
+        _verb("node", "undelegate", "Begin to take delegated stake out"),
+        _verb("node", "redelegate", "Move stake to another node"),
+        _verb("node", "delegations", "List what an account has staked, and what is on its way out"),
+        _verb("node", "commission", "Set what the operator keeps of its delegators' rewards"),
+        _verb("node", "withdraw", "Take stake that is through with unbonding"),
     ]
 )
 WALLET = dict(

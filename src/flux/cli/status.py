@@ -12,7 +12,7 @@ from flux.contracts.apps.types import AppStatus
 from flux.contracts.nodes.types import NodeStatus
 from flux.sdk.client import FluxClient
 from flux.sdk.errors import Unreachable
-from flux.sdk.paging import all_apps, all_nodes
+from flux.sdk.paging import all_apps, all_nodes, all_pools
 from flux.services.cloud_state import CloudState, find_state
 from flux.services.home import FluxHome
 
@@ -59,8 +59,8 @@ def _show_cloud(context: CommandContext, state: CloudState) -> None:
 
 
 async def _chain(context: CommandContext, client: FluxClient) -> dict[str, Any]:
-    info, nodes, apps = await asyncio.gather(
-        client.transport.request("flux_chainInfo"), all_nodes(client), all_apps(client)
+    info, nodes, apps, pools = await asyncio.gather(
+        client.transport.request("flux_chainInfo"), all_nodes(client), all_apps(client), all_pools(client)
     )
     head = int(info["head"]["number"], 16)
     active = sum(node.status is NodeStatus.ACTIVE for node in nodes)
@@ -82,5 +82,5 @@ async def _chain(context: CommandContext, client: FluxClient) -> dict[str, Any]:
             {"id": app.id, "name": app.name, "status": status_word("app", app.status), "instances": app.instances}
             for app in open_apps
         ],
-        "stake": show.exact(sum(node.stake for node in here)),
+        "stake": show.exact(sum(pool.stake for pool in pools)),
     }

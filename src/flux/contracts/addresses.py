@@ -15,6 +15,7 @@ ESCROW = _fixed(0xF104)
 SECRETS = _fixed(0xF105)
 PROBES = _fixed(0xF106)
 VALIDATORS = _fixed(0xF107)
+STAKING = _fixed(0xF108)
 GOVERNOR = _fixed(0xF10B)
 """Also `kernel.context.GOVERNANCE_ADDRESS`."""
 ORACLE = _fixed(0xF10C)

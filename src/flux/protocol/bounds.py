@@ -49,6 +49,13 @@ BOUNDS: dict[str, Bound] = {
     "nodes.max_ask.memory": Bound(1, _ASK.memory),
     "nodes.max_ask.disk": Bound(1, _ASK.disk),
     "nodes.max_ask.gpu": Bound(1, _ASK.gpu),
+    "staking.unbonding": Bound(30, 90 * DAY),
+    "staking.unbonding_step": Bound(1, DAY),
+    "staking.min_delegation": Bound(WEI_PER_FLUX // 1_000, 1_000 * WEI_PER_FLUX),
+    "staking.initial_commission": Bound(0, 10_000),
+    "staking.max_commission": Bound(0, 10_000, only_rises=True),
+    "staking.max_commission_change": Bound(1, 10_000),
+    "staking.commission_interval": Bound(1, 30 * DAY),
     "apps.max_spec_bytes": Bound(4 * 1024, 256 * 1024),
     "apps.max_components": Bound(1, 64),
     "apps.max_instances": Bound(1, 1_000, only_rises=True),
@@ -90,6 +97,7 @@ BOUNDS: dict[str, Bound] = {
 FIXED: dict[str, str] = {
     "accounts.cap": "the hard cap is a promise to holders; another one is another chain",
     "nodes.tiers.*.stake": "the tier of each node is stored; what gives it changes by an upgrade that re-tiers nodes",
+    "nodes.own_stake": "as for the stake",
     "nodes.tiers.*.cpu_milli": "as for the stake",
     "nodes.tiers.*.memory_mib": "as for the stake",
     "nodes.tiers.*.disk_mib": "as for the stake",
@@ -116,5 +124,10 @@ def disagreements(params: Params) -> Iterator[str]:
         yield "votes of a window would outlive their epoch"
     if escrow.settlement_lag < probes.vote_window + probes.suspicion_bound:
         yield "hosts could be paid for time in which their committee has already lost them"
+    staking = params.staking
+    if staking.initial_commission > staking.max_commission:
+        yield "nodes would begin with a commission above the maximum"
+    if staking.unbonding > 256 * staking.unbonding_step:
+        yield "a slash would have to look at more than 256 batches of unbonding stake"
     if escrow.min_placement > escrow.min_runtime:
         yield "the smallest deposit would not pay for being placed"

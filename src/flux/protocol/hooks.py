@@ -8,7 +8,11 @@ from flux.contracts.apps.types import App, AppId, AppSpec, Revision
 from flux.contracts.market.contract import Market
 from flux.contracts.market.types import Lease, LeaseId, RatePerSecond, Usage
 from flux.contracts.nodes.types import Ask, NodeId
+from flux.contracts.staking.contract import Staking
+from flux.contracts.staking.ports import RewardsPort, VotesPort
+from flux.contracts.staking.types import Shares
 from flux.kernel.context import Context
+from flux.primitives.types import Address, Wei
 
 
 class MarketLink:
@@ -69,3 +73,43 @@ class AppsLink:
     def funded(self, ctx: Context, app: AppId) -> None:
         """A depleted escrow can pay again."""
         self.apps.funded(ctx, app)
+
+
+class StakingLink:
+    """Staking, for nodes, which it is built from."""
+
+    staking: Staking
+
+    def open(self, ctx: Context, node: NodeId, operator: Address, amount: Wei) -> None:
+        """A node registered."""
+        self.staking.open(ctx, node, operator, amount)
+
+    def stakes(self, node: NodeId) -> tuple[Wei, Wei]:
+        """All stake of a node, and its operator's part."""
+        return self.staking.stakes(node)
+
+    def unbond_own(self, ctx: Context, node: NodeId) -> None:
+        """A node is gone."""
+        self.staking.unbond_own(ctx, node)
+
+
+class VotesLink:
+    """Whoever counts voting power; staking is built before it, and works where nobody does."""
+
+    votes: VotesPort | None = None
+
+    def power_changed(self, ctx: Context, account: Address, bonded: Wei) -> None:
+        """What counts as an account's bonded FLUX changed."""
+        if self.votes is not None:
+            self.votes.power_changed(ctx, account, bonded)
+
+
+class RewardsLink:
+    """Whoever shares out rewards by shares; staking is built before it."""
+
+    rewards: RewardsPort | None = None
+
+    def position_changing(self, ctx: Context, node: NodeId, account: Address, before: Shares, total: Shares) -> None:
+        """An account's shares of a pool are about to change."""
+        if self.rewards is not None:
+            self.rewards.position_changing(ctx, node, account, before, total)

@@ -21,6 +21,8 @@ from flux.contracts.probes import invariants as probes
 from flux.contracts.probes.contract import Probes
 from flux.contracts.secrets import invariants as secrets
 from flux.contracts.secrets.contract import Secrets
+from flux.contracts.staking import invariants as staking
+from flux.contracts.staking.contract import Staking
 from flux.contracts.validators import invariants as validators
 from flux.contracts.validators.contract import Validators
 from flux.kernel.contract import Contract
@@ -36,6 +38,7 @@ CHECKS: dict[type[Contract], Check] = {
     Probes: probes.check,
     Validators: validators.check,
     Parameters: parameters.check,
+    Staking: staking.check,
 }
 
 

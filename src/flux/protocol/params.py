@@ -14,6 +14,7 @@ from flux.contracts.nodes.types import Ask, NodesParams, TierRequirement
 from flux.contracts.parameters.types import ParametersParams
 from flux.contracts.probes.types import ProbesParams
 from flux.contracts.secrets.types import SecretsParams
+from flux.contracts.staking.types import BasisPoints, StakingParams
 from flux.kernel.record import Record
 from flux.primitives.types import U8, U16, U32, U64, U256, WEI_PER_FLUX, WEI_PER_GWEI, Gas, Seconds, Wei
 from flux.primitives.types import flux as whole
@@ -33,6 +34,7 @@ class Params(Record, frozen=True):
     protocol: ProtocolParams
     accounts: AccountsParams
     nodes: NodesParams
+    staking: StakingParams
     apps: AppsParams
     market: MarketParams
     escrow: EscrowParams
@@ -81,8 +83,18 @@ DEFAULT = Params(
     accounts=AccountsParams(cap=CAP),
     nodes=NodesParams(
         tiers=(_tier(1_000, 4, 7, 220), _tier(12_500, 8, 30, 440), _tier(40_000, 16, 61, 880)),
+        own_stake=U16(1_000),
         rejoin_delay=_seconds(60),
         max_ask=_ask(2**40, 2**33, 2**30, 2**42),
+    ),
+    staking=StakingParams(
+        unbonding=_seconds(7 * 86_400),
+        unbonding_step=_seconds(6 * 3_600),
+        min_delegation=whole(1),
+        initial_commission=BasisPoints(U16(1_000)),
+        max_commission=BasisPoints(U16(5_000)),
+        max_commission_change=BasisPoints(U16(100)),
+        commission_interval=_seconds(86_400),
     ),
     apps=AppsParams(
         max_spec_bytes=U32(32 * 1024),
@@ -137,6 +149,9 @@ def minimal() -> Params:
     )
     return DEFAULT.but(
         nodes=DEFAULT.nodes.but(tiers=tiers, rejoin_delay=_seconds(2)),
+        staking=DEFAULT.staking.but(
+            unbonding=_seconds(60), unbonding_step=_seconds(2), commission_interval=_seconds(10)
+        ),
         market=DEFAULT.market.but(start_deadline=_seconds(60), exclusion=_seconds(120), drain_deadline=_seconds(60)),
         escrow=DEFAULT.escrow.but(min_runtime=_seconds(60), min_placement=_seconds(1), volume_grace=_seconds(600)),
         probes=DEFAULT.probes.but(epoch=_seconds(60)),

@@ -10,11 +10,12 @@ from flux.contracts.parameters.contract import Parameters
 from flux.contracts.parameters.state import ParametersState
 from flux.contracts.probes.contract import Probes
 from flux.contracts.secrets.contract import Secrets
+from flux.contracts.staking.contract import Staking
 from flux.contracts.validators.contract import Validators
 from flux.kernel.context import ContractStorage, Host, World
 from flux.kernel.contract import Contract
 from flux.primitives.types import Hash
-from flux.protocol.hooks import AppsLink, MarketLink
+from flux.protocol.hooks import AppsLink, MarketLink, RewardsLink, StakingLink, VotesLink
 from flux.protocol.machine import ContractSet, ProtocolMachine, Settings
 from flux.protocol.overrides import ParameterRules, apply
 from flux.protocol.params import Params
@@ -31,6 +32,7 @@ CONTRACTS: tuple[type[Contract], ...] = (
     Probes,
     Validators,
     Parameters,
+    Staking,
 )
 
 
@@ -51,9 +53,11 @@ class ProtocolFactory:
         """Build the contracts under the parameters that the world's state sets, and wire them."""
         settings = self._settings_of(world)
         params = settings.params
-        to_market, to_apps = MarketLink(), AppsLink()
+        to_market, to_apps, to_staking = MarketLink(), AppsLink(), StakingLink()
+        to_votes, to_rewards = VotesLink(), RewardsLink()
         accounts = Accounts(Host(world, Accounts.address), params.accounts)
-        nodes = Nodes(Host(world, Nodes.address), params.nodes, to_market)
+        nodes = Nodes(Host(world, Nodes.address), params.nodes, to_market, to_staking)
+        staking = Staking(Host(world, Staking.address), params.staking, accounts, nodes, to_votes, to_rewards)
         escrow = Escrow(Host(world, Escrow.address), params.escrow, to_apps, to_market, nodes)
         secrets = Secrets(Host(world, Secrets.address), params.secrets, to_apps, to_market, nodes)
         apps = Apps(Host(world, Apps.address), params.apps, to_market, escrow, secrets)
@@ -61,7 +65,7 @@ class ProtocolFactory:
         probes = Probes(Host(world, Probes.address), params.probes, nodes, market)
         validators = Validators(Host(world, Validators.address))
         parameters = Parameters(Host(world, Parameters.address), params.parameters, self._rules)
-        to_market.market, to_apps.apps = market, apps
+        to_market.market, to_apps.apps, to_staking.staking = market, apps, staking
         everything: tuple[Contract, ...] = (
             accounts,
             nodes,
@@ -72,6 +76,7 @@ class ProtocolFactory:
             probes,
             validators,
             parameters,
+            staking,
         )
         return ContractSet(settings, everything, accounts, market, probes, validators)
 

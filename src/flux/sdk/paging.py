@@ -6,10 +6,12 @@ from typing import TypeVar
 from flux.contracts.apps.types import App, AppId
 from flux.contracts.market.types import Route, Verdict
 from flux.contracts.nodes.types import Node, NodeId
+from flux.contracts.staking.types import Pool
 from flux.primitives.types import U16, U32, U64, Address
 from flux.sdk.bindings.apps import Apps
 from flux.sdk.bindings.market import Market
 from flux.sdk.bindings.nodes import Nodes
+from flux.sdk.bindings.staking import Staking
 from flux.sdk.client import FluxClient
 
 T = TypeVar("T")
@@ -20,6 +22,12 @@ async def all_nodes(client: FluxClient) -> list[Node]:
     """Every node ever registered, by number."""
     nodes = Nodes(client)
     return await _all(lambda start: nodes.nodes(NodeId(U32(start)), PAGE), lambda node: node.id)
+
+
+async def all_pools(client: FluxClient) -> list[Pool]:
+    """What is staked on every node, by number."""
+    staking = Staking(client)
+    return await _all(lambda start: staking.pools(NodeId(U32(start)), PAGE), lambda pool: pool.node)
 
 
 async def all_apps(client: FluxClient) -> list[App]:

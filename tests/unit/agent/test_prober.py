@@ -18,7 +18,7 @@ def make_node(number: int) -> Node:
     }  # fmt: skip
     return msgspec.convert(
         {
-            "id": number, "operator": b"", "agent": b"", "status": NodeStatus.ACTIVE, "tier": 1, "stake": 1,
+            "id": number, "operator": b"", "agent": b"", "status": NodeStatus.ACTIVE, "tier": 1,
             "endpoint": endpoint, "location": {"continent": "EU", "country": "FR", "region": ""},
             "hardware": hardware, "ask": ask, "registered_at": 0, "status_since": 0, "status_reason": "",
         },

@@ -29,11 +29,46 @@ def test_a_node_is_initialised_registered_repriced_and_leaves_with_its_stake(flu
     assert "already" in again["error"]["message"]
     offered = flux.json("node", "offer", number, "--price-cpu", "0.05", "--account", "dev8")
     assert offered["prices"] == {"core": "0.05", "memory_gib": "0.01", "disk_gib": "0.0002", "gpu": "5"}
-    assert flux.json("node", "withdraw", number, "--account", "dev8", code=3)["error"]["kind"] == "WrongNodeStatus"
+    assert flux.json("node", "withdraw", number, "--account", "dev8", code=3)["error"]["kind"] == "NothingToWithdraw"
     assert flux.json("node", "leave", number, "--account", "dev8")["status"] == "gone"
-    assert flux.json("node", "withdraw", number, "--account", "dev8")["amount"] == "1000"
-    error = flux.json("node", "withdraw", number, "--account", "dev8", code=3)["error"]
-    assert error["kind"] == "NothingStaked"
+    assert flux.json("node", "withdraw", number, "--account", "dev8", code=3)["error"]["kind"] == "NothingToWithdraw"
+    (leaving,) = flux.json("node", "delegations", "--account", "dev8")["leaving"]
+    assert (leaving["node"], leaving["amount"], leaving["ripe"]) == (made["node"], "1000", False)
+    assert "in " in flux.ok("node", "delegations", "dev8")
+
+
+def test_anybody_stakes_on_a_node_moves_the_stake_and_takes_it_out_again(flux: Any) -> None:
+    made = flux.json("node", "delegate", "1", "250", "--account", "dev7")
+    assert (made["amount"], made["yours"]) == ("250", "250")
+    assert float(made["stake"]) == 250 + float(flux.json("node", "show", "1")["own_stake"])
+    flux.ok("node", "delegate", "1", "50.5", "--account", "dev7")
+    moved = flux.json("node", "redelegate", "1", "2", "100", "--account", "dev7")
+    assert (moved["amount"], moved["to"]) == ("100", 2)
+    again = flux.json("node", "redelegate", "2", "3", "all", "--account", "dev7", code=3)["error"]
+    assert (again["kind"], "delegations" in again["hint"]) == ("RedelegationCoolingDown", True)
+    out = flux.json("node", "undelegate", "1", "all", "--account", "dev7")
+    assert out["amount"] == "200.5"
+    listed = flux.json("node", "delegations", "dev7")
+    assert [(item["node"], item["amount"], item["locked"]) for item in listed["staked"]] == [(2, "100", "100")]
+    assert listed["voting_power"] == "100"
+    assert [item["amount"] for item in listed["leaving"]] == ["200.5"]
+    assert "NODE" in flux.ok("node", "delegations", "dev7")
+
+
+def test_an_operator_adds_own_stake_takes_it_out_and_sets_its_commission(flux: Any) -> None:
+    shown = flux.json("node", "show", "2")
+    assert shown["commission_percent"] == "10"
+    stranger = flux.json("node", "stake", "2", "10", "--account", "dev6", code=3)["error"]
+    assert "flux node delegate 2 10" in stranger["hint"]
+    assert flux.json("node", "stake", "2", "10", "--account", "dev2")["amount"] == "10"
+    assert flux.json("node", "unstake", "2", "10", "--account", "dev2")["amount"] == "10"
+    assert flux.json("node", "unstake", "2", "all", "--account", "dev2", code=3)["error"]["kind"] == "OwnStakeTooLow"
+    changed = flux.json("node", "commission", "3", "12.5%", "--account", "dev3")
+    assert changed["commission_percent"] == "12.5"
+    assert (
+        flux.json("node", "commission", "3", "60", "--account", "dev3", code=3)["error"]["kind"] == "CommissionTooHigh"
+    )
+    assert "12.5%" in flux.ok("node", "show", "3")
 
 
 def test_hardware_or_stake_that_reach_no_tier_are_refused_before_anything_is_sent(flux: Any) -> None:
@@ -56,6 +91,9 @@ def test_another_operators_node_cannot_be_changed(flux: Any) -> None:
     [
         (("node", "show", "one"), "a node is named by its number"),
         (("node", "offer", "1"), "no price was given"),
+        (("node", "commission", "1", "a lot"), "a commission is a percentage"),
+        (("node", "commission", "1", "1.x"), "a commission is a percentage"),
+        (("node", "delegate", "1", "all"), "expected an amount of FLUX"),
         (("node", "offer", "1", "--price-cpu", "0.0000000001"), "at most 9 decimals"),
         (("node", "start", "--listen", "nowhere"), "--listen takes HOST:PORT"),
         (("node", "start", "--ports", "10-5"), "--ports takes FIRST-LAST"),

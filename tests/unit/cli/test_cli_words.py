@@ -110,7 +110,7 @@ def test_counts_of_rejections_become_words_most_frequent_first() -> None:
 def make_node(number: int, operator: int, country: str) -> Node:
     return msgspec.convert(
         {
-            "id": number, "operator": bytes([operator]) * 20, "agent": bytes(20), "status": 2, "tier": 1, "stake": 0,
+            "id": number, "operator": bytes([operator]) * 20, "agent": bytes(20), "status": 2, "tier": 1,
             "endpoint": {"host": "127.0.0.1", "port": 1, "certificate": bytes(32), "seal_key": bytes(32),
                          "residential": False, "static_ip": True},
             "location": {"continent": "EU", "country": country, "region": ""},

@@ -272,7 +272,8 @@ def test_a_leaving_node_is_drained_before_it_goes() -> None:
     assert world.lease(lease.id).reason is CloseReason.NODE_LEAVING
     assert status(world, lease.node) is NodeStatus.GONE
     before = world.world.balance(operator)
-    world.send(operator, world.nodes.withdraw, lease.node)
+    world.block(seconds=world.params.staking.unbonding + world.params.staking.unbonding_step)
+    world.send(operator, world.staking.withdraw, lease.node)
     assert world.world.balance(operator) - before == 1_000 * 10**18
 
 

@@ -16,7 +16,9 @@ async def run(context: CommandContext, node: NodeArgument) -> None:
         receipt = await nodes.leave(await context.signer(client), number)
         record = await nodes.node(number)
     status = status_word("node", record.status)
-    take = f"take the stake with `flux node withdraw {number}`"
+    take = f"once its stake has unbonded, take it with `flux node withdraw {number}`"
     gone = record.status is NodeStatus.GONE
-    context.output.line(f"Node {number} is gone: {take}." if gone else f"Node {number} is leaving. Once gone, {take}.")
+    context.output.line(
+        f"Node {number} is gone: {take}." if gone else f"Node {number} is leaving, then its stake unbonds; {take}."
+    )
     context.output.document({"node": number, "status": status, "transaction": f"0x{receipt.transaction.hex()}"})

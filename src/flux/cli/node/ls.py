@@ -12,8 +12,9 @@ from flux.cli.node.prices import ask_document, price_text
 from flux.cli.output import Column, right
 from flux.cli.verdicts import place
 from flux.contracts.nodes.types import Node, NodeStatus
+from flux.primitives.types import Wei
 from flux.sdk.bindings.probes import Probes
-from flux.sdk.paging import all_nodes
+from flux.sdk.paging import all_nodes, all_pools
 
 
 async def run(
@@ -22,7 +23,10 @@ async def run(
 ) -> None:
     """List nodes: where they are, what they offer, what they ask."""
     async with context.client() as client:
-        nodes, suspected = await asyncio.gather(all_nodes(client), Probes(client).suspicions())
+        nodes, pools, suspected = await asyncio.gather(
+            all_nodes(client), all_pools(client), Probes(client).suspicions()
+        )
+    staked = {pool.node: pool.stake for pool in pools}
     found = [node for node in nodes if everything or node.status is not NodeStatus.GONE]
     columns: list[Column | str] = [
         right("NODE"),
@@ -32,15 +36,20 @@ async def run(
         right("CORES"),
         right("MEMORY"),
         right("DISK"),
+        right("STAKE"),
         right("CORE/h"),
         right("GiB/h"),
         "OPERATOR",
     ]
-    context.output.table(columns, [_row(node, suspected=node.id in suspected) for node in found], "No nodes.")
-    context.output.document([{**node_document(node), "suspected": node.id in suspected} for node in found])
+    context.output.table(
+        columns, [_row(node, staked[node.id], suspected=node.id in suspected) for node in found], "No nodes."
+    )
+    context.output.document(
+        [{**node_document(node, staked[node.id]), "suspected": node.id in suspected} for node in found]
+    )
 
 
-def _row(node: Node, *, suspected: bool) -> tuple[str, ...]:
+def _row(node: Node, staked: Wei, *, suspected: bool) -> tuple[str, ...]:
     hardware = node.hardware
     return (
         str(node.id),
@@ -50,14 +59,15 @@ def _row(node: Node, *, suspected: bool) -> tuple[str, ...]:
         show.cores(hardware.cpu_milli).split()[0],
         show.memory(hardware.memory_mib),
         show.memory(hardware.disk_mib),
+        show.number(staked),
         price_text(node.ask.cpu),
         price_text(node.ask.memory),
         show.short_address(node.operator),
     )
 
 
-def node_document(node: Node) -> dict[str, Any]:
-    """A node for scripts."""
+def node_document(node: Node, staked: Wei) -> dict[str, Any]:
+    """A node for scripts, with all that is staked on it."""
     hardware = node.hardware
     return {
         "node": node.id,
@@ -66,7 +76,7 @@ def node_document(node: Node) -> dict[str, Any]:
         "tier": words.tier(node.tier).lower(),
         "operator": show.address(node.operator),
         "agent": show.address(node.agent),
-        "stake": show.exact(node.stake),
+        "stake": show.exact(staked),
         "place": place(node),
         "host": node.endpoint.host,
         "port": node.endpoint.port,

@@ -12,7 +12,7 @@ from flux.cli import words
 from flux.cli.context import CommandContext
 from flux.cli.errors import CliError, UsageError
 from flux.cli.node.prices import ask_document, ask_of
-from flux.contracts.nodes.types import Hardware, Location
+from flux.contracts.nodes.types import Hardware, Location, Tier
 from flux.primitives.geo import CONTINENTS
 from flux.primitives.types import U8, U32, U256, Wei
 from flux.primitives.units import parse_flux
@@ -30,7 +30,7 @@ async def run(
     host: Annotated[str, typer.Option("--host", help="Address that clients and peers connect to.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the agent's API.")] = 16127,
     stake: Annotated[
-        str | None, typer.Option("--stake", metavar="FLUX", help="What the tier needs; without it, the smallest.")
+        str | None, typer.Option("--stake", metavar="FLUX", help="Your own; without it, the smallest tier's.")
     ] = None,
     cpu: Annotated[float | None, typer.Option("--cpu", min=0.1, help="Cores offered; measured without it.")] = None,
     memory: Annotated[int | None, typer.Option("--memory", min=1, metavar="MIB", help="MiB of memory offered.")] = None,
@@ -69,6 +69,10 @@ async def run(
         f"Node {number} is registered: {words.tier(record.tier)}, {show.cores(hardware.cpu_milli)},"
         f" {show.memory(hardware.memory_mib)} memory, {show.memory(hardware.disk_mib)} disk, stake {show.flux(amount)}."
     )
+    if record.tier is Tier.NONE:
+        context.output.line(
+            f"It can start once others have delegated what is missing, or you added it with `flux node stake {number}`."
+        )
     context.output.line(f"Next: flux node start --listen {host}:{port}")
     context.output.document(
         {
@@ -91,6 +95,8 @@ class TierNeeds:
 
     name: str
     stake: int
+    own: int
+    """What of the stake must be the operator's."""
     cpu_milli: int
     memory_mib: int
     disk_mib: int
@@ -113,10 +119,12 @@ class TierNeeds:
 async def _tiers(client: FluxClient) -> list[TierNeeds]:
     params: dict[str, Any] = await client.transport.request("flux_params")
     names = ("Cumulus", "Nimbus", "Stratus")
+    own = int(params["nodes"]["ownStake"], 16)
     return [
         TierNeeds(
             name,
             int(tier["stake"], 16),
+            int(tier["stake"], 16) * own // 10_000,
             int(tier["cpuMilli"], 16),
             int(tier["memoryMib"], 16),
             int(tier["diskMib"], 16),
@@ -133,7 +141,7 @@ def _stake(tiers: list[TierNeeds], hardware: Hardware) -> Wei:
 
 def _check_reachable(tiers: list[TierNeeds], hardware: Hardware, stake: Wei) -> None:
     """Say what is missing before a transaction is sent."""
-    if any(tier.takes(hardware) and stake >= tier.stake for tier in tiers):
+    if any(tier.takes(hardware) for tier in tiers) and stake >= tiers[0].own:
         return
     offered = (
         f"{show.cores(hardware.cpu_milli)}, {show.memory(hardware.memory_mib)} memory,"

@@ -9,16 +9,19 @@ from flux.cli.context import CommandContext
 from flux.cli.lookup import node_number, protocol_now
 from flux.cli.node.ls import node_document
 from flux.cli.node.prices import price_text
+from flux.cli.node.staking import own_stake, percent
 from flux.cli.options import NodeArgument
 from flux.cli.output import right
 from flux.cli.verdicts import place
 from flux.contracts.market.types import Lease, Usage
 from flux.contracts.nodes.types import Node
+from flux.contracts.staking.types import Pool
 from flux.primitives.types import Wei
 from flux.sdk.bindings.apps import Apps
 from flux.sdk.bindings.escrow import Escrow
 from flux.sdk.bindings.market import Market
 from flux.sdk.bindings.nodes import Nodes
+from flux.sdk.bindings.staking import Staking
 from flux.sdk.client import FluxClient
 
 
@@ -27,15 +30,16 @@ async def run(context: CommandContext, node: NodeArgument) -> None:
     number = node_number(node)
     async with context.client() as client:
         market = Market(client)
-        record, leases, usage, earned, now = await asyncio.gather(
+        record, pool, leases, usage, earned, now = await asyncio.gather(
             Nodes(client).node(number),
+            Staking(client).pool(number),
             market.leases_of_node(number),
             market.usage(number),
             Escrow(client).earned(number),
             protocol_now(client),
         )
         names = await _names(client, leases)
-    _draw(context, record, usage, earned, now, sum(lease.rate for lease in leases))
+    _draw(context, record, pool, usage, earned, now, sum(lease.rate for lease in leases))
     rows = [
         (
             str(lease.id),
@@ -48,7 +52,7 @@ async def run(context: CommandContext, node: NodeArgument) -> None:
     ]
     context.output.line()
     context.output.table([right("LEASE"), "APP", right("INSTANCE"), "STATE", right("FLUX/h")], rows, "No leases.")
-    context.output.document(_document(record, usage, earned, leases, names))
+    context.output.document(_document(record, pool, usage, earned, leases, names))
 
 
 async def _names(client: FluxClient, leases: list[Lease]) -> dict[int, str]:
@@ -57,14 +61,16 @@ async def _names(client: FluxClient, leases: list[Lease]) -> dict[int, str]:
     return {record.id: record.name for record in records}
 
 
-def _draw(context: CommandContext, node: Node, usage: Usage, earned: Wei, now: int, rate: int) -> None:
+def _draw(context: CommandContext, node: Node, pool: Pool, usage: Usage, earned: Wei, now: int, rate: int) -> None:
     hardware, ask = node.hardware, node.ask
     reason = f" ({node.status_reason})" if node.status_reason else ""
     since = show.duration(now - node.status_since)
     facts = [
         ("status", f"{words.status_word('node', node.status)}{reason} for {since}"),
         ("place", place(node)),
-        ("tier", f"{words.tier(node.tier)}, stake {show.flux(node.stake)}"),
+        ("tier", words.tier(node.tier)),
+        ("stake", f"{show.flux(pool.stake)}, of it {show.flux(own_stake(pool))} the operator's own"),
+        ("commission", percent(pool.commission)),
         ("operator", show.address(node.operator)),
         ("agent", f"{show.address(node.agent)} at {node.endpoint.host}:{node.endpoint.port}"),
         ("cpu", f"{show.cores(usage.cpu_milli)} of {show.cores(hardware.cpu_milli)} used"),
@@ -81,9 +87,13 @@ def _draw(context: CommandContext, node: Node, usage: Usage, earned: Wei, now: i
     context.output.facts(facts, f"node {node.id}")
 
 
-def _document(node: Node, usage: Usage, earned: Wei, leases: list[Lease], names: dict[int, str]) -> dict[str, Any]:
+def _document(
+    node: Node, pool: Pool, usage: Usage, earned: Wei, leases: list[Lease], names: dict[int, str]
+) -> dict[str, Any]:
     return {
-        **node_document(node),
+        **node_document(node, pool.stake),
+        "own_stake": show.exact(own_stake(pool)),
+        "commission_percent": percent(pool.commission).rstrip("%"),
         "used": {
             "cpu_milli": usage.cpu_milli,
             "memory_mib": usage.memory_mib,

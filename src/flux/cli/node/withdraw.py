@@ -1,20 +1,12 @@
 """`flux node withdraw`."""
 
-from flux.cli import format as show
 from flux.cli.context import CommandContext
 from flux.cli.lookup import node_number
+from flux.cli.node.staking import withdrawn
 from flux.cli.options import NodeArgument
-from flux.contracts.nodes.types import StakeWithdrawn
-from flux.sdk.bindings.nodes import Nodes
 
 
 async def run(context: CommandContext, node: NodeArgument) -> None:
-    """Take the stake of a node that has left."""
-    number = node_number(node)
+    """Take the stake that is through with unbonding: a delegator's, or an operator's."""
     async with context.client() as client:
-        receipt = await Nodes(client).withdraw(await context.signer(client), number)
-    amount = sum(event.amount for event in receipt.events() if isinstance(event, StakeWithdrawn))
-    context.output.line(f"{show.flux(amount)} of node {number} are back with its operator.")
-    context.output.document(
-        {"node": number, "amount": show.exact(amount), "transaction": f"0x{receipt.transaction.hex()}"}
-    )
+        await withdrawn(client, context, node_number(node))

@@ -1,10 +1,10 @@
-"""Nodes: registration of machines, their stake and tier, and their way in and out of the network."""
+"""Nodes: registration of machines, their tier, and their way in and out of the network."""
 
 from collections.abc import Sequence
 
-from flux.contracts.addresses import NODES
+from flux.contracts.addresses import NODES, STAKING
 from flux.contracts.nodes import rules
-from flux.contracts.nodes.ports import MarketPort
+from flux.contracts.nodes.ports import MarketPort, StakingPort
 from flux.contracts.nodes.state import NodesState
 from flux.contracts.nodes.types import (
     AgentTaken,
@@ -22,8 +22,7 @@ from flux.contracts.nodes.types import (
     NodeStatus,
     NodeStatusChanged,
     NodeUpdated,
-    NothingStaked,
-    StakeWithdrawn,
+    Tier,
     TooEarly,
     UnknownAgent,
     UnknownNode,
@@ -32,15 +31,15 @@ from flux.contracts.nodes.types import (
 from flux.kernel.context import Context, Host
 from flux.kernel.contract import Contract, method, view
 from flux.kernel.errors import Unauthorized
-from flux.primitives.types import NO_WEI, U8, U16, U32, U64, U256, Address, ChainTime, Wei
+from flux.primitives.types import NO_WEI, U8, U16, U32, U64, Address, ChainTime, Wei
 
 
 class Nodes(Contract):
-    """Machines, their operators' stake and their lifecycle."""
+    """Machines, what they declare, and their lifecycle."""
 
     name = "Nodes"
     address = NODES
-    events = (NodeRegistered, NodeStatusChanged, NodeUpdated, StakeWithdrawn)
+    events = (NodeRegistered, NodeStatusChanged, NodeUpdated)
     errors = (
         UnknownNode,
         UnknownAgent,
@@ -49,21 +48,21 @@ class Nodes(Contract):
         InsufficientHardware,
         InvalidDeclaration,
         WrongNodeStatus,
-        NothingStaked,
         TooEarly,
     )
 
-    def __init__(self, host: Host, params: NodesParams, market: MarketPort) -> None:
+    def __init__(self, host: Host, params: NodesParams, market: MarketPort, staking: StakingPort) -> None:
         super().__init__(host)
         self.params = params
         self.state = NodesState(host.storage)
         self._market = market
+        self._staking = staking
 
     @method(gas=80_000, payable=True)
     def register(
         self, ctx: Context, agent: Address, endpoint: Endpoint, location: Location, hardware: Hardware, ask: Ask
     ) -> NodeId:
-        """Join with a machine; the caller becomes its operator and the value its stake.
+        """Join with a machine; the caller becomes its operator and the value its own stake. Others may add to it.
 
         Raises InvalidDeclaration, AgentTaken, InsufficientHardware, InsufficientStake.
         """
@@ -72,7 +71,8 @@ class Nodes(Contract):
         rules.check_location(location)
         rules.check_hardware(hardware)
         rules.check_ask(ask, self.params.max_ask)
-        tier = rules.check_tier(self.params.tiers, ctx.value, hardware)
+        rules.check_reaches_tier(self.params.tiers, hardware)
+        rules.check_own_stake(self.params, ctx.value)
         if (taken := self.state.agents.find(agent)) is not None:
             raise AgentTaken(agent, taken)
         id = rules.next_id(self.state.count.get())
@@ -81,8 +81,7 @@ class Nodes(Contract):
             operator=ctx.sender,
             agent=agent,
             status=NodeStatus.REGISTERED,
-            tier=tier,
-            stake=ctx.value,
+            tier=rules.find_tier(self.params, ctx.value, ctx.value, hardware),
             endpoint=endpoint,
             location=location,
             hardware=hardware,
@@ -94,7 +93,9 @@ class Nodes(Contract):
         self.state.count.set(U32(id))
         self.state.agents.set(agent, id)
         self.state.nodes.set(id, node)
-        self.host.emit(NodeRegistered(id, ctx.sender, agent, U8(tier)))
+        self.host.pay(STAKING, ctx.value)
+        self._staking.open(ctx, id, ctx.sender, ctx.value)
+        self.host.emit(NodeRegistered(id, ctx.sender, agent, U8(node.tier)))
         self._market.node_changed(ctx, id)
         return id
 
@@ -121,36 +122,25 @@ class Nodes(Contract):
         record = self._own(ctx, node, rules.CAN_LEAVE)
         rules.check_hardware(hardware)
         rules.check_holds(hardware, record.hardware, self._market.usage(ctx, node))
-        tier = rules.check_tier(self.params.tiers, record.stake, hardware)
-        self._update(ctx, record.but(hardware=hardware, tier=tier))
+        rules.check_reaches_tier(self.params.tiers, hardware)
+        record = record.but(hardware=hardware)
+        self._update(ctx, record.but(tier=self.tier_of(record)))
 
-    @method(gas=30_000, payable=True)
-    def add_stake(self, ctx: Context, node: NodeId) -> None:
-        """Add the value to the stake, which may raise the tier."""
-        record = self._own(ctx, node, rules.CAN_LEAVE)
-        stake = Wei(U256(record.stake + ctx.value))
-        tier = rules.check_tier(self.params.tiers, stake, record.hardware)
-        self._update(ctx, record.but(stake=stake, tier=tier))
-
-    @method(gas=50_000)
+    @method(gas=100_000)
     def leave(self, ctx: Context, node: NodeId) -> None:
-        """Drain: the market places the node's instances elsewhere; without open leases the node is gone at once."""
+        """Drain: the market places the node's instances elsewhere; without open leases the node is gone at once.
+
+        Once it is gone the operator's stake begins to unbond.
+        """
         record = self._own(ctx, node, rules.CAN_LEAVE)
         self._set_status(ctx, record, NodeStatus.LEAVING, "its operator withdraws it")
 
-    @method(gas=30_000)
-    def withdraw(self, ctx: Context, node: NodeId) -> None:
-        """Return the stake of a node that is gone to its operator. Raises NothingStaked the second time."""
-        record = self._own(ctx, node, (NodeStatus.GONE,))
-        if record.stake == 0:
-            raise NothingStaked(node)
-        self.state.nodes.set(node, record.but(stake=NO_WEI))
-        self.host.pay(record.operator, record.stake)
-        self.host.emit(StakeWithdrawn(node, record.operator, record.stake))
-
     @method(gas=30_000, lane=True)
     def activate(self, ctx: Context) -> None:
-        """The agent says that it is up. After a suspension this is possible once the rejoin delay has passed."""
+        """The agent says that it is up. After a suspension this is possible once the rejoin delay has passed.
+
+        Raises UnknownAgent, WrongNodeStatus, TooEarly, InsufficientStake for a node that is in no tier.
+        """
         record = self.state.nodes.get(self._id_of_agent(ctx.sender))
         if record.status not in rules.CAN_ACTIVATE:
             raise WrongNodeStatus(record.id, U8(record.status))
@@ -158,6 +148,8 @@ class Nodes(Contract):
             allowed_from = ChainTime(U64(record.status_since + self.params.rejoin_delay))
             if ctx.now < allowed_from:
                 raise TooEarly(allowed_from)
+        if record.tier is Tier.NONE:
+            raise InsufficientStake(self.params.tiers[0].stake, self._staking.stakes(record.id)[0])
         self._set_status(ctx, record, NodeStatus.ACTIVE, "")
 
     @view()
@@ -205,6 +197,30 @@ class Nodes(Contract):
         if record.status is NodeStatus.LEAVING:
             self.state.agents.delete(record.agent)
             self._set_status(ctx, record, NodeStatus.GONE, "")
+            self._staking.unbond_own(ctx, node)
+
+    def tier_of(self, record: Node) -> Tier:
+        """The tier that a node's stake and hardware give now."""
+        return rules.find_tier(self.params, *self._staking.stakes(record.id), record.hardware)
+
+    def own_stake_required(self, record: Node) -> Wei:
+        """For staking: what the operator must keep of its own; nothing once the node is gone."""
+        if record.status is NodeStatus.GONE:
+            return NO_WEI
+        return rules.own_part(self.params, self.params.tiers[0].stake)
+
+    def stake_changed(self, ctx: Context, node: NodeId) -> None:
+        """For staking: the tier follows, down as well as up; below the lowest an active node is suspended."""
+        record = self.node(ctx, node)
+        tier = self.tier_of(record)
+        if record.status is NodeStatus.GONE or tier is record.tier:
+            return
+        record = record.but(tier=tier)
+        if tier is Tier.NONE and record.status is NodeStatus.ACTIVE:
+            self.host.emit(NodeUpdated(node, U8(tier)))
+            self._set_status(ctx, record, NodeStatus.SUSPENDED, rules.NO_TIER)
+        else:
+            self._update(ctx, record)
 
     def _id_of_agent(self, agent: Address) -> NodeId:
         node = self.state.agents.find(agent)
@@ -223,7 +239,7 @@ class Nodes(Contract):
 
     def _update(self, ctx: Context, record: Node) -> None:
         self.state.nodes.set(record.id, record)
-        self.host.emit(NodeUpdated(record.id, U8(record.tier), record.stake))
+        self.host.emit(NodeUpdated(record.id, U8(record.tier)))
         self._market.node_changed(ctx, record.id)
 
     def _set_status(self, ctx: Context, record: Node, status: NodeStatus, reason: str) -> None:

@@ -1,6 +1,5 @@
 """What must hold of nodes after every block."""
 
-from flux.contracts.nodes import rules
 from flux.contracts.nodes.contract import Nodes
 from flux.contracts.nodes.types import NodeStatus, Tier
 
@@ -8,19 +7,15 @@ from flux.contracts.nodes.types import NodeStatus, Tier
 def check(nodes: Nodes) -> list[str]:
     """Violations as sentences."""
     violations = []
-    staked = 0
     expected_id = 0
     agents = []
     for id, node in nodes.state.nodes.items():
         expected_id += 1
-        staked += node.stake
         if id != expected_id or node.id != id:
             violations.append(f"node {node.id} is stored under {id} where {expected_id} comes next")
-        if node.tier is Tier.NONE:
-            violations.append(f"node {id} has no tier")
-        elif node.status is not NodeStatus.GONE and node.tier != rules.find_tier(
-            nodes.params.tiers, node.stake, node.hardware
-        ):
+        if node.tier is Tier.NONE and node.status is NodeStatus.ACTIVE:
+            violations.append(f"node {id} is active and has no tier")
+        if node.status is not NodeStatus.GONE and node.tier != nodes.tier_of(node):
             violations.append(f"node {id} is in tier {node.tier.name} that its stake and hardware do not give")
         if node.status is not NodeStatus.GONE:
             agents.append((node.agent, id))
@@ -30,6 +25,6 @@ def check(nodes: Nodes) -> list[str]:
         violations.append(f"{expected_id} nodes are stored but {nodes.state.count.get()} are counted")
     if sorted(agents) != list(nodes.state.agents.items()):
         violations.append("the index of agent keys does not name exactly the nodes that are not gone")
-    if nodes.host.balance() != staked:
-        violations.append(f"the stakes sum to {staked} wei but the contract holds {nodes.host.balance()}")
+    if nodes.host.balance() != 0:
+        violations.append(f"stake belongs to staking, and yet this contract holds {nodes.host.balance()} wei")
     return violations

@@ -5,6 +5,7 @@ from typing import Protocol
 from flux.contracts.market.types import Usage
 from flux.contracts.nodes.types import NodeId
 from flux.kernel.context import Context
+from flux.primitives.types import Address, Wei
 
 
 class MarketPort(Protocol):
@@ -17,4 +18,20 @@ class MarketPort(Protocol):
 
     def usage(self, ctx: Context, node: NodeId) -> Usage:
         """What open leases take of the node."""
+        ...
+
+
+class StakingPort(Protocol):
+    """Staking, which holds what stands behind nodes."""
+
+    def open(self, ctx: Context, node: NodeId, operator: Address, amount: Wei) -> None:
+        """Told of a new node, after `amount` was moved to staking. Raises BelowMinimum."""
+        ...
+
+    def stakes(self, node: NodeId) -> tuple[Wei, Wei]:
+        """What is bonded to a node: in all, and its operator's part."""
+        ...
+
+    def unbond_own(self, ctx: Context, node: NodeId) -> None:
+        """Told that the node is gone: what its operator bonded begins to unbond."""
         ...

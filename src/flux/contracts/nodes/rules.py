@@ -18,13 +18,14 @@ from flux.contracts.nodes.types import (
     InvalidDeclaration,
     Location,
     NodeId,
+    NodesParams,
     NodeStatus,
     Tier,
     TierRequirement,
 )
 from flux.primitives.address import ZERO_ADDRESS
 from flux.primitives.geo import CONTINENTS
-from flux.primitives.types import U8, U32, Address, Hash, Wei
+from flux.primitives.types import U8, U32, U256, Address, Hash, Wei
 
 MAX_REGION_LENGTH = 40
 MAX_GPU_MODEL_LENGTH = 64
@@ -37,6 +38,9 @@ CAN_ACTIVATE = (NodeStatus.REGISTERED, NodeStatus.SUSPENDED)
 CAN_LEAVE = (NodeStatus.REGISTERED, NodeStatus.ACTIVE, NodeStatus.SUSPENDED)
 """Also the statuses in which an operator may change what the node declares."""
 
+NO_TIER = "its stake is below every tier"
+"""Why a node is suspended whose stake was slashed or undelegated away."""
+
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Control characters, line separators and direction overrides: none may reach a terminal from a declaration."""
@@ -47,23 +51,31 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _MAPPED_IPV4 = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
-def find_tier(tiers: Sequence[TierRequirement], stake: Wei, hardware: Hardware) -> Tier:
-    """The highest tier that stake and hardware both reach; NONE if there is none."""
+def find_tier(params: NodesParams, total: Wei, own: Wei, hardware: Hardware) -> Tier:
+    """The highest tier that all stake, the operator's part of it and the hardware reach; NONE if there is none."""
     reached = Tier.NONE
-    for tier, needs in zip((Tier.CUMULUS, Tier.NIMBUS, Tier.STRATUS), tiers, strict=True):
-        if stake >= needs.stake and _reaches(hardware, needs):
+    for tier, needs in zip((Tier.CUMULUS, Tier.NIMBUS, Tier.STRATUS), params.tiers, strict=True):
+        if total >= needs.stake and own >= own_part(params, needs.stake) and _reaches(hardware, needs):
             reached = tier
     return reached
 
 
-def check_tier(tiers: Sequence[TierRequirement], stake: Wei, hardware: Hardware) -> Tier:
-    """The tier, which must be one. Raises InsufficientHardware or InsufficientStake."""
-    affordable = [needs.stake for needs in tiers if _reaches(hardware, needs)]
-    if not affordable:
+def check_reaches_tier(tiers: Sequence[TierRequirement], hardware: Hardware) -> None:
+    """Whatever the stake, the hardware must do for some tier. Raises InsufficientHardware."""
+    if not any(_reaches(hardware, needs) for needs in tiers):
         raise InsufficientHardware(hardware.cpu_milli, hardware.memory_mib, hardware.disk_mib)
-    if stake < min(affordable):
-        raise InsufficientStake(min(affordable), stake)
-    return find_tier(tiers, stake, hardware)
+
+
+def check_own_stake(params: NodesParams, own: Wei) -> None:
+    """An operator stands for its node with a part of the lowest tier's stake. Raises InsufficientStake."""
+    required = own_part(params, params.tiers[0].stake)
+    if own < required:
+        raise InsufficientStake(required, own)
+
+
+def own_part(params: NodesParams, stake: Wei) -> Wei:
+    """What of a tier's stake must be the operator's own."""
+    return Wei(U256(stake * params.own_stake // 10_000))
 
 
 def check_keys(operator: Address, agent: Address) -> None:

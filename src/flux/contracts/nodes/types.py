@@ -96,12 +96,11 @@ class Node(Record, frozen=True):
 
     id: NodeId
     operator: Address
-    """Cold key: holds the stake, sets the ask."""
+    """Cold key: holds its own stake (contracts/staking), sets the ask."""
     agent: Address
     """Hot key: may only report."""
     status: NodeStatus
     tier: Tier
-    stake: Wei
     endpoint: Endpoint
     location: Location
     hardware: Hardware
@@ -113,9 +112,10 @@ class Node(Record, frozen=True):
 
 
 class TierRequirement(Record, frozen=True):
-    """What a tier asks for (flux-facts §1)."""
+    """What a tier asks for."""
 
     stake: Wei
+    """Own and delegated together."""
     cpu_milli: U32
     memory_mib: U32
     disk_mib: U32
@@ -126,6 +126,8 @@ class NodesParams(Record, frozen=True):
 
     tiers: tuple[TierRequirement, ...]
     """Cumulus, Nimbus, Stratus."""
+    own_stake: U16
+    """Ten-thousandths of a tier's stake that must be the operator's own."""
     rejoin_delay: Seconds
     """A suspended node may activate again after this long."""
     max_ask: Ask
@@ -150,19 +152,10 @@ class NodeStatusChanged(Event, frozen=True):
 
 
 class NodeUpdated(Event, frozen=True):
-    """A node's ask, endpoint, hardware or stake changed."""
+    """A node's ask, endpoint, hardware or tier changed."""
 
     node: Indexed[NodeId]
     tier: U8
-    stake: Wei
-
-
-class StakeWithdrawn(Event, frozen=True):
-    """The stake of a node that is gone was returned."""
-
-    node: Indexed[NodeId]
-    operator: Indexed[Address]
-    amount: Wei
 
 
 @dataclass(eq=False)
@@ -182,7 +175,7 @@ class AgentTaken(Revert):
 
 @dataclass(eq=False)
 class InsufficientStake(Revert):
-    """A stake of {provided} wei was offered but the lowest tier that this hardware reaches needs {required} wei."""
+    """A stake of {provided} wei stands where {required} wei are needed for any tier."""
 
     required: Wei
     provided: Wei
@@ -210,13 +203,6 @@ class UnknownAgent(Revert):
     """{agent} is not the agent key of any node; register the node first."""
 
     agent: Address
-
-
-@dataclass(eq=False)
-class NothingStaked(Revert):
-    """Node {node} holds no stake that could be withdrawn."""
-
-    node: NodeId
 
 
 @dataclass(eq=False)

@@ -8,7 +8,6 @@ from flux.sdk.client import FluxClient, Receipt
 from flux.sdk.signer import Signer
 
 _ACTIVATE = Call(addresses.NODES, "activate", (), None, lane=True)
-_ADD_STAKE = Call(addresses.NODES, "addStake", (NodeId,), None)
 _COUNT = Call(addresses.NODES, "count", (), U32)
 _LEAVE = Call(addresses.NODES, "leave", (NodeId,), None)
 _NODE = Call(addresses.NODES, "node", (NodeId,), Node)
@@ -18,11 +17,10 @@ _REGISTER = Call(addresses.NODES, "register", (Address, Endpoint, Location, Hard
 _SET_ASK = Call(addresses.NODES, "setAsk", (NodeId, Ask), None)
 _SET_ENDPOINT = Call(addresses.NODES, "setEndpoint", (NodeId, Endpoint), None)
 _SET_HARDWARE = Call(addresses.NODES, "setHardware", (NodeId, Hardware), None)
-_WITHDRAW = Call(addresses.NODES, "withdraw", (NodeId,), None)
 
 
 class Nodes:
-    """Machines, their operators' stake and their lifecycle."""
+    """Machines, what they declare, and their lifecycle."""
 
     __slots__ = ("client",)
 
@@ -32,10 +30,6 @@ class Nodes:
     async def activate(self, signer: Signer) -> Receipt:
         """The agent says that it is up. After a suspension this is possible once the rejoin delay has passed."""
         return await self.client.transact(signer, _ACTIVATE)
-
-    async def add_stake(self, signer: Signer, node: NodeId, *, value: Wei = NO_WEI) -> Receipt:
-        """Add the value to the stake, which may raise the tier."""
-        return await self.client.transact(signer, _ADD_STAKE, node, value=value)
 
     async def count(self, *, block: str = "latest") -> U32:
         """How many nodes ever registered; also the highest id."""
@@ -72,7 +66,7 @@ class Nodes:
         *,
         value: Wei = NO_WEI,
     ) -> Receipt:
-        """Join with a machine; the caller becomes its operator and the value its stake."""
+        """Join with a machine; the caller becomes its operator and the value its own stake. Others may add to it."""
         return await self.client.transact(signer, _REGISTER, agent, endpoint, location, hardware, ask, value=value)
 
     async def set_ask(self, signer: Signer, node: NodeId, ask: Ask) -> Receipt:
@@ -86,7 +80,3 @@ class Nodes:
     async def set_hardware(self, signer: Signer, node: NodeId, hardware: Hardware) -> Receipt:
         """Declare other hardware; the tier follows, down as well as up."""
         return await self.client.transact(signer, _SET_HARDWARE, node, hardware)
-
-    async def withdraw(self, signer: Signer, node: NodeId) -> Receipt:
-        """Return the stake of a node that is gone to its operator. Raises NothingStaked the second time."""
-        return await self.client.transact(signer, _WITHDRAW, node)

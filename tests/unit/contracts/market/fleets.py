@@ -53,7 +53,6 @@ def make_node(
         agent=(number + 2**32).to_bytes(20, "big"),
         status=NodeStatus.ACTIVE,
         tier=Tier.CUMULUS,
-        stake=0,
         endpoint=Endpoint(
             f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", 16127, b"c" * 32, b"s" * 32, False, False
         ),

@@ -7,6 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from flux.contracts.nodes.rules import NO_TIER
 from flux.contracts.nodes.types import (
     AgentTaken,
     Architecture,
@@ -18,14 +19,14 @@ from flux.contracts.nodes.types import (
     NodeRegistered,
     NodeStatus,
     NodeStatusChanged,
-    NothingStaked,
-    StakeWithdrawn,
+    NodeUpdated,
     Tier,
     TooEarly,
     UnknownAgent,
     UnknownNode,
     WrongNodeStatus,
 )
+from flux.contracts.staking.types import EVERYTHING, OwnStakeTooLow
 from flux.kernel.context import SYSTEM_ADDRESS
 from flux.kernel.errors import Revert, Unauthorized
 from flux.primitives.address import ZERO_ADDRESS
@@ -55,7 +56,7 @@ def status(lab: Lab, node: NodeId = ONE) -> NodeStatus:
 def test_a_machine_joins_with_its_stake(lab: Lab) -> None:
     assert register(lab) == 1
     node = lab.nodes.node(lab.context(), ONE)
-    assert (node.operator, node.agent, node.stake) == (OPERATOR, AGENT, 1_000 * FLUX)
+    assert (node.operator, node.agent, lab.staking.stakes(ONE)) == (OPERATOR, AGENT, (1_000 * FLUX, 1_000 * FLUX))
     assert (node.status, node.tier) == (NodeStatus.REGISTERED, Tier.CUMULUS)
     assert node.registered_at == node.status_since == lab.world.block.now
     assert lab.nodes.node_of_agent(lab.context(), AGENT) == 1
@@ -81,8 +82,8 @@ def test_the_hot_key_is_a_key_of_its_own(lab: Lab, agent: Address) -> None:
 
 def test_too_little_stake_or_hardware_is_refused_and_costs_nothing(lab: Lab) -> None:
     with pytest.raises(InsufficientStake) as caught:
-        register(lab, stake=999)
-    assert (caught.value.required, caught.value.provided) == (1_000 * FLUX, 999 * FLUX)
+        register(lab, stake=99)
+    assert (caught.value.required, caught.value.provided) == (100 * FLUX, 99 * FLUX)
     with pytest.raises(InsufficientHardware):
         register(lab, cpu=3_999)
     assert lab.world.balance(OPERATOR) == 100_000 * FLUX
@@ -91,7 +92,7 @@ def test_too_little_stake_or_hardware_is_refused_and_costs_nothing(lab: Lab) -> 
 
 def test_stake_and_hardware_move_the_tier_both_ways(lab: Lab) -> None:
     register(lab)
-    lab.send(OPERATOR, 11_500 * FLUX, lab.nodes.add_stake, ONE)
+    lab.send(OPERATOR, 11_500 * FLUX, lab.staking.delegate, ONE)
     assert lab.nodes.node(lab.context(), ONE).tier is Tier.NIMBUS
     lab.send(OPERATOR, 0, lab.nodes.set_hardware, ONE, hardware(4_000))
     assert lab.nodes.node(lab.context(), ONE).tier is Tier.CUMULUS
@@ -122,9 +123,7 @@ def test_only_the_cold_key_decides(lab: Lab, caller: Address) -> None:
         lambda: lab.send(caller, 0, lab.nodes.set_ask, ONE, CHEAP),
         lambda: lab.send(caller, 0, lab.nodes.set_endpoint, ONE, endpoint()),
         lambda: lab.send(caller, 0, lab.nodes.set_hardware, ONE, hardware()),
-        lambda: lab.send(caller, 1, lab.nodes.add_stake, ONE),
         lambda: lab.send(caller, 0, lab.nodes.leave, ONE),
-        lambda: lab.send(caller, 0, lab.nodes.withdraw, ONE),
     ):
         with pytest.raises(Unauthorized):
             attempt()
@@ -163,15 +162,44 @@ def test_only_an_active_node_can_be_suspended(lab: Lab) -> None:
     assert status(lab) is NodeStatus.REGISTERED
 
 
-def test_a_node_without_leases_is_gone_at_once_and_its_stake_goes_back_once(lab: Lab) -> None:
+def test_a_node_without_leases_is_gone_at_once_and_its_stake_begins_to_unbond(lab: Lab) -> None:
     register(lab)
     lab.send(OPERATOR, 0, lab.nodes.leave, ONE)
     assert status(lab) is NodeStatus.GONE
-    lab.send(OPERATOR, 0, lab.nodes.withdraw, ONE)
-    assert lab.world.balance(OPERATOR) == 100_000 * FLUX
-    assert lab.world.emitted(lab.nodes, StakeWithdrawn(ONE, OPERATOR, lab.params.nodes.tiers[0].stake))
-    with pytest.raises(NothingStaked):
-        lab.send(OPERATOR, 0, lab.nodes.withdraw, ONE)
+    assert lab.staking.stakes(ONE) == (0, 0)
+    (leaving,) = lab.staking.unbondings(lab.context(), OPERATOR)
+    assert leaving.amount == 1_000 * FLUX
+    lab.check()
+
+
+def test_a_node_without_enough_stake_waits_for_delegators_before_it_can_start(lab: Lab) -> None:
+    register(lab, stake=100)
+    assert lab.nodes.node(lab.context(), ONE).tier is Tier.NONE
+    with pytest.raises(InsufficientStake) as caught:
+        lab.send(AGENT, 0, lab.nodes.activate)
+    assert (caught.value.required, caught.value.provided) == (1_000 * FLUX, 100 * FLUX)
+    lab.fund(STRANGER, 900)
+    lab.send(STRANGER, 900 * FLUX, lab.staking.delegate, ONE)
+    assert lab.nodes.node(lab.context(), ONE).tier is Tier.CUMULUS
+    assert lab.world.emitted(lab.nodes, NodeUpdated(ONE, U8(Tier.CUMULUS)))
+    lab.send(AGENT, 0, lab.nodes.activate)
+    lab.check()
+
+
+def test_an_active_node_whose_delegators_leave_is_suspended_and_comes_back_with_stake(lab: Lab) -> None:
+    register(lab, stake=100)
+    lab.fund(STRANGER, 2_000)
+    lab.send(STRANGER, 900 * FLUX, lab.staking.delegate, ONE)
+    lab.send(AGENT, 0, lab.nodes.activate)
+    lab.send(STRANGER, 0, lab.staking.undelegate, ONE, 1 * FLUX)
+    record = lab.nodes.node(lab.context(), ONE)
+    assert (record.status, record.tier, record.status_reason) == (NodeStatus.SUSPENDED, Tier.NONE, NO_TIER)
+    lab.advance(60)
+    with pytest.raises(InsufficientStake):
+        lab.send(AGENT, 0, lab.nodes.activate)
+    lab.send(STRANGER, 1 * FLUX, lab.staking.delegate, ONE)
+    lab.send(AGENT, 0, lab.nodes.activate)
+    assert status(lab) is NodeStatus.ACTIVE
     lab.check()
 
 
@@ -182,8 +210,8 @@ def test_a_node_with_leases_drains_first_and_keeps_its_stake_until_then(lab: Lab
     app = lab.deploy(STRANGER, 1000)
     lab.send(operator, 0, lab.nodes.leave, node)
     assert status(lab, node) is NodeStatus.LEAVING
-    with pytest.raises(WrongNodeStatus):
-        lab.send(operator, 0, lab.nodes.withdraw, node)
+    with pytest.raises(OwnStakeTooLow):
+        lab.send(operator, 0, lab.staking.undelegate, node, EVERYTHING)
     with pytest.raises(WrongNodeStatus):
         lab.send(operator, 0, lab.nodes.leave, node)
     lab.send(STRANGER, 0, lab.apps.remove, app)
@@ -234,9 +262,8 @@ def test_records_that_contradict_each_other_are_noticed(lab: Lab) -> None:
     register(lab)
     node = lab.nodes.node(lab.context(), ONE)
     for spoiled, words in (
-        (node.but(tier=Tier.NONE), "has no tier"),
+        (node.but(tier=Tier.NONE, status=NodeStatus.ACTIVE), "has no tier"),
         (node.but(tier=Tier.STRATUS), "in tier STRATUS"),
-        (node.but(stake=lab.params.nodes.tiers[1].stake, tier=Tier.NIMBUS), "the stakes sum to"),
         (node.but(status=NodeStatus.ACTIVE, status_reason="why"), "yet has a reason"),
         (node.but(status=NodeStatus.GONE), "index of agent keys"),
         (node.but(id=NodeId(U32(2))), "stored under 1"),
@@ -247,6 +274,10 @@ def test_records_that_contradict_each_other_are_noticed(lab: Lab) -> None:
     lab.nodes.state.nodes.set(ONE, node)
     lab.nodes.state.count.set(U32(2))
     with pytest.raises(AssertionError, match="2 are counted"):
+        lab.check()
+    lab.nodes.state.count.set(U32(1))
+    lab.world.mint(lab.nodes.address, 1)
+    with pytest.raises(AssertionError, match="stake belongs to staking"):
         lab.check()
 
 
@@ -268,7 +299,7 @@ class NodesMachine(RuleBasedStateMachine):
     @rule(
         sender=st.integers(0, 3),
         agent=st.integers(0, 5),
-        stake=st.sampled_from([999, 1_000, 12_500, 40_000]),
+        stake=st.sampled_from([99, 100, 1_000, 12_500, 40_000]),
         cpu=st.sampled_from([3_000, 4_000, 8_000, 16_000]),
     )
     def register(self, sender: int, agent: int, stake: int, cpu: int) -> None:
@@ -280,15 +311,19 @@ class NodesMachine(RuleBasedStateMachine):
     @rule(
         sender=st.integers(0, 3),
         node=st.integers(1, 4),
-        what=st.sampled_from(["add_stake", "leave", "withdraw", "hardware", "suspend", "activate"]),
+        what=st.sampled_from(["delegate", "undelegate", "leave", "withdraw", "hardware", "suspend", "activate"]),
         amount=st.sampled_from([0, 1, 11_500, 39_000]),
     )
     def change(self, sender: int, node: int, what: str, amount: int) -> None:
         id = NodeId(U32(node))
         nodes = self.lab.nodes
         match what:
-            case "add_stake":
-                self.attempt(sender, amount * FLUX, nodes.add_stake, id)
+            case "delegate":
+                self.attempt(sender, amount * FLUX, self.lab.staking.delegate, id)
+            case "undelegate":
+                self.attempt(sender, 0, self.lab.staking.undelegate, id, amount * FLUX or EVERYTHING)
+            case "withdraw":
+                self.attempt(sender, 0, self.lab.staking.withdraw, id)
             case "hardware":
                 self.attempt(sender, 0, nodes.set_hardware, id, hardware(amount))
             case "suspend":
@@ -301,7 +336,7 @@ class NodesMachine(RuleBasedStateMachine):
             case _:
                 self.attempt(sender, 0, getattr(nodes, what), id)
 
-    @rule(seconds=st.integers(1, 100))
+    @rule(seconds=st.sampled_from([1, 100, 21_600, 700_000]))
     def wait(self, seconds: int) -> None:
         self.lab.advance(seconds)
 

@@ -14,8 +14,6 @@ from flux.primitives.types import flux as whole
 from flux.protocol.params import DEFAULT
 from support.contract_lab import endpoint, hardware
 
-TIERS = DEFAULT.nodes.tiers
-
 
 @pytest.mark.parametrize(
     "host", ["192.0.2.7", "127.0.0.1", "2001:db8::1", "::1", "node-7.example.org", "localhost", "a", "1.example"]
@@ -160,14 +158,31 @@ def test_the_caps_keep_the_dearest_instance_inside_64_bits() -> None:
     ],
 )
 def test_a_tier_needs_both_stake_and_hardware(stake: int, cpu: int, tier: Tier) -> None:
-    assert rules.find_tier(TIERS, whole(stake), hardware(cpu)) is tier
+    assert rules.find_tier(DEFAULT.nodes, whole(stake), whole(stake), hardware(cpu)) is tier
+
+
+@pytest.mark.parametrize(
+    ("total", "own", "tier"),
+    [
+        (1_000, 99, Tier.NONE),
+        (1_000, 100, Tier.CUMULUS),
+        (12_500, 1_249, Tier.CUMULUS),
+        (12_500, 1_250, Tier.NIMBUS),
+        (500_000, 3_999, Tier.NIMBUS),
+        (40_000, 4_000, Tier.STRATUS),
+    ],
+)
+def test_a_tenth_of_a_tiers_stake_must_be_the_operators_own(total: int, own: int, tier: Tier) -> None:
+    assert rules.find_tier(DEFAULT.nodes, whole(total), whole(own), hardware()) is tier
 
 
 @given(st.integers(0, 50_000), st.integers(0, 50_000), st.integers(0, 20_000), st.integers(0, 70_000))
 def test_more_stake_never_lowers_the_tier(stake: int, more: int, cpu: int, memory: int) -> None:
     machine = hardware(cpu, memory)
-    richer = Wei(U256(whole(stake) + whole(more)))
-    assert rules.find_tier(TIERS, whole(stake), machine) <= rules.find_tier(TIERS, richer, machine)
+    params, own = DEFAULT.nodes, whole(stake)
+    richer = Wei(U256(own + whole(more)))
+    assert rules.find_tier(params, own, own, machine) <= rules.find_tier(params, richer, own, machine)
+    assert rules.find_tier(params, richer, own, machine) <= rules.find_tier(params, richer, richer, machine)
 
 
 def test_hardware_in_use_cannot_shrink_below_its_leases_or_change_its_kind() -> None:
