@@ -1,6 +1,6 @@
 # The only commands to know. Each sets up what it needs first, and stops what it started.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench schemas clean
+.PHONY: help setup demo test check fix bench schemas cometbft clean
 MAKEFLAGS += --no-print-directory
 PYTHON_CODE := src tests tools bench examples
 
@@ -10,10 +10,11 @@ help:
 	@echo "make check    style, types, the import rule, generated files"
 	@echo "make fix      put right what can be put right by itself"
 	@echo "make bench    measure, and write the table"
-	@echo "make schemas  generate ABIs and Solidity interfaces"
+	@echo "make schemas  generate ABIs, Solidity interfaces, bindings, CometBFT's messages"
+	@echo "make cometbft build the consensus engine of networks with many validators"
 	@echo "make clean    remove everything that these made"
 
-# Python packages into .venv, Debian packages when absent, container images. A second run takes about a second.
+# Python packages into .venv, Debian packages when absent, CometBFT into .flux/bin, container images. A second run takes about a second.
 setup:
 	@tools/setup
 
@@ -39,6 +40,10 @@ bench: setup
 
 schemas: setup
 	@.venv/bin/python -m tools.generate_schemas
+
+# Part of setup; by itself it needs only Python.
+cometbft:
+	@mkdir -p .flux && tools/setup cometbft
 
 clean:
 	@tools/setup clean

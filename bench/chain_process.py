@@ -15,7 +15,7 @@ import psutil
 from bench.machine import DATA_ROOT
 from flux.protocol import genesis as genesis_file
 from flux.protocol.genesis import Genesis
-from flux.services.chain import GENESIS_FILE
+from flux.services.chain_home import GENESIS_FILE
 from flux.services.ports import free_port
 
 _START_SECONDS = 60.0

@@ -23,7 +23,8 @@ from flux.database.lmdb_store import LmdbStore
 from flux.primitives.types import U64, Timestamp
 from flux.protocol.params import Params
 from flux.protocol.registry import ProtocolFactory
-from flux.services.chain import DATA_FOLDER, DEFAULT_PRODUCER
+from flux.services.chain import DEFAULT_PRODUCER
+from flux.services.chain_home import DATA_FOLDER
 
 _DECODING, _RECOVERY = "decoding", "signature recovery"
 

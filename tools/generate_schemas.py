@@ -1,4 +1,4 @@
-"""Write what derives from the contracts' declarations: schemas/ (ABI JSON, Solidity) and the SDK's typed bindings.
+"""Write what derives from declarations: schemas/ (ABI JSON, Solidity), the SDK's typed bindings, CometBFT's messages.
 
 `python -m tools.generate_schemas` writes; with `--check` it fails when a file differs from the code.
 """
@@ -11,6 +11,7 @@ from flux.kernel.abi_types import strip
 from flux.kernel.contract import Contract, Method, Mutability
 from flux.kernel.interface import abi_text, solidity_interface
 from flux.protocol.registry import CONTRACTS
+from tools.generate_messages import generated_messages
 
 ROOT = Path(__file__).resolve().parent.parent
 BINDINGS = ROOT / "src" / "flux" / "sdk" / "bindings"
@@ -121,7 +122,7 @@ def generated() -> dict[Path, str]:
         files[SCHEMAS / f"{contract.name}.json"] = abi_text(contract)
         files[SCHEMAS / f"I{contract.name}.sol"] = solidity_interface(contract)
         files[BINDINGS / f"{name}.py"] = formatted(binding_source(contract))
-    return files
+    return files | generated_messages()
 
 
 def main() -> int:
@@ -130,7 +131,7 @@ def main() -> int:
     differing = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
     if "--check" in sys.argv[1:]:
         for path in differing:
-            print(f"{path.relative_to(ROOT)} differs from the contracts: run `make schemas`", file=sys.stderr)
+            print(f"{path.relative_to(ROOT)} differs from what it is made from: run `make schemas`", file=sys.stderr)
         return 1 if differing else 0
     for path in differing:
         path.parent.mkdir(parents=True, exist_ok=True)

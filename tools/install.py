@@ -6,6 +6,7 @@ Run by `tools/setup` with a plain Python, before `.venv` exists.
 import fcntl
 import subprocess
 
+from tools.cometbft import install_cometbft
 from tools.debian import install_programs, missing_programs
 from tools.environment import install_environment
 from tools.errors import ToolError, run_tool
@@ -13,7 +14,7 @@ from tools.paths import ROOT, STATE, VENV_PYTHON
 
 
 def main() -> int:
-    """Programs, Python packages, container images: each only when absent or out of date."""
+    """Programs, Python packages, the consensus engine, container images: each only when absent or out of date."""
     STATE.mkdir(exist_ok=True)
     with (STATE / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -21,6 +22,7 @@ def main() -> int:
         if missing:
             install_programs(missing)
         install_environment()
+        install_cometbft()
         _build_images()
     return 0
 

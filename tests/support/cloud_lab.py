@@ -25,7 +25,7 @@ from flux.runtime.labels import APP, NODE, chain_labels
 from flux.runtime.types import ContainerView
 from flux.sdk.client import FluxClient
 from flux.sdk.deployment import Progress, progress
-from flux.services.chain import GENESIS_FILE
+from flux.services.chain_home import GENESIS_FILE
 from flux.services.local_cloud import CloudOptions, LocalCloud
 from flux.services.local_node import LocalNode
 from flux.services.ports import free_port

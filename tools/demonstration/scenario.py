@@ -17,7 +17,7 @@ from flux.sdk.bindings.apps import Apps
 from flux.sdk.bindings.escrow import Escrow
 from flux.sdk.bindings.nodes import Nodes
 from flux.sdk.deployment import progress
-from flux.services.chain import GENESIS_FILE
+from flux.services.chain_home import GENESIS_FILE
 from tools.demonstration.bill import check_supply, earned, read_bill
 from tools.demonstration.load import Tally, steady_requests
 from tools.demonstration.stage import DemoFailed, Stage

@@ -19,6 +19,7 @@ from flux.chain.simulation import Simulator
 from flux.chain.transaction import Transaction, check_intrinsic_gas, decode
 from flux.chain.transaction_errors import GasLimitExceeded, NonceTooHigh, TransactionError
 from flux.chain.world import decode_account
+from flux.primitives.keccak import keccak256
 from flux.primitives.types import U64, U256, Address, Hash, Nonce, Timestamp, Wei
 
 _KEEP_WAITING = (BlockFull, NonceTooHigh)
@@ -106,11 +107,30 @@ class Admission:
         with self._workers.guard:
             return self.mempool.has_executable(base_fee)
 
-    def propose(self, timestamp: Timestamp) -> list[Transaction]:
-        """What the next block should hold."""
-        params, base_fee = self._params, self._base_fee(timestamp)
+    def arrivals(self, after: int) -> tuple[int, list[Transaction]]:
+        """What has come since."""
         with self._workers.guard:
-            return self.mempool.select(params.block_gas_limit, params.max_block_bytes, params.lane_gas_limit, base_fee)
+            return self.mempool.arrivals(after)
+
+    def oldest_waiting(self, before: Timestamp, count: int) -> list[Transaction]:
+        """What came before a time and still waits."""
+        with self._workers.guard:
+            return self.mempool.oldest(before, count)
+
+    def decode_block(self, raws: Sequence[bytes]) -> list[Transaction]:
+        """Transactions of another node's block. Raises a TransactionError."""
+        found: list[Transaction] = []
+        for raw in raws:
+            waiting = self.find_pending(keccak256(raw))
+            found.append(self._decode(raw) if waiting is None else waiting)
+        return found
+
+    def propose(self, timestamp: Timestamp, size: int | None = None) -> list[Transaction]:
+        """What the next block should hold, in at most `size` bytes."""
+        params, base_fee = self._params, self._base_fee(timestamp)
+        room = params.max_block_bytes if size is None else min(size, params.max_block_bytes)
+        with self._workers.guard:
+            return self.mempool.select(params.block_gas_limit, room, params.lane_gas_limit, base_fee)
 
     def committed(
         self, block: Block, dropped: Sequence[tuple[Transaction, TransactionError]], params: ChainParams

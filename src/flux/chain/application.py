@@ -30,6 +30,8 @@ from flux.primitives.keccak import keccak256
 from flux.primitives.types import Address, ConsensusAddress, Gas, Hash, Height, Nonce, Timestamp, Wei
 
 Listener = Callable[[Block, list[Receipt]], None]
+_KEPT_COMPUTED = 8
+"""Computed blocks kept until one is committed: an engine may ask about several proposals for one height."""
 
 
 class BadBlock(ValueError):
@@ -74,7 +76,8 @@ class Application:
         self.ledger = Ledger(store, genesis.chain_id, genesis.digest, keep_blocks)
         self._workers = workers
         self._listeners: list[Listener] = []
-        self._finalized: tuple[Hash, FinalizedBlock] | None = None
+        self._computed: dict[Hash, FinalizedBlock] = {}
+        """By what they were made of; all of them follow the newest block."""
         self._snapshot: Snapshot = self.ledger.snapshot()
         """What blocks are executed on; the executing thread's."""
         self._world = ChainWorld(self._snapshot)
@@ -137,9 +140,35 @@ class Application:
         """Whether a block made now would hold transactions."""
         return self._admission.has_work(now)
 
-    def propose(self, timestamp: Timestamp) -> list[Transaction]:
-        """What the next block should hold."""
-        return self._admission.propose(timestamp)
+    def arrivals(self, after: int) -> tuple[int, list[Transaction]]:
+        """What has come into the mempool since, and the number to ask with next time; 0 at first."""
+        return self._admission.arrivals(after)
+
+    def oldest_waiting(self, before: Timestamp, count: int) -> list[Transaction]:
+        """At most `count` transactions that came before a time and still wait, the oldest first."""
+        return self._admission.oldest_waiting(before, count)
+
+    def decode_block(self, raws: Sequence[bytes]) -> list[Transaction]:
+        """The transactions of a block that another node made. Raises a TransactionError for the first unreadable one.
+
+        Those that wait here are taken from the mempool, so that no signature is recovered twice.
+        """
+        return self._admission.decode_block(raws)
+
+    def propose(self, timestamp: Timestamp, size: int | None = None) -> list[Transaction]:
+        """What the next block should hold, in at most `size` bytes (the parameter's by default)."""
+        return self._admission.propose(timestamp, size)
+
+    def prepare(
+        self, timestamp: Timestamp, producer: Address, size: int, info: ConsensusInfo = NO_INFO
+    ) -> FinalizedBlock:
+        """Compute a next block out of what waits; its transactions, in at most `size` bytes, finalize without loss."""
+        finalized = self.finalize(self.propose(timestamp, size), timestamp, producer, info)
+        included = finalized.block.transactions[:-1]
+        if finalized.dropped:
+            # Refused transactions changed nothing: the block without them is the same block.
+            self._keep(self._identity(included, timestamp, producer, info), finalized)
+        return finalized
 
     def next_base_fee(self, now: Timestamp) -> Wei:
         """Wei per gas that a block made now would burn."""
@@ -174,11 +203,9 @@ class Application:
         parent = self.ledger.head().header
         if timestamp < parent.timestamp:
             raise BadBlock(f"the block's time {timestamp} is before its parent's, {parent.timestamp}")
-        hashes = b"".join([transaction.hash for transaction in transactions])
-        told = keccak256(encode_info(info))
-        identity = keccak256(parent.hash + timestamp.to_bytes(8, "big") + producer + told + hashes)
-        if self._finalized is not None and self._finalized[0] == identity:
-            return self._finalized[1]
+        identity = self._identity(transactions, timestamp, producer, info)
+        if (known := self._computed.get(identity)) is not None:
+            return known
         self._workers.recover([transaction for transaction in transactions if transaction.sender is None])
         self._world.rebase(self._snapshot)
         executor = self._executor
@@ -195,7 +222,7 @@ class Application:
         finalized = FinalizedBlock(
             block, executed.receipts, change, dropped, executed.faults, executed.validator_updates
         )
-        self._finalized = identity, finalized
+        self._keep(identity, finalized)
         return finalized
 
     def commit(self, finalized: FinalizedBlock) -> Block:
@@ -207,7 +234,7 @@ class Application:
         if block.header.parent_hash != self.ledger.head().hash:
             raise BadBlock(f"block {block.number} does not follow the newest block")
         self.ledger.commit(Prepared(block, finalized.receipts, finalized.change))
-        self._finalized = None
+        self._computed.clear()
         self._enter_head()
         self._admission.committed(block, finalized.dropped, self._params)
         for listener in tuple(self._listeners):
@@ -235,7 +262,7 @@ class Application:
         if not restorer.is_complete:
             return False
         block = self.ledger.finish_restore()
-        self._finalized = None
+        self._computed.clear()
         self._enter_head()
         self._admission.committed(block, [], self._params)
         return True
@@ -262,6 +289,19 @@ class Application:
         """Every parameter as the state after a block sets it, the newest by default. Raises StateUnavailable."""
         with self.ledger.state_at(number) as view:
             return self._simulator.all_params(view)
+
+    def _identity(
+        self, transactions: Sequence[Transaction], timestamp: Timestamp, producer: Address, info: ConsensusInfo
+    ) -> Hash:
+        """What decides the next block."""
+        hashes = b"".join([transaction.hash for transaction in transactions])
+        told = keccak256(encode_info(info))
+        return keccak256(self.ledger.head().hash + timestamp.to_bytes(8, "big") + producer + told + hashes)
+
+    def _keep(self, identity: Hash, finalized: FinalizedBlock) -> None:
+        if len(self._computed) >= _KEPT_COMPUTED:
+            del self._computed[next(iter(self._computed))]
+        self._computed[identity] = finalized
 
     def _enter_head(self) -> None:
         """Execution and admission move on to the newest state."""

@@ -70,6 +70,25 @@ class Mempool:
         account = self._accounts.get(address)
         return [] if account is None else [entry.transaction for _, entry in sorted(account.entries.items())]
 
+    def arrivals(self, after: int) -> tuple[int, list[Transaction]]:
+        """What came after the arrival of that number and still waits, in order; the number of the newest arrival."""
+        found: list[Transaction] = []
+        for entry in reversed(self._entries.values()):
+            if entry.sequence <= after:
+                break
+            found.append(entry.transaction)
+        found.reverse()
+        return self._sequence, found
+
+    def oldest(self, before: Timestamp, count: int) -> list[Transaction]:
+        """At most `count` transactions that came before a time, the oldest first."""
+        found: list[Transaction] = []
+        for entry in self._entries.values():
+            if entry.added_at >= before or len(found) >= count:
+                break
+            found.append(entry.transaction)
+        return found
+
     def add(self, transaction: Transaction, account_nonce: Nonce, balance: Wei, base_fee: Wei, now: Timestamp) -> None:
         """Take in a decoded transaction, given its sender's state. Raises a TransactionError."""
         if transaction.hash in self._entries:

@@ -86,6 +86,7 @@ WALLET = dict(
 CHAIN = dict(
     [
         _verb("chain", "start", "Run a chain with JSON-RPC"),
+        _verb("chain", "init", "Make keys, settings and genesis of a node that takes part in consensus"),
         _verb("chain", "status", "Show the chain: id, head, fees"),
         _verb("chain", "block", "Show a block"),
         _verb("chain", "tx", "Show a transaction: what it did, or why it failed"),

@@ -195,6 +195,7 @@ _HANDLERS: dict[str, Callable[[Any], Problem]] = {
     "flux.ingress.errors.IngressError": _with_own_hint(FAILED),
     "flux.protocol.genesis.GenesisError": _plain(FAILED),
     "flux.chain.ports.UpgradeRequired": _plain(FAILED),
+    "flux.consensus.cometbft.errors.CometError": _plain(FAILED),
     "flux.chain.store.StoreError": _plain(FAILED, "check the disk and who owns the folder"),
     "flux.wallet.errors.WalletError": _plain(FAILED),
     "flux.primitives.units.UnitError": _plain(WRONG_USAGE),

@@ -18,6 +18,10 @@ class Engine(Protocol):
         """Make blocks until `stop`. Raises what makes going on impossible."""
         ...
 
+    async def wait(self) -> None:
+        """Until it ends. Raises what made going on impossible."""
+        ...
+
     async def stop(self) -> None:
         """Finish the block in progress and end `run`. Stopping twice is harmless."""
         ...

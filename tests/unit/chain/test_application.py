@@ -220,6 +220,9 @@ class TestBlocks:
     def test_another_proposal_for_the_same_height_starts_from_the_committed_state(self, lab: Lab) -> None:
         first = lab.finalize([lab.transaction(0, STRANGER, value=5)])
         second = lab.finalize([lab.transaction(1, STRANGER, value=7)])
+        assert lab.finalize([lab.transaction(0, STRANGER, value=5, nonce=0)]) is first
+        for number in range(20):
+            lab.finalize([lab.transaction(2, STRANGER, value=number, nonce=0)])
         again = lab.finalize([lab.transaction(0, STRANGER, value=5, nonce=0)])
         assert (again.block, again is first) == (first.block, False)
         lab.application.commit(second)

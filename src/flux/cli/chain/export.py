@@ -12,7 +12,7 @@ from flux.cli.context import CommandContext
 from flux.cli.errors import CliError
 from flux.database.lmdb_store import LmdbStore
 from flux.protocol import genesis as genesis_file
-from flux.services.chain import DATA_FOLDER, GENESIS_FILE
+from flux.services.chain_home import DATA_FOLDER, GENESIS_FILE
 from flux.services.home import FluxHome
 
 

@@ -1,5 +1,7 @@
 """`flux chain start`."""
 
+from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -7,10 +9,20 @@ import typer
 
 from flux.cli.accounts import find_address
 from flux.cli.context import CommandContext
+from flux.cli.errors import WRONG_USAGE, CliError
+from flux.consensus.cometbft.config import NodeSettings
 from flux.services.chain import DEFAULT_PRODUCER, ChainConfig, run_chain
+from flux.services.chain_home import find_settings
 from flux.services.home import FluxHome
 from flux.services.logging import configure_logging
 from flux.services.signals import run_until_signal
+
+
+class EngineName(StrEnum):
+    """Who makes the blocks."""
+
+    SOLO = "solo"
+    COMETBFT = "cometbft"
 
 
 async def run(
@@ -18,17 +30,46 @@ async def run(
     folder: Annotated[
         Path | None, typer.Option("--data", help="Folder with genesis.json and the chain's data [FLUX_HOME/chain].")
     ] = None,
+    engine: Annotated[
+        EngineName | None, typer.Option("--engine", help="Who makes the blocks [what the folder was made for].")
+    ] = None,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of JSON-RPC, HTTP and WebSocket.")] = 8545,
     producer: Annotated[
-        str | None, typer.Option("--producer", metavar="ACCOUNT", help="Who gets the tips of its blocks.")
+        str | None, typer.Option("--producer", metavar="ACCOUNT", help="Who gets the tips of a solo chain's blocks.")
+    ] = None,
+    peers: Annotated[
+        list[str] | None, typer.Option("--peer", metavar="ID@HOST:PORT", help="Connect to this node too; repeatable.")
+    ] = None,
+    external: Annotated[
+        str | None, typer.Option("--external", metavar="HOST:PORT", help="Where other nodes reach this one.")
     ] = None,
 ) -> None:
-    """Run a chain that makes its blocks by itself, with JSON-RPC, until stopped.
+    """Run a chain with JSON-RPC until stopped.
 
-    Without a genesis.json in its folder, one for local development is made: chain id 19169, funded dev accounts.
+    By itself it makes its blocks alone; without a genesis.json in its folder, one for local development is made: chain
+    id 19169, funded dev accounts. A folder made by `flux chain init` or `flux chain join` takes part in consensus with
+    others: cometbft is started, supervised and stopped with it.
     """
     configure_logging()
+    home = folder or FluxHome(context.home).chain
     address = DEFAULT_PRODUCER if producer is None else find_address(context, producer)
-    config = ChainConfig(folder or FluxHome(context.home).chain, host, port, address)
-    await run_until_signal(run_chain(config))
+    settings = None if engine is EngineName.SOLO else find_settings(home)
+    if engine is EngineName.COMETBFT and settings is None:
+        raise CliError(
+            f"{home} has no keys and settings of a node",
+            "make them: flux chain init, or flux chain join RPC",
+            WRONG_USAGE,
+        )
+    if settings is not None:
+        settings = _with_options(settings, peers or [], external)
+    await run_until_signal(run_chain(ChainConfig(home, host, port, address, settings)))
+
+
+def _with_options(settings: NodeSettings, peers: list[str], external: str | None) -> NodeSettings:
+    added = tuple(peer for peer in peers if peer not in settings.peers)
+    return replace(
+        settings,
+        peers=settings.peers + added,
+        external_address=settings.external_address if external is None else external,
+    )

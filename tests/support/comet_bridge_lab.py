@@ -1,0 +1,111 @@
+"""Several applications of one chain, asked as CometBFT would ask them, without CometBFT."""
+
+import time
+from dataclasses import dataclass, field
+
+from flux.chain.application import Application
+from flux.consensus.cometbft.bridge import Bridge
+from flux.consensus.cometbft.genesis import comet_chain_id
+from flux.consensus.cometbft.gossip import Gossip
+from flux.consensus.cometbft.keys import consensus_address
+from flux.consensus.cometbft.messages.tendermint.abci import types_pb2 as abci
+from flux.consensus.cometbft.messages.tendermint.crypto.keys_pb2 import PublicKey
+from flux.contracts.validators.types import FirstValidator
+from flux.database.memory_store import MemoryStore
+from flux.primitives.types import U64, Hash, Timestamp
+from flux.protocol.genesis import DEVELOPMENT_ADDRESSES, Genesis, local
+from flux.protocol.genesis_state import chain_genesis
+from flux.protocol.params import minimal
+from flux.protocol.registry import ProtocolFactory
+
+START = 1_700_000_000
+MAX_BYTES = 4 << 20
+Status = abci.ResponseProcessProposal.ProposalStatus
+
+
+def lab_genesis(count: int = 2) -> Genesis:
+    """With validators whose keys nobody holds."""
+    validators = [
+        FirstValidator(Hash(bytes([number + 1]) * 32), DEVELOPMENT_ADDRESSES[5 + number], U64(100))
+        for number in range(count)
+    ]
+    return local(Timestamp(U64(START)), minimal(), validators=validators)
+
+
+@dataclass(slots=True)
+class Node:
+    """One validator's application behind its bridge."""
+
+    genesis: Genesis
+    index: int = 0
+    clock: float = START
+    application: Application = field(init=False)
+    bridge: Bridge = field(init=False)
+    gossip: Gossip = field(init=False)
+
+    def __post_init__(self) -> None:
+        factory = ProtocolFactory(self.genesis.params)
+        chain = chain_genesis(self.genesis, factory)
+        self.application = Application(MemoryStore(), factory, chain)
+        self.bridge = Bridge(self.application, comet_chain_id(self.genesis))
+        self.gossip = Gossip(self.application, lambda: self.clock)
+
+    @property
+    def address(self) -> bytes:
+        return consensus_address(self.genesis.validators[self.index].public_key)
+
+    @property
+    def height(self) -> int:
+        return self.application.ledger.head().number
+
+    def submit(self, *raws: bytes) -> None:
+        for raw in raws:
+            self.application.submit(raw, Timestamp(U64(int(self.clock))))
+
+    def init(self, **changed: object) -> abci.ResponseInitChain:
+        first = [
+            abci.ValidatorUpdate(pub_key=PublicKey(ed25519=bytes(item.public_key)), power=item.power)
+            for item in self.genesis.validators
+        ]
+        request = abci.RequestInitChain(chain_id=comet_chain_id(self.genesis), validators=first)
+        request.time.seconds = self.genesis.timestamp
+        for name, value in changed.items():
+            setattr(request, name, value)
+        return self.bridge.init_chain(abci.Request(init_chain=request)).init_chain
+
+    def propose(self, seconds: int, max_bytes: int = MAX_BYTES) -> list[bytes]:
+        request = abci.RequestPrepareProposal(
+            max_tx_bytes=max_bytes, height=self.height + 1, proposer_address=self.address
+        )
+        request.time.seconds = seconds
+        answer = self.bridge.prepare_proposal(abci.Request(prepare_proposal=request))
+        return list(answer.prepare_proposal.txs)
+
+    def process(self, txs: list[bytes], seconds: int, proposer: bytes, block: bytes = b"block") -> bool:
+        request = abci.RequestProcessProposal(txs=txs, hash=block, height=self.height + 1, proposer_address=proposer)
+        request.time.seconds = seconds
+        answer = self.bridge.process_proposal(abci.Request(process_proposal=request)).process_proposal
+        assert answer.status != Status.UNKNOWN
+        return answer.status == Status.ACCEPT
+
+    def finalize(
+        self, txs: list[bytes], seconds: int, proposer: bytes, block: bytes = b"block"
+    ) -> abci.ResponseFinalizeBlock:
+        request = abci.RequestFinalizeBlock(txs=txs, hash=block, height=self.height + 1, proposer_address=proposer)
+        request.time.seconds = seconds
+        return self.bridge.finalize_block(abci.Request(finalize_block=request)).finalize_block
+
+    def commit(self) -> abci.ResponseCommit:
+        return self.bridge.commit(abci.Request(commit=abci.RequestCommit())).commit
+
+
+def decide(nodes: list[Node], txs: list[bytes], proposer: Node, block: bytes = b"block") -> list[bytes]:
+    """All accept, finalize and commit; their app hashes."""
+    now = int(time.time())
+    seconds = max(now, proposer.application.ledger.head().header.timestamp)
+    hashes = []
+    for node in nodes:
+        assert node.process(txs, seconds, proposer.address, block)
+        hashes.append(node.finalize(txs, seconds, proposer.address, block).app_hash)
+        node.commit()
+    return hashes
