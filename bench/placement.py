@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from flux.contracts.market.fleet import Fleet, NodeFacts
-from flux.contracts.market.placement import Placement
-from flux.contracts.market.requests import Request, Spread, Wish
+from flux.contracts.market.placement import place
+from flux.contracts.market.requests import Demand, Presence, Spread, Wish
 from flux.contracts.market.rules import NO_PRICE, Needs, price_limit
 from flux.contracts.nodes.types import (
     Architecture,
@@ -121,11 +121,9 @@ def node_of(number: int, scenario: Scenario, random_: random.Random) -> NodeFact
     return NodeFacts(node, f"10.{network >> 8}.{network & 255}.0/24", False, used, 250)
 
 
-def requests_of(scenario: Scenario, random_: random.Random) -> Iterator[Request]:
+def demands_of(scenario: Scenario, random_: random.Random) -> Iterator[Demand]:
     """Apps with a spec of their own each."""
-    app = 0
     while True:
-        app += 1
         wish = Wish(
             needs=Needs(
                 random_.randrange(100, 2_001), random_.randrange(100, 4_097), random_.randrange(500, 20_001), 0
@@ -140,22 +138,33 @@ def requests_of(scenario: Scenario, random_: random.Random) -> Iterator[Request]
             limit=price_limit(50_000_000) if scenario.constrained and random_.random() < 0.3 else NO_PRICE - 1,
             spread=Spread.OPERATOR,
         )
-        for _ in range(scenario.instances(random_)):
-            yield Request(app, wish)
+        yield Demand(wish, Presence(), (None,) * scenario.instances(random_))
+
+
+def blocks_of(demands: Iterator[Demand]) -> list[list[Demand]]:
+    """Blocks of whole apps with about `BLOCK` instances each, `REQUESTS` instances altogether."""
+    blocks = []
+    for _ in range(REQUESTS // BLOCK):
+        block: list[Demand] = []
+        left = BLOCK
+        while left:
+            demand = next(demands)
+            block.append(demand._replace(leaving=demand.leaving[:left]))
+            left -= len(block[-1].leaving)
+        blocks.append(block)
+    return blocks
 
 
 def measure(scenario: Scenario, seed: int) -> tuple[float, int]:
     """Decisions per second over all blocks, and how many requests found a node."""
     random_ = random.Random(seed)
     fleet = Fleet.of(node_of(number, scenario, random_) for number in range(1, NODES + 1))
-    stream = requests_of(scenario, random_)
-    requests = [next(stream) for _ in range(REQUESTS)]
+    blocks = blocks_of(demands_of(scenario, random_))
     placed = 0
     started = time.perf_counter()
-    for block in range(0, REQUESTS, BLOCK):
-        batch = requests[block : block + BLOCK]
-        search = Placement(fleet, keccak256(block.to_bytes(4, "big")), len(batch))
-        placed += sum(node is not None for node in search.place(batch))
+    for number, block in enumerate(blocks):
+        choices = place(fleet, keccak256(number.to_bytes(4, "big")), block)
+        placed += sum(choice is not None for chosen in choices for choice in chosen)
     return REQUESTS / (time.perf_counter() - started), placed
 
 

@@ -8,7 +8,6 @@ import numpy.typing as npt
 from flux.contracts.market.fleet import (
     ACTIVE,
     ARCHITECTURE_BIT,
-    COUNTRY,
     FEATURES,
     GPU_SHIFT,
     PAYABLE,
@@ -17,7 +16,6 @@ from flux.contracts.market.fleet import (
     TIER_1,
     Codes,
     Fleet,
-    Ints,
 )
 from flux.contracts.market.requests import Wish
 from flux.contracts.market.rules import allows_place, find_rules
@@ -72,48 +70,10 @@ def places_allowed(geo: tuple[str, ...], codes: Codes) -> Booleans:
     return known
 
 
-class Filter:
-    """The nodes that constraints leave, by node and by slot of a search's present order."""
-
-    __slots__ = ("_by_node", "_countries", "matches", "rare", "version")
-
-    def __init__(self, columns: Ints, matches: Booleans) -> None:
-        self._by_node = matches
-        self._countries: Ints = np.nonzero(np.bincount(columns[COUNTRY][matches]))[0]
-        self.matches = matches
-        """By slot."""
-        self.rare: Ints | None = None
-        """The slots that match, when they are few."""
-        self.version = -1
-
-    def arrange(self, order: Ints, version: int, rare: int) -> None:
-        """Follow a new order of slots."""
-        self.version = version
-        self.matches = self._by_node[order]
-        self.rare = np.nonzero(self.matches)[0] if np.count_nonzero(self.matches) <= rare else None
-
-    def least_country_load(self, loads: Ints, hosts: int) -> int:
-        """The least number of the app's instances that any country left by the filter has."""
-        if not 0 < self._countries.size <= hosts:
-            return 0
-        return int(loads[self._countries].min())
-
-
-class Filters:
-    """Filters of one search, by what they leave."""
-
-    def __init__(self, fleet: Fleet) -> None:
-        self._fleet = fleet
-        self._known: dict[Key, Filter] = {}
-
-    def get(self, wish: Wish) -> Filter:
-        """The filter of a wish."""
-        key = key_of(wish, self._fleet.codes)
-        found = self._known.get(key)
-        if found is None:
-            columns = self._fleet.columns
-            matches: Booleans = (columns[FEATURES] & key.mask) == key.wanted
-            if key.geo:
-                matches &= places_allowed(key.geo, self._fleet.codes)[columns[PLACE]]
-            found = self._known[key] = Filter(columns, matches)
-        return found
+def matching(fleet: Fleet, key: Key) -> Booleans:
+    """By node, whether the filter leaves it."""
+    columns = fleet.columns
+    matches: Booleans = (columns[FEATURES] & key.mask) == key.wanted
+    if key.geo:
+        matches &= places_allowed(key.geo, fleet.codes)[columns[PLACE]]
+    return matches

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flux.contracts.market.rules import MAX_ASK, Needs, cohort_of, is_payable
-from flux.contracts.nodes.types import Architecture, Location, Node, NodeId, NodeStatus
-from flux.primitives.types import U32
+from flux.contracts.nodes.types import Architecture, Location, Node, NodeStatus
 
 Ints = npt.NDArray[np.int64]
 
@@ -30,8 +29,8 @@ ASK_GPU: Final = 9
 FREE_CPU: Final = 10
 FREE_MEMORY: Final = 11
 FREE_DISK: Final = 12
-FREE_GPU: Final = 13
-SLOTS: Final = 14
+SLOTS: Final = 13
+FREE_GPU: Final = 14
 COLUMNS: Final = 15
 
 ACTIVE: Final = 1
@@ -110,19 +109,6 @@ class Fleet:
             raise ValueError(f"node {facts.node.id} cannot follow node {self.count}")
         self._data[:, index] = self._column(facts)
 
-    def take(self, node: NodeId, needs: Needs) -> None:
-        """One more lease on the node."""
-        column = self._data[:, node - 1]
-        column[FREE_CPU] -= needs.cpu_milli
-        column[FREE_MEMORY] -= needs.memory_mib
-        column[FREE_DISK] -= needs.disk_mib
-        column[FREE_GPU] -= needs.gpu_count
-        column[SLOTS] -= 1
-
-    def nodes(self, indices: Ints) -> list[NodeId]:
-        """Node ids of column indices."""
-        return [NodeId(U32(index + 1)) for index in indices.tolist()]
-
     def _reserve(self, size: int) -> None:
         if size > self._data.shape[1]:
             grown = np.zeros((COLUMNS, max(64, 2 * size)), dtype=np.int64)
@@ -146,8 +132,8 @@ class Fleet:
             hardware.cpu_milli - used.cpu_milli,
             hardware.memory_mib - used.memory_mib,
             hardware.disk_mib - used.disk_mib,
-            hardware.gpu_count - used.gpu_count,
             facts.slots_free,
+            hardware.gpu_count - used.gpu_count,
         ]
 
     def _features(self, facts: NodeFacts) -> int:

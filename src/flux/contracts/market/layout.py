@@ -5,7 +5,6 @@ capacity of a group say tightly what it can offer, and a group that is used up i
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -20,65 +19,58 @@ from flux.contracts.market.fleet import (
     Fleet,
     Ints,
 )
+from flux.contracts.market.order import BlockOrder
 
 
 class Tuning(NamedTuple):
     """How the engine goes about it: speed only, never which node is chosen."""
 
     chunk: int = 32
-    """Nodes looked at together: NumPy's cost per call is about that of 256 additions."""
-    few_requests: int = 8
-    """Up to this many, ordering the nodes costs more than looking at all of them each time."""
-    few_nodes: int = 1024
-    """Up to this many, the same."""
-    first_groups: int = 8
+    """Nodes of a group."""
+    first_groups: int = 4
     """Groups looked at first, all at once; twice as many each time after that."""
-    rare: int = 512
-    """Constraints that leave at most this many nodes have them looked at in one go."""
-    reorder_after: int = 256
-    """Placements after which nodes are grouped anew by what they have left."""
+    window: int = 32
+    """Instances whose candidates are looked up together."""
+    shortlist: int = 8
+    """Candidates looked up for an app, beside those for each of its instances."""
+    each: int = 4
+    """Candidates for each instance."""
 
 
 ASKS: Final = slice(ASK_CPU, ASK_GPU + 1)
 TYPICAL: Final = np.array([10, 20, 1, 10], dtype=np.int64)
 """Weight of each ask when choosing where to split: the shape of a usual instance. Asks are at most 2**42."""
-LEVELS: Final = tuple((125 << level, 128 << level, 512 << level) for level in range(8))
+LEVELS: Final = ((250, 256, 1024), (1000, 1024, 4096))
 """Shapes (cpu milli, memory MiB, disk MiB); a node's level is how many of them it can still take, smallest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class AskOrder:
-    """Nodes in an order in which neighbours have like asks; nodes with equal asks are neighbours."""
+    """Nodes in an order in which neighbours have like asks."""
 
     asks: Ints
     """The asks it was made from."""
-    order: Ints
-    """Node indices."""
-    equal: tuple[tuple[int, int], ...]
-    """Runs [begin, end) of equal asks that are longer than a chunk."""
+    position: Ints
+    """By node index; nodes with equal asks share one when they are more than a group."""
 
 
-def grouped(fleet: Fleet, rank: Ints, chunk: int) -> tuple[Ints, Ints]:
-    """Node indices group by group, and where each group begins."""
-    known = _ask_order(fleet, chunk)
-    order = known.order.copy()
-    for begin, end in known.equal:
-        part = np.sort(order[begin:end], kind="stable")
-        order[begin:end] = part[np.argsort(rank[part], kind="stable")]
-    level = _levels(fleet.columns)[order]
-    sequence = np.argsort(level, kind="stable")
-    edges = np.searchsorted(level[sequence], np.arange(len(LEVELS) + 2))
-    starts = [np.arange(begin, end, chunk) for begin, end in pairwise(edges)]
-    return order[sequence], np.concatenate(starts).astype(np.int64)
+def search_order(fleet: Fleet, order: BlockOrder, chunk: int) -> Ints:
+    """Node indices by what nodes have left, then like asks, then the block's order."""
+    sequence = _levels(fleet.columns) << 2 * order.bits
+    sequence |= _ask_order(fleet, chunk).position << order.bits
+    sequence |= order.place
+    sequence.sort()
+    nodes: Ints = order.node_at[sequence & (1 << order.bits) - 1]
+    return nodes
 
 
 def _levels(columns: Ints) -> Ints:
-    level = np.zeros(columns.shape[1], dtype=np.uint8)
+    level: Ints = np.zeros(columns.shape[1], dtype=np.int64)
     alive = columns[SLOTS] > 0
     for cpu, memory, disk in LEVELS:
         alive = alive & (columns[FREE_CPU] >= cpu) & (columns[FREE_MEMORY] >= memory) & (columns[FREE_DISK] >= disk)
         level += alive
-    return level  # type: ignore[return-value]
+    return level
 
 
 def _ask_order(fleet: Fleet, chunk: int) -> AskOrder:
@@ -96,8 +88,7 @@ def _ask_order(fleet: Fleet, chunk: int) -> AskOrder:
 
 def _order_by_asks(asks: Ints, chunk: int) -> AskOrder:
     """Split along the ask that varies most, again and again, until groups are small or equal."""
-    groups: list[Ints] = []
-    equal: list[tuple[int, int]] = []
+    position: Ints = np.empty(asks.shape[1], dtype=np.int64)
     begin = 0
     todo = [np.arange(asks.shape[1], dtype=np.int64)]
     while todo:
@@ -106,11 +97,9 @@ def _order_by_asks(asks: Ints, chunk: int) -> AskOrder:
         if halves is not None:
             todo += halves
             continue
-        groups.append(group)
-        if len(group) > chunk:
-            equal.append((begin, begin + len(group)))
+        position[group] = begin if len(group) > chunk else np.arange(begin, begin + len(group))
         begin += len(group)
-    return AskOrder(asks, np.concatenate(groups), tuple(equal))
+    return AskOrder(asks, position)
 
 
 def _split(asks: Ints, group: Ints, chunk: int) -> list[Ints] | None:

@@ -1,12 +1,14 @@
 """Placement at block end: brings the fleet up to date, places what waits within the bound, remembers the outcome."""
 
+from collections.abc import Iterable
+
 from flux.contracts.apps.types import App, AppId, AppStatus
 from flux.contracts.market.book import TRY_AGAIN, Book
 from flux.contracts.market.fleet import Fleet, NodeFacts
 from flux.contracts.market.fleet_cache import FleetCache
-from flux.contracts.market.placement import Placement
-from flux.contracts.market.requests import Presence, Wish, wish_of
-from flux.contracts.market.rules import Needs, price_of, rate_of
+from flux.contracts.market.placement import place
+from flux.contracts.market.requests import Choice, Demand, Presence, Wish, wish_of
+from flux.contracts.market.rules import Needs, rate_of
 from flux.contracts.market.types import InstancePending, NodeLoad, Ordinal, Waiting
 from flux.contracts.market.verdicts import count_rejections
 from flux.contracts.nodes.types import Node, NodeId
@@ -17,7 +19,8 @@ from flux.primitives.types import U32, U64, Hash
 
 _NODE = record_codec(Node)
 _LOAD = record_codec(NodeLoad)
-Batch = dict[AppId, list[tuple[Ordinal, Waiting]]]
+Instances = list[tuple[Ordinal, Waiting]]
+Batch = dict[AppId, Instances]
 
 
 class Placer:
@@ -96,10 +99,15 @@ class Placer:
         if state.cursor.get() == 0:
             state.is_dirty.set(False)
         batch, goes_on = self._batch()
-        wanted = sum(len(instances) for instances in batch.values())
-        placement = Placement(fleet, ctx.block.seed, wanted)
-        for app, instances in batch.items():
-            self._place_app(ctx, fleet, placement, self._book.apps.app(ctx, app), instances)
+        apps = [app for app in (self._book.apps.app(ctx, id) for id in batch) if app.status is AppStatus.ACTIVE]
+        demands = [self._demand(ctx, app, batch[app.id]) for app in apps]
+        choices = place(fleet, ctx.block.seed, demands)
+        for app, demand, chosen in zip(apps, demands, choices, strict=True):
+            self._assign(ctx, app, demand, batch[app.id], chosen)
+        for app, demand, chosen in zip(apps, demands, choices, strict=True):
+            left = [item for item, choice in zip(batch[app.id], chosen, strict=True) if choice is None]
+            if left:
+                self._explain(ctx, fleet, demand.wish, app, left)
         state.cursor.set(goes_on)
         if goes_on or state.is_dirty.get():
             self._book.host.schedule(ctx.now, TRY_AGAIN, 0)
@@ -115,31 +123,24 @@ class Placer:
             batch.setdefault(app, []).append((ordinal, waiting))
         return batch, AppId(U64(0))
 
-    def _place_app(
-        self, ctx: Context, fleet: Fleet, placement: Placement, app: App, instances: list[tuple[Ordinal, Waiting]]
-    ) -> None:
-        book = self._book
-        if app.status is not AppStatus.ACTIVE:
-            return
-        wish = wish_of(book.spec(app.id, app.revision))
-        presence = self.presence(ctx, app)
+    def _demand(self, ctx: Context, app: App, instances: Instances) -> Demand:
         replaced = {waiting.replaces for _, waiting in instances if waiting.replaces}
-        leaving = {lease.id: lease.node for lease in book.open_of_app(app.id) if lease.id in replaced}
-        left: list[tuple[Ordinal, Waiting]] = []
-        session = placement.session(wish, presence)
-        for ordinal, waiting in instances:
-            node = session.place(leaving.get(waiting.replaces))
-            if node is None:
-                left.append((ordinal, waiting))
-                continue
-            rate = rate_of(price_of(wish.needs, book.nodes.node(ctx, node).ask))
-            book.state.waiting.delete((app.id, ordinal))
-            book.open(ctx, app, ordinal, node, wish.needs, rate, waiting.replaces)
-        session.close()
-        if left:
-            self._explain(ctx, fleet, wish, app, left)
+        leases = self._book.open_of_app(app.id)
+        leaving = {lease.id: lease.node for lease in leases if lease.id in replaced}
+        wish = wish_of(self._book.spec(app.id, app.revision))
+        presence = Presence(tuple(dict.fromkeys(lease.node for lease in leases)), self._book.excluded(ctx, app))
+        return Demand(wish, presence, tuple([leaving.get(waiting.replaces) for _, waiting in instances]))
 
-    def _explain(self, ctx: Context, fleet: Fleet, wish: Wish, app: App, left: list[tuple[Ordinal, Waiting]]) -> None:
+    def _assign(
+        self, ctx: Context, app: App, demand: Demand, instances: Instances, chosen: Iterable[Choice | None]
+    ) -> None:
+        for (ordinal, waiting), choice in zip(instances, chosen, strict=True):
+            if choice is not None:
+                self._book.state.waiting.delete((app.id, ordinal))
+                rate = rate_of(choice.price)
+                self._book.open(ctx, app, ordinal, choice.node, demand.wish.needs, rate, waiting.replaces)
+
+    def _explain(self, ctx: Context, fleet: Fleet, wish: Wish, app: App, left: Instances) -> None:
         """Say why instances still wait, once for each change of the reasons."""
         rejections = count_rejections(fleet, wish, self.presence(ctx, app))
         for ordinal, waiting in left:

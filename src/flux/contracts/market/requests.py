@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from flux.contracts.apps.types import AppSpec
 from flux.contracts.market.rules import ARCHITECTURES, Needs, needs_of, price_limit
@@ -47,15 +48,21 @@ class Presence:
     excluded: tuple[NodeId, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One instance to place. Requests of one app that follow each other see each other's nodes as hosts."""
+class Demand(NamedTuple):
+    """Instances of one app to place, one after the other."""
 
-    app: int
     wish: Wish
-    presence: Presence = Presence()
-    replaced: NodeId | None = None
-    """The node that the instance leaves: still a host, but its fault domains do not count."""
+    presence: Presence
+    leaving: tuple[NodeId | None, ...]
+    """For each instance the node that it leaves, if any: still a host, but its fault domains do not count."""
+
+
+class Choice(NamedTuple):
+    """The node that takes an instance."""
+
+    node: NodeId
+    price: int
+    """Milli-gwei per hour."""
 
 
 def wish_of(spec: AppSpec) -> Wish:

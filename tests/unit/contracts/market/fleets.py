@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from flux.contracts.market.fleet import NodeFacts
-from flux.contracts.market.requests import Presence, Request, Spread, Wish
+from flux.contracts.market.requests import Demand, Presence, Spread, Wish
 from flux.contracts.market.rules import MAX_ASK, MAX_NEEDS, NO_PRICE, Needs, price_limit
 from flux.contracts.nodes.types import (
     Architecture,
@@ -129,17 +129,15 @@ def wishes(draw: st.DrawFn, *, extreme: bool) -> Wish:
 
 
 @st.composite
-def scenes(draw: st.DrawFn) -> tuple[list[NodeFacts], list[Request], Hash]:
-    """A fleet, requests and a block seed."""
+def scenes(draw: st.DrawFn) -> tuple[list[NodeFacts], list[Demand], Hash]:
+    """A fleet, demands and a block seed."""
     extreme = draw(st.booleans())
     size = draw(st.integers(0, 24))
     fleet = [draw(facts(number, extreme=extreme)) for number in range(1, size + 1)]
     nodes = st.lists(st.integers(1, size), max_size=3, unique=True) if size else st.just([])
-    requests: list[Request] = []
-    for app in range(1, draw(st.integers(1, 6)) + 1):
+    demands: list[Demand] = []
+    for _ in range(draw(st.integers(1, 6))):
         presence = Presence(tuple(draw(nodes)), tuple(draw(nodes)))
-        wish = draw(wishes(extreme=extreme))
-        for _ in range(draw(st.integers(1, 4))):
-            replaced = draw(st.sampled_from([None, None, *presence.hosts]))
-            requests.append(Request(app, wish, presence, replaced))
-    return fleet, requests, Hash(draw(st.binary(min_size=32, max_size=32)))
+        leaving = st.lists(st.sampled_from([None, None, *presence.hosts]), min_size=1, max_size=4)
+        demands.append(Demand(draw(wishes(extreme=extreme)), presence, tuple(draw(leaving))))
+    return fleet, demands, Hash(draw(st.binary(min_size=32, max_size=32)))

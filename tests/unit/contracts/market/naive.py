@@ -3,10 +3,10 @@
 Written without NumPy and without the market's own code, so that the engine has something to be equal to.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from flux.contracts.market.fleet import NodeFacts
-from flux.contracts.market.requests import Request, Spread, Wish
+from flux.contracts.market.requests import Choice, Demand, Spread, Wish
 from flux.contracts.market.types import Rejection
 from flux.contracts.nodes.types import NodeId, NodeStatus
 from flux.primitives import geo
@@ -27,48 +27,42 @@ class NaiveFleet:
                 fact.node.hardware.cpu_milli - fact.used.cpu_milli,
                 fact.node.hardware.memory_mib - fact.used.memory_mib,
                 fact.node.hardware.disk_mib - fact.used.disk_mib,
-                fact.node.hardware.gpu_count - fact.used.gpu_count,
                 fact.slots_free,
+                fact.node.hardware.gpu_count - fact.used.gpu_count,
             ]
             for fact in self.facts
         }
 
-    def place(self, requests: Iterable[Request]) -> list[NodeId | None]:
-        """One after the other; requests of one app that follow each other see each other's nodes."""
-        chosen: list[NodeId | None] = []
-        app: int | None = None
-        hosts: list[NodeId] = []
-        for request in requests:
-            if request.app != app:
-                app, hosts = request.app, list(dict.fromkeys(request.presence.hosts))
-            node = self.choose(request, hosts)
-            if node is not None:
-                hosts.append(node)
-                self.take(node, request.wish)
-            chosen.append(node)
-        return chosen
+    def place(self, demands: Iterable[Demand]) -> list[tuple[Choice | None, ...]]:
+        """One after the other; instances of one app see each other's nodes."""
+        return [tuple(self.place_app(demand)) for demand in demands]
+
+    def place_app(self, demand: Demand) -> Iterator[Choice | None]:
+        """The instances of one app."""
+        hosts = list(dict.fromkeys(demand.presence.hosts))
+        for leaving in demand.leaving:
+            fact = self.choose(demand, hosts, leaving)
+            if fact is not None:
+                hosts.append(fact.node.id)
+                self.take(fact.node.id, demand.wish)
+            yield None if fact is None else Choice(fact.node.id, price(demand.wish, fact))
 
     def take(self, node: NodeId, wish: Wish) -> None:
         """Take an instance's needs and one slot."""
         left = self.free[node]
-        for index, need in enumerate(wish.needs):
+        needs = wish.needs
+        for index, need in enumerate((needs.cpu_milli, needs.memory_mib, needs.disk_mib, 1, needs.gpu_count)):
             left[index] -= need
-        left[4] -= 1
 
-    def choose(self, request: Request, hosts: list[NodeId]) -> NodeId | None:
+    def choose(self, demand: Demand, hosts: list[NodeId], leaving: NodeId | None) -> NodeFacts | None:
         """The smallest key among feasible nodes."""
-        best: tuple[tuple[int, ...], NodeId] | None = None
-        for fact in self.facts:
-            if self.verdict(request.wish, fact, hosts, request.presence.excluded) is not Rejection.NONE:
-                continue
-            key = self.key(request, fact, hosts)
-            if best is None or key < best[0]:
-                best = (key, fact.node.id)
-        return None if best is None else best[1]
+        excluded = demand.presence.excluded
+        feasible = [fact for fact in self.facts if self.verdict(demand.wish, fact, hosts, excluded) is Rejection.NONE]
+        return min(feasible, key=lambda fact: self.key(demand.wish, fact, hosts, leaving), default=None)
 
-    def key(self, request: Request, fact: NodeFacts, hosts: list[NodeId]) -> tuple[int, ...]:
+    def key(self, wish: Wish, fact: NodeFacts, hosts: list[NodeId], leaving: NodeId | None) -> tuple[int, ...]:
         """What the choice minimises."""
-        others = [self.facts[host - 1] for host in hosts if host != request.replaced]
+        others = [self.facts[host - 1] for host in hosts if host != leaving]
         operator = sum(other.node.operator == fact.node.operator for other in others)
         network = sum(other.network == fact.network for other in others)
         country = sum(other.node.location.country == fact.node.location.country for other in others)
@@ -77,14 +71,14 @@ class NaiveFleet:
             Spread.PREFIX: (network, country),
             Spread.COUNTRY: (country,),
             Spread.NONE: (),
-        }[request.wish.spread]
+        }[wish.spread]
         cohort = min(fact.node.registered_at // (30 * 24 * 3600), 2**22 - 1)
-        return (*shared, price(request.wish, fact), cohort, tie(self.seed, fact.node.id), fact.node.id)
+        return (*shared, price(wish, fact), cohort, tie(self.seed, fact.node.id), fact.node.id)
 
     def verdict(self, wish: Wish, fact: NodeFacts, hosts: Iterable[NodeId], excluded: Iterable[NodeId]) -> Rejection:
         """The first reason against the node."""
         node, needs = fact.node, wish.needs
-        cpu, memory, disk, gpu, slots = self.free[node.id]
+        cpu, memory, disk, slots, gpu = self.free[node.id]
         rules = [geo.parse(rule) for rule in wish.geo]
         place = node.location
         wrong_model = wish.gpu_model != "" and node.hardware.gpu_model != wish.gpu_model

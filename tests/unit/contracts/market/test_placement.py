@@ -1,76 +1,110 @@
 """The placement engine against the naive rule, over random fleets at and around every bound."""
 
+from random import Random
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flux.contracts.market.fleet import Fleet, NodeFacts
+from flux.contracts.market.fleet import FREE_CPU, FREE_GPU, Fleet, NodeFacts
 from flux.contracts.market.layout import Tuning
-from flux.contracts.market.placement import Placement
-from flux.contracts.market.requests import Presence, Request
+from flux.contracts.market.placement import place
+from flux.contracts.market.requests import Demand, Presence, Spread, Wish
+from flux.contracts.market.rules import NO_PRICE, Needs
 from flux.contracts.market.types import Rejection
 from flux.contracts.market.verdicts import count_rejections, rejections
+from flux.contracts.nodes.types import Architecture, Ask
 from flux.primitives.types import Hash
-from unit.contracts.market.fleets import make_node, scenes
+from unit.contracts.market.fleets import PLACES, make_node, scenes
 from unit.contracts.market.naive import NaiveFleet
 
-ONE_BY_ONE = Tuning(chunk=2, few_requests=0, few_nodes=0, first_groups=1, rare=0, reorder_after=2)
-IMPATIENT = Tuning(chunk=3, few_requests=0, few_nodes=0, first_groups=2, rare=2, reorder_after=10_000)
-ALL_AT_ONCE = Tuning(few_requests=10_000)
+ONE_BY_ONE = Tuning(chunk=2, first_groups=1, window=1, shortlist=1, each=0)
+SHORT_SIGHTED = Tuning(chunk=3, first_groups=1, window=100, shortlist=2, each=0)
+FAR_SIGHTED = Tuning()
 
-Scene = tuple[list[NodeFacts], list[Request], Hash]
+Scene = tuple[list[NodeFacts], list[Demand], Hash]
 
 
-@given(scenes(), st.sampled_from([ONE_BY_ONE, IMPATIENT, ALL_AT_ONCE]))
+@given(scenes(), st.sampled_from([ONE_BY_ONE, SHORT_SIGHTED, FAR_SIGHTED]))
 @settings(max_examples=150, deadline=None)
 def test_the_engine_chooses_what_the_naive_rule_chooses(scene: Scene, tuning: Tuning) -> None:
-    facts, requests, seed = scene
+    facts, demands, seed = scene
     naive = NaiveFleet(facts, seed)
     fleet = Fleet.of(facts)
-    assert Placement(fleet, seed, len(requests), tuning).place(requests) == naive.place(requests)
-    left = [list(naive.free[fact.node.id]) for fact in facts]
-    assert fleet.columns[10:15].T.tolist() == left
+    assert place(fleet, seed, demands, tuning) == naive.place(demands)
+    left = [naive.free[fact.node.id] for fact in facts]
+    assert fleet.columns[FREE_CPU : FREE_GPU + 1].T.tolist() == left
 
 
 @given(scenes())
 @settings(max_examples=80, deadline=None)
 def test_every_node_is_rejected_for_the_first_reason_that_holds(scene: Scene) -> None:
-    facts, requests, seed = scene
+    facts, demands, seed = scene
     naive = NaiveFleet(facts, seed)
     fleet = Fleet.of(facts)
-    for request in requests:
-        expected = [
-            naive.verdict(request.wish, fact, request.presence.hosts, request.presence.excluded) for fact in facts
-        ]
-        assert rejections(fleet, request.wish, request.presence).tolist() == expected
-        counts = count_rejections(fleet, request.wish, request.presence)
+    for demand in demands:
+        expected = [naive.verdict(demand.wish, fact, demand.presence.hosts, demand.presence.excluded) for fact in facts]
+        assert rejections(fleet, demand.wish, demand.presence).tolist() == expected
+        counts = count_rejections(fleet, demand.wish, demand.presence)
         assert counts == tuple(expected.count(reason) for reason in Rejection)
 
 
 @given(scenes(), st.data())
 @settings(max_examples=50, deadline=None)
 def test_a_fleet_kept_in_step_decides_like_a_rebuilt_one(scene: Scene, data: st.DataObject) -> None:
-    facts, requests, seed = scene
+    facts, demands, seed = scene
     order = data.draw(st.permutations(facts))
     kept = Fleet.of(NodeFacts(make_node(f.node.id), "elsewhere", True, f.used, 0) for f in facts)
     for fact in order:
         kept.put(fact)
     rebuilt = Fleet.of(facts)
-    chosen = Placement(kept, seed, len(requests), ONE_BY_ONE).place(requests)
-    assert chosen == Placement(rebuilt, seed, len(requests), ALL_AT_ONCE).place(requests)
+    assert place(kept, seed, demands, ONE_BY_ONE) == place(rebuilt, seed, demands, FAR_SIGHTED)
 
 
 def test_a_copy_of_a_fleet_does_not_feel_what_is_taken_from_the_original() -> None:
-    node = make_node(1)
-    fact = NodeFacts(node, "n", False, node_needs(0), 5)
-    fleet = Fleet.of([fact])
+    facts = [NodeFacts(make_node(1), "n", False, Needs(0, 0, 0, 0), 5)]
+    fleet = Fleet.of(facts)
     copy = fleet.copy()
-    fleet.take(node.id, node_needs(4000))
-    assert copy.columns.tolist() == Fleet.of([fact]).columns.tolist()
+    fleet.columns[FREE_CPU, 0] -= 1
+    assert copy.columns.tolist() == Fleet.of(facts).columns.tolist()
     assert fleet.columns.tolist() != copy.columns.tolist()
-    assert Presence() == Presence((), ())
 
 
-def node_needs(cpu: int):  # type: ignore[no-untyped-def]
-    from flux.contracts.market.rules import Needs
-
-    return Needs(cpu, 0, 0, 0)
+def test_many_apps_that_compete_for_the_cheapest_nodes_are_placed_as_the_naive_rule_says() -> None:
+    """With the usual tuning: several groups, windows in which earlier apps fill later ones' candidates."""
+    random = Random(7)
+    facts = [
+        NodeFacts(
+            make_node(
+                number,
+                ask=Ask(random.choice([90, 100, 100, 100]), random.randint(9, 11), 1, 0),
+                place=random.choice(PLACES),
+                operator=random.randrange(40),
+            ),
+            f"network {random.randrange(60)}",
+            False,
+            Needs(0, 0, 0, 0),
+            random.choice([1, 50]),
+        )
+        for number in range(1, 401)
+    ]
+    demands = [
+        Demand(
+            Wish(
+                needs=Needs(random.randrange(100, 3000), random.randrange(100, 6000), 1000, 0),
+                min_tier=1,
+                architectures=frozenset(Architecture),
+                geo=random.choice([(), (), ("acEU",), ("acNA",)]),
+                static_ip=False,
+                gpu_model="",
+                limit=NO_PRICE - 1,
+                spread=random.choice(list(Spread)),
+            ),
+            Presence(),
+            (None,) * random.choice([1, 1, 3, 12]),
+        )
+        for _ in range(150)
+    ]
+    seed = Hash(bytes(range(32)))
+    chosen = place(Fleet.of(facts), seed, demands)
+    assert chosen == NaiveFleet(facts, seed).place(demands)
+    assert None in [choice for choices in chosen for choice in choices]

@@ -1,0 +1,117 @@
+"""Placing the instances of one app from its list of candidates."""
+
+from typing import Final
+
+import numpy as np
+
+from flux.contracts.market.domains import Domains
+from flux.contracts.market.fleet import Ints
+from flux.contracts.market.offers import Offers
+from flux.contracts.market.pool import Pool
+from flux.contracts.market.requests import Choice, Demand, Spread
+from flux.contracts.market.survey import Shortlist, Survey
+from flux.contracts.nodes.types import NodeId
+from flux.primitives.types import U32
+
+OUT: Final = 1 << 60
+"""In place of the spread of a node that cannot be chosen; above every spread."""
+
+
+class Session:
+    """One app's turn in a block. Candidates may have been listed earlier: each is asked again whether it still fits."""
+
+    def __init__(self, offers: Offers, domains: Domains, survey: Survey, pool: Pool, demand: Demand) -> None:
+        self._offers = offers
+        self._domains = domains
+        self._survey = survey
+        self._pool = pool
+        self._wish = demand.wish
+        self._leaving = demand.leaving
+        self._hosts = dict.fromkeys([node - 1 for node in demand.presence.hosts])
+        """By index."""
+        self._out = dict.fromkeys([node - 1 for node in demand.presence.excluded]) | self._hosts
+        """Hosts and excluded nodes, by index."""
+        self._spreads = demand.wish.spread is not Spread.NONE and (bool(self._hosts) or len(demand.leaving) > 1)
+        """Whether it matters which fault domains the instances share."""
+
+    def place(self, candidates: Shortlist) -> tuple[Choice | None, ...]:
+        """Choose a node for each instance and take its capacity; None where no node can."""
+        self._adopt(candidates)
+        for node in self._hosts:
+            self._count(node, 1)
+        choices = tuple([self._place(leaving) for leaving in self._leaving])
+        for node in self._hosts:
+            self._count(node, -1)
+        return choices
+
+    def _place(self, leaving: NodeId | None) -> Choice | None:
+        """`leaving` stays a host, but its fault domains do not count."""
+        if leaving is not None and leaving - 1 in self._hosts:
+            self._count(leaving - 1, -1)
+            index = self._choose()
+            self._count(leaving - 1, 1)
+        else:
+            index = self._choose()
+        if index is None:
+            return None
+        node = int(self._candidates.nodes[index])
+        self._offers.take(node, self._wish.needs)
+        self._hosts[node] = self._out[node] = None
+        self._count(node, 1)
+        return Choice(NodeId(U32(node + 1)), int(self._candidates.prices[index]))
+
+    def _count(self, node: int, change: int) -> None:
+        if self._spreads:
+            self._domains.count(node, self._wish.spread, change)
+
+    def _adopt(self, candidates: Shortlist) -> None:
+        """Choose among these from now on."""
+        self._candidates = candidates
+        self._next = 0
+        """Candidates before this one cannot be chosen any more."""
+        self._codes: tuple[Ints, Ints, Ints] | None = None
+        self._barred: Ints = np.zeros(candidates.nodes.size, dtype=np.int64)
+
+    def _choose(self) -> int | None:
+        """Where in the list the choice is. A list in which it is not is replaced by longer ones."""
+        while True:
+            index = self._find_unshared() if self._spreads and self._hosts else self._find_first()
+            if index is not None or self._candidates.is_complete:
+                return index
+            self._adopt(self._survey.longer(self._pool, self._wish, self._candidates))
+
+    def _find_first(self) -> int | None:
+        """The first candidate that can be chosen."""
+        nodes = self._candidates.nodes
+        for index in range(self._next, nodes.size):
+            if self._can_take(int(nodes[index])):
+                self._next = index
+                return index
+        self._next = nodes.size
+        return None
+
+    def _find_unshared(self) -> int | None:
+        """The first candidate that shares least, if no node could share less."""
+        domains, nodes = self._domains, self._candidates.nodes
+        if not nodes.size:
+            return None
+        if self._codes is None:
+            self._codes = domains.operator[nodes], domains.network[nodes], domains.country[nodes]
+        spreads = domains.spreads(*self._codes)
+        spreads |= self._barred
+        most = OUT - 1 if self._candidates.is_complete else self._least_spread()
+        while True:
+            index = int(spreads.argmin())
+            if spreads[index] > most:
+                return None
+            if self._can_take(int(nodes[index])):
+                return index
+            spreads[index] = self._barred[index] = OUT
+
+    def _can_take(self, node: int) -> bool:
+        return node not in self._out and self._offers.still_fits(node, self._wish.needs)
+
+    def _least_spread(self) -> int:
+        """What every node of the pool shares at least."""
+        countries = self._pool.countries
+        return self._domains.least_in(countries) if countries.size <= len(self._hosts) else 0
