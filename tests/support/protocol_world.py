@@ -1,9 +1,9 @@
 """The whole protocol over an in-memory world: the real contracts, wired as on the chain, block by block."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
-from flux.chain.consensus_info import NO_INFO
+from flux.chain.consensus_info import NO_INFO, ConsensusInfo, ValidatorUpdate
 from flux.contracts.accounts.contract import Accounts
 from flux.contracts.accounts.invariants import check_total
 from flux.contracts.apps.contract import Apps
@@ -17,10 +17,13 @@ from flux.contracts.parameters.contract import Parameters
 from flux.contracts.probes.contract import Probes
 from flux.contracts.secrets.contract import Secrets
 from flux.contracts.staking.contract import Staking
+from flux.contracts.validators.contract import Validators
+from flux.contracts.validators.types import FirstValidator
 from flux.kernel.contract import Contract
 from flux.kernel.events import Event, event_codec
 from flux.primitives.types import NO_WEI, U16, U64, Address, Hash
 from flux.protocol import invariants
+from flux.protocol.chain_ids import LOCAL
 from flux.protocol.machine import ScheduledWorkFailed
 from flux.protocol.params import Params, minimal
 from flux.protocol.registry import ProtocolFactory
@@ -35,13 +38,16 @@ WORK_FAILED = event_codec(ScheduledWorkFailed).topic0
 class ProtocolWorld:
     """Contracts by name, and what people do with them."""
 
-    def __init__(self, params: Params | None = None) -> None:
+    def __init__(self, params: Params | None = None, validators: Sequence[FirstValidator] = ()) -> None:
         self.world = MemoryWorld()
         self.machine = ProtocolFactory(params or minimal())(self.world)
         self._take_contracts()
+        self.validators.begin(self.world.context(account("genesis")), U64(LOCAL), validators)
         self.probes.begin(self.world.context(account("genesis")))
         self.agents: dict[NodeId, Address] = {}
         self._read = 0
+        self.updates: tuple[ValidatorUpdate, ...] = ()
+        """What the last block told the engine."""
 
     def _take_contracts(self) -> None:
         """Name the contracts; they are others after governance changed a parameter."""
@@ -51,6 +57,7 @@ class ProtocolWorld:
         self.escrow, self.secrets = self._contract(Escrow), self._contract(Secrets)
         self.probes, self.parameters = self._contract(Probes), self._contract(Parameters)
         self.staking = self._contract(Staking)
+        self.validators = self._contract(Validators)
 
     def _contract(self, kind: type[C]) -> C:
         return cast(C, next(contract for contract in self.machine.contracts if type(contract) is kind))
@@ -94,9 +101,9 @@ class ProtocolWorld:
         made: AppId = self.send(owner, self.apps.deploy, name, U16(instances), data, b"", value=deposit * FLUX)
         return made
 
-    def block(self, seconds: int = 1) -> list[str]:
+    def block(self, seconds: int = 1, info: ConsensusInfo = NO_INFO) -> list[str]:
         """End the block and begin the next one; invariants are checked and violations fail the test."""
-        self.machine.end_block(NO_WEI, NO_INFO)
+        self.updates = self.machine.end_block(NO_WEI, info)
         problems = invariants.check(self.machine.contracts)
         problems += check_total(self.accounts, self.world.total_held())
         problems += [f"work failed: {log}" for log in self.world.logs[self._read :] if log.topics[0] == WORK_FAILED]

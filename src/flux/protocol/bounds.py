@@ -90,6 +90,18 @@ BOUNDS: dict[str, Bound] = {
     "probes.vote_window": Bound(2, 10 * 60),
     "probes.suspicion_bound": Bound(5, 10 * 60),
     "probes.reports_per_epoch": Bound(1, 1_000),
+    "validators.max_validators": Bound(4, 175),
+    "validators.min_validators": Bound(1, 100),
+    "validators.min_power": Bound(1, 40_000),
+    "validators.missed_window": Bound(50, 1_000_000),
+    "validators.max_missed": Bound(20, 900_000),
+    "validators.jail": Bound(1, 30 * DAY),
+    "validators.downtime_slash": Bound(1, 20_000),
+    "validators.double_sign_slash": Bound(1_000, 500_000),
+    "validators.evidence_age": Bound(20, 30 * DAY),
+    "validators.trust_period": Bound(20, 30 * DAY),
+    "validators.max_reveals": Bound(100, 1_000_000),
+    "validators.epochs_kept": Bound(2, 100, only_rises=True),
     "parameters.upgrade_notice": Bound(60, 90 * DAY),
 }
 """By path; `*` stands for the number of an item of a list."""
@@ -129,5 +141,10 @@ def disagreements(params: Params) -> Iterator[str]:
         yield "nodes would begin with a commission above the maximum"
     if staking.unbonding > 256 * staking.unbonding_step:
         yield "a slash would have to look at more than 256 batches of unbonding stake"
+    validators = params.validators
+    if max(validators.evidence_age, validators.trust_period) >= staking.unbonding:
+        yield "stake could have left before evidence against it, or before light clients stop trusting it"
+    if validators.max_missed >= validators.missed_window:
+        yield "no validator could ever miss too many blocks"
     if escrow.min_placement > escrow.min_runtime:
         yield "the smallest deposit would not pay for being placed"

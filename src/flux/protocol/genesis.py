@@ -17,6 +17,7 @@ from flux.primitives.keccak import keccak256
 from flux.primitives.types import U64, U256, WEI_PER_FLUX, Address, Hash, Timestamp, Wei
 from flux.primitives.types import flux as whole
 from flux.protocol import chain_ids
+from flux.protocol.bounds import disagreements
 from flux.protocol.params import CAP, DEFAULT, Params
 
 FOUNDATION_SHARE = whole(12_760_000)
@@ -128,6 +129,8 @@ def check(genesis: Genesis) -> None:
         if sum(item.amount for item in genesis.allocations if item.label == label) > share:
             raise GenesisError(f"the allocations of {label} exceed its share of {share} wei")
     check_validators(genesis.validators)
+    for reason in disagreements(genesis.params):
+        raise GenesisError(f"its parameters contradict themselves: {reason}")
     if genesis.chain_id != chain_ids.LOCAL:
         for item in genesis.allocations:
             if item.account in DEVELOPMENT_ADDRESSES:

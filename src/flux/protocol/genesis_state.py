@@ -28,5 +28,5 @@ def apply(genesis: Genesis, factory: ProtocolFactory, world: World) -> None:
     contracts = factory.contracts(world)
     for allocation in genesis.allocations:
         contracts.accounts.mint(context, allocation.account, allocation.amount)
-    contracts.validators.begin(context, genesis.validators)
+    contracts.validators.begin(context, genesis.chain_id, genesis.validators)
     contracts.probes.begin(context)

@@ -3,11 +3,15 @@
 Each forwards exactly what the consumers declare in their `ports.py`.
 """
 
+from collections.abc import Sequence
+
 from flux.contracts.apps.contract import Apps
 from flux.contracts.apps.types import App, AppId, AppSpec, Revision
 from flux.contracts.market.contract import Market
 from flux.contracts.market.types import Lease, LeaseId, RatePerSecond, Usage
 from flux.contracts.nodes.types import Ask, NodeId
+from flux.contracts.probes.ports import EpochPort
+from flux.contracts.probes.types import Epoch
 from flux.contracts.staking.contract import Staking
 from flux.contracts.staking.ports import RewardsPort, VotesPort
 from flux.contracts.staking.types import Shares
@@ -47,6 +51,18 @@ class MarketLink:
     def leases_of_app(self, ctx: Context, app: AppId) -> list[Lease]:
         """Leases of an app."""
         return self.market.leases_of_app(ctx, app)
+
+
+class EpochHooks:
+    """Everybody whom the end of an epoch concerns, in this order."""
+
+    def __init__(self, hooks: Sequence[EpochPort]) -> None:
+        self._hooks = hooks
+
+    def epoch_ended(self, ctx: Context, epoch: Epoch) -> None:
+        """An epoch is over."""
+        for hook in self._hooks:
+            hook.epoch_ended(ctx, epoch)
 
 
 class AppsLink:

@@ -1,7 +1,7 @@
 """The contracts bound to one world: what the chain calls for every block and every call.
 
-At block end, in this order: fees burned are counted, due work runs (bounded, each piece in an overlay of its own),
-pending instances are placed. All of it is the block's system transaction.
+At block end, in this order: what the engine told is taken in, fees burned are counted, due work runs (bounded, each
+piece in an overlay of its own), pending instances are placed. All of it is the block's system transaction.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from functools import partial
 from itertools import islice
 
 from flux.chain.call import CONTRACT_FAULTS
-from flux.chain.consensus_info import ConsensusInfo, ValidatorUpdate
+from flux.chain.consensus_info import NO_INFO, ConsensusInfo, ValidatorUpdate
 from flux.chain.params import ChainParams
 from flux.contracts.accounts.contract import Accounts
 from flux.contracts.addresses import PARAMETERS
@@ -40,6 +40,10 @@ class ProtocolFault(Revert):
 
 PLACEMENT = 255
 """Kind under which a failed placement is reported; contracts number their own work from 1."""
+EVIDENCE = 254
+"""Kind under which evidence that could not be punished is reported."""
+VOTES = 253
+"""Kind under which votes that could not be counted are reported."""
 
 
 class ScheduledWorkFailed(Event, frozen=True):
@@ -145,6 +149,7 @@ class ProtocolMachine:
     def end_block(self, burned: Wei, info: ConsensusInfo) -> tuple[ValidatorUpdate, ...]:
         """What the protocol does by itself; its logs are the system transaction's."""
         context = Context(SYSTEM_ADDRESS, NO_WEI, self._world.block)
+        self._observe(context, info)
         if burned:
             self._set.accounts.count_burned(context, burned)
         limit = self._set.settings.params.protocol.max_due_per_block
@@ -154,7 +159,8 @@ class ProtocolMachine:
             self._run(due, partial(contract.run_scheduled, context, due.kind, due.subject))
         market = self._set.market
         self._run(Due(context.now, market.address, PLACEMENT, 0), partial(market.place, context))
-        return ()
+        updates = self._set.validators.take_updates()
+        return tuple(ValidatorUpdate(seat.public_key, seat.power) for seat in updates)
 
     def producer_of(self, proposer: ConsensusAddress) -> Address:
         """The operator of the validator; the zero address for an unknown one."""
@@ -164,6 +170,18 @@ class ProtocolMachine:
         """Header time at which the earliest scheduled work is due."""
         first = self._schedule.first()
         return None if first is None else self._clock.wall(first.time)
+
+    def _observe(self, context: Context, info: ConsensusInfo) -> None:
+        """Evidence first, so that no work of this block comes between a fault and its price."""
+        validators = self._set.validators
+        if info == NO_INFO:
+            return
+        for index, item in enumerate(info.misbehavior):
+            work = partial(validators.punish, context, item.validator, item.height, item.time)
+            self._run(Due(context.now, validators.address, EVIDENCE, index), work)
+        votes = [(vote.validator, vote.signed) for vote in info.votes]
+        work = partial(validators.count_block, context, context.block.height, info.proposer, votes)
+        self._run(Due(context.now, validators.address, VOTES, 0), work)
 
     def _current(self) -> ContractSet:
         """The contracts under the parameters of the world's state. One read, unless governance changed something."""

@@ -14,7 +14,8 @@ from flux.contracts.nodes.types import Ask, NodesParams, TierRequirement
 from flux.contracts.parameters.types import ParametersParams
 from flux.contracts.probes.types import ProbesParams
 from flux.contracts.secrets.types import SecretsParams
-from flux.contracts.staking.types import BasisPoints, StakingParams
+from flux.contracts.staking.types import BasisPoints, PartsPerMillion, StakingParams
+from flux.contracts.validators.types import ValidatorsParams
 from flux.kernel.record import Record
 from flux.primitives.types import U8, U16, U32, U64, U256, WEI_PER_FLUX, WEI_PER_GWEI, Gas, Seconds, Wei
 from flux.primitives.types import flux as whole
@@ -40,6 +41,7 @@ class Params(Record, frozen=True):
     escrow: EscrowParams
     secrets: SecretsParams
     probes: ProbesParams
+    validators: ValidatorsParams
     parameters: ParametersParams
 
 
@@ -134,6 +136,20 @@ DEFAULT = Params(
         suspicion_bound=_seconds(20),
         reports_per_epoch=U16(20),
     ),
+    validators=ValidatorsParams(
+        max_validators=U16(100),
+        min_validators=U16(4),
+        min_power=U64(100),
+        missed_window=U32(10_000),
+        max_missed=U32(5_000),
+        jail=_seconds(600),
+        downtime_slash=PartsPerMillion(U32(1_000)),
+        double_sign_slash=PartsPerMillion(U32(50_000)),
+        evidence_age=_seconds(3 * 86_400),
+        trust_period=_seconds(3 * 86_400),
+        max_reveals=U32(100_000),
+        epochs_kept=U16(8),
+    ),
     parameters=ParametersParams(upgrade_notice=_seconds(7 * 86_400)),
 )
 """Mainnet and testnet."""
@@ -155,5 +171,12 @@ def minimal() -> Params:
         market=DEFAULT.market.but(start_deadline=_seconds(60), exclusion=_seconds(120), drain_deadline=_seconds(60)),
         escrow=DEFAULT.escrow.but(min_runtime=_seconds(60), min_placement=_seconds(1), volume_grace=_seconds(600)),
         probes=DEFAULT.probes.but(epoch=_seconds(60)),
+        validators=DEFAULT.validators.but(
+            missed_window=U32(60),
+            max_missed=U32(30),
+            jail=_seconds(10),
+            evidence_age=_seconds(30),
+            trust_period=_seconds(45),
+        ),
         parameters=DEFAULT.parameters.but(upgrade_notice=_seconds(60)),
     )

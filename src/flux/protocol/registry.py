@@ -15,7 +15,7 @@ from flux.contracts.validators.contract import Validators
 from flux.kernel.context import ContractStorage, Host, World
 from flux.kernel.contract import Contract
 from flux.primitives.types import Hash
-from flux.protocol.hooks import AppsLink, MarketLink, RewardsLink, StakingLink, VotesLink
+from flux.protocol.hooks import AppsLink, EpochHooks, MarketLink, RewardsLink, StakingLink, VotesLink
 from flux.protocol.machine import ContractSet, ProtocolMachine, Settings
 from flux.protocol.overrides import ParameterRules, apply
 from flux.protocol.params import Params
@@ -62,8 +62,9 @@ class ProtocolFactory:
         secrets = Secrets(Host(world, Secrets.address), params.secrets, to_apps, to_market, nodes)
         apps = Apps(Host(world, Apps.address), params.apps, to_market, escrow, secrets)
         market = Market(Host(world, Market.address), params.market, apps, nodes, escrow, secrets, settings.fleets)
-        probes = Probes(Host(world, Probes.address), params.probes, nodes, market)
-        validators = Validators(Host(world, Validators.address))
+        validators = Validators(Host(world, Validators.address), params.validators, nodes, staking)
+        epochs = EpochHooks((validators,))
+        probes = Probes(Host(world, Probes.address), params.probes, nodes, market, validators, epochs)
         parameters = Parameters(Host(world, Parameters.address), params.parameters, self._rules)
         to_market.market, to_apps.apps, to_staking.staking = market, apps, staking
         everything: tuple[Contract, ...] = (

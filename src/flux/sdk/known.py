@@ -13,13 +13,25 @@ from flux.contracts.parameters import types as parameters
 from flux.contracts.probes import types as probes
 from flux.contracts.secrets import types as secrets
 from flux.contracts.staking import types as staking
+from flux.contracts.validators import types as validators
 from flux.kernel.errors import COMMON_ERRORS, Revert
 from flux.kernel.events import Event, EventCodec, event_codec
 from flux.kernel.revert_data import decode_error, error_selector
 from flux.primitives.abi import AbiError
 from flux.primitives.types import Hash
 
-_MODULES: tuple[ModuleType, ...] = (accounts, apps, escrow, market, nodes, parameters, probes, secrets, staking)
+_MODULES: tuple[ModuleType, ...] = (
+    accounts,
+    apps,
+    escrow,
+    market,
+    nodes,
+    parameters,
+    probes,
+    secrets,
+    staking,
+    validators,
+)
 
 
 def _declared(base: type) -> Iterator[type]:

@@ -107,3 +107,11 @@ def test_a_public_key_of_another_size_is_named() -> None:
     text = genesis.encode(genesis.local(NOW, minimal(), validators=first_validators(100)))
     with pytest.raises(GenesisError, match="32 bytes"):
         genesis.decode(text.replace("01" * 32, "01" * 31), FILE)
+
+
+def test_stake_must_stay_longer_than_evidence_and_trust() -> None:
+    params = minimal()
+    for name in ("evidence_age", "trust_period"):
+        slow = params.but(validators=params.validators.but(**{name: params.staking.unbonding}))
+        with pytest.raises(GenesisError, match="before evidence against it"):
+            genesis.local(NOW, slow)

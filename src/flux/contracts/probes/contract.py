@@ -3,7 +3,7 @@
 from flux.contracts.addresses import PROBES
 from flux.contracts.nodes.types import Node, NodeId, NodeStatus, UnknownNode
 from flux.contracts.probes import rules
-from flux.contracts.probes.ports import MarketPort, NodesPort
+from flux.contracts.probes.ports import EpochPort, MarketPort, NodesPort, SeedPort
 from flux.contracts.probes.state import ProbesState
 from flux.contracts.probes.types import (
     AlreadyReported,
@@ -41,12 +41,22 @@ class Probes(Contract):
     events = (SuspicionReported, NodeSuspected, NodeRestored, NodeUnreachable, EpochStarted)
     errors = (NotAgent, NotInCommittee, AlreadyReported, NotSuspected, TooManyReports, UnknownNode)
 
-    def __init__(self, host: Host, params: ProbesParams, nodes: NodesPort, market: MarketPort) -> None:
+    def __init__(
+        self,
+        host: Host,
+        params: ProbesParams,
+        nodes: NodesPort,
+        market: MarketPort,
+        seeds: SeedPort,
+        epochs: EpochPort,
+    ) -> None:
         super().__init__(host)
         self.params = params
         self.state = ProbesState(host.storage)
         self._nodes = nodes
         self._market = market
+        self._seeds = seeds
+        self._epochs = epochs
 
     @method(gas=60_000, lane=True)
     def suspect(self, ctx: Context, node: NodeId) -> None:
@@ -141,6 +151,7 @@ class Probes(Contract):
     def end_epoch(self, ctx: Context, subject: int) -> None:
         """Start the next epoch."""
         self._start_epoch(ctx, Epoch(U64(subject + 1)))
+        self._epochs.epoch_ended(ctx, Epoch(U64(subject)))
 
     @scheduled(SUSPICION_END)
     def end_suspicion(self, ctx: Context, subject: int) -> None:
@@ -154,7 +165,7 @@ class Probes(Contract):
         self.host.emit(NodeUnreachable(node))
 
     def _start_epoch(self, ctx: Context, epoch: Epoch) -> None:
-        seed = rules.next_seed(self.state.epoch.get().seed, ctx.block.seed, epoch)
+        seed = self._seeds.next_seed(ctx, self.state.epoch.get().seed, epoch)
         ends = ChainTime(U64(ctx.now + self.params.epoch))
         self.state.epoch.set(EpochInfo(epoch, ctx.now, ends, seed))
         self.host.schedule(ends, EPOCH_END, epoch)

@@ -3,8 +3,9 @@
 from typing import Protocol
 
 from flux.contracts.nodes.types import Node, NodeId
+from flux.contracts.probes.types import Epoch
 from flux.kernel.context import Context
-from flux.primitives.types import U32, Address, ChainTime
+from flux.primitives.types import U32, Address, ChainTime, Hash
 
 
 class NodesPort(Protocol):
@@ -24,6 +25,22 @@ class NodesPort(Protocol):
 
     def suspend(self, ctx: Context, node: NodeId, reason: str) -> None:
         """Suspend a node that is active or leaving."""
+        ...
+
+
+class SeedPort(Protocol):
+    """Where the randomness of epochs comes from."""
+
+    def next_seed(self, ctx: Context, previous: Hash, epoch: Epoch) -> Hash:
+        """The seed of the epoch that begins."""
+        ...
+
+
+class EpochPort(Protocol):
+    """Whoever does something at the end of each reward period."""
+
+    def epoch_ended(self, ctx: Context, epoch: Epoch) -> None:
+        """Told once for each epoch, after the next one has begun. Heavy work belongs into the schedule."""
         ...
 
 

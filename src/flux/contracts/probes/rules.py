@@ -43,11 +43,6 @@ def is_open(first_vote_at: ChainTime, now: ChainTime, window: Seconds) -> bool:
     return now - first_vote_at <= window
 
 
-def next_seed(seed: Hash, block_seed: Hash, epoch: int) -> Hash:
-    """The seed of the next epoch: a hash chain over blocks; a producer can grind it (docs/flaws.md)."""
-    return keccak256(seed + block_seed + epoch.to_bytes(8, "big"))
-
-
 def last_seen(first_vote_at: ChainTime) -> ChainTime:
     """When the committee last saw the node serve."""
     return ChainTime(U64(max(0, first_vote_at - UNSEEN)))

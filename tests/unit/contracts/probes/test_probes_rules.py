@@ -69,9 +69,3 @@ def test_a_window_includes_its_last_second() -> None:
 def test_a_node_was_last_seen_before_the_first_of_two_failed_probes() -> None:
     assert rules.last_seen(ChainTime(U64(100))) == 98
     assert rules.last_seen(ChainTime(U64(1))) == 0
-
-
-def test_each_epoch_has_a_seed_of_its_own() -> None:
-    seed, block = Hash(b"a" * 32), Hash(b"b" * 32)
-    assert len({rules.next_seed(seed, block, number) for number in range(3)}) == 3
-    assert rules.next_seed(seed, block, 1) != rules.next_seed(seed, Hash(b"c" * 32), 1)
