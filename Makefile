@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check fix bench schemas cometbft clean
 MAKEFLAGS += --no-print-directory
+# Many short-lived processes run the same code: its byte code is kept.
+unexport PYTHONDONTWRITEBYTECODE
 PYTHON_CODE := src tests tools bench examples
 
 help:

@@ -30,7 +30,6 @@ def open_key(context: CommandContext, chain_id: int = LOCAL) -> "LocalKey":
     Development keys are refused on any chain but a local one.
     """
     from flux.wallet.development import check_account_allowed, development_key
-    from flux.wallet.wallet import Wallet
 
     if context.account is not None and (match := _DEVELOPMENT.fullmatch(context.account)):
         return development_key(int(match[1]), chain_id)
@@ -40,6 +39,8 @@ def open_key(context: CommandContext, chain_id: int = LOCAL) -> "LocalKey":
             return development_key(0, chain_id)
         if len(names) != 1:
             raise _no_single_account(names)
+    from flux.wallet.wallet import Wallet
+
     wallet = Wallet.open(context.home)
     name = wallet.find(context.account or names[0]).name
     key = wallet.unlock(name, read_password(context, f"Password of {name}"))

@@ -33,7 +33,6 @@ from flux.sdk.bindings.apps import Apps
 from flux.sdk.bindings.escrow import Escrow
 from flux.sdk.client import FluxClient, Receipt
 from flux.specs.loaded import LoadedSpec
-from flux.specs.private_half import encrypt
 
 FIRST = Revision(U32(1))
 
@@ -133,8 +132,17 @@ async def _prepare(
             "NoNode",
         )
     quote = Quote.of(verdicts, wanted, smallest, deposit if deposit is not None else loaded.options.deposit)
-    ciphertext, seed = encrypt(loaded.private) if loaded.app_spec.private else (b"", None)
+    ciphertext, seed = _locked(loaded)
     return _Order(name, wanted, spec, ciphertext, seed, quote)
+
+
+def _locked(loaded: LoadedSpec) -> tuple[bytes, bytes | None]:
+    """The private half encrypted, and the seed that opens it; the cryptography is imported when there is one."""
+    if not loaded.app_spec.private:
+        return b"", None
+    from flux.specs.private_half import encrypt
+
+    return encrypt(loaded.private)
 
 
 def _deployed(receipt: Receipt) -> AppId:

@@ -26,6 +26,9 @@ class HealthOptions:
     """Durations in seconds."""
 
     interval: float = 1.0
+    first_interval: float = 0.05
+    """After the first check of a target that has never answered; doubled with each further one up to `interval`, so
+    that a program that has just been started serves as soon as it can."""
     connect_timeout: float = 1.0
     request_every: int = 5
     """Checks between two HEAD requests to an instance that is well."""
@@ -44,6 +47,9 @@ class _Patient:
     failures: int = 0
     checks: int = 0
     is_being_checked: bool = False
+    has_answered: bool = False
+    due_at: float = 0.0
+    """By the loop's clock."""
     first_check: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -85,13 +91,23 @@ class HealthChecker:
         async with self._session() as session, asyncio.TaskGroup() as group:
             while True:
                 self._wake.clear()
+                now = self._now()
+                next_at = now + self._options.interval
                 for target, patient in self._patients.items():
-                    if not patient.is_being_checked:
+                    if patient.is_being_checked:
+                        continue
+                    if patient.due_at <= now:
                         patient.is_being_checked = True
                         group.create_task(self._check(session, target, patient))
+                    else:
+                        next_at = min(next_at, patient.due_at)
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(self._options.interval):
+                    async with asyncio.timeout(next_at - now):
                         await self._wake.wait()
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
 
     def _session(self) -> aiohttp.ClientSession:
         options = self._options
@@ -103,7 +119,7 @@ class HealthChecker:
         )
 
     async def _check(self, session: aiohttp.ClientSession, target: Target, patient: _Patient) -> None:
-        options, was_up = self._options, patient.is_up
+        options, was_up, begun = self._options, patient.is_up, self._now()
         is_due = patient.checks % options.request_every == 0
         async with self._gate:
             if is_due or patient.failures or not was_up:
@@ -111,8 +127,16 @@ class HealthChecker:
             else:
                 well = await self._connects(target)
         patient.checks += 1
+        patient.has_answered = patient.has_answered or well
         patient.failures = 0 if well else patient.failures + 1
         patient.is_up = well or (was_up and patient.failures < options.failures)
+        patient.due_at = begun + options.interval
+        if not patient.has_answered:
+            # The exponent is bounded, because a target may stay silent for ever.
+            pause = options.first_interval * 2.0 ** min(patient.checks - 1, 20)
+            if pause < options.interval:
+                patient.due_at = self._now() + pause
+                self._wake.set()
         patient.is_being_checked = False
         patient.first_check.set()
         if patient.is_up is not was_up and self._patients.get(target) is patient:

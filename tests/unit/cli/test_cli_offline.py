@@ -83,7 +83,7 @@ def test_errors_are_documents_in_json_mode(offline: Any) -> None:
         (("app", "lss"), "Did you mean 'ls'"),
         (("deplo",), "Did you mean 'deploy'"),
         (("app", "show"), "Missing argument"),
-        (("app", "scale", "shop", "none"), "should be a valid integer"),
+        (("app", "scale", "shop", "none"), "is not a valid int"),
         (("up", "--nodes", "0"), "--nodes"),
         (("app", "ls", "--colour"), "No such option"),
     ],

@@ -144,3 +144,19 @@ async def test_first_checks_are_not_waited_for_too_long() -> None:
     watch.of(Target("127.0.0.1", 1))
     await watch.checker.wait_first_checks(0.01)
     assert watch.checker.down == {Target("127.0.0.1", 1)}
+
+
+async def test_a_program_that_starts_late_is_up_long_before_the_next_usual_check() -> None:
+    changed = asyncio.Event()
+    checker = HealthChecker(HealthOptions(interval=600, request_timeout=0.2), changed.set)
+    async with service() as late, asyncio.TaskGroup() as group:
+        late.answers.clear()
+        checker.watch([App("web", "web.flux.localhost", sticky=False, targets=(late.target,))])
+        running = group.create_task(checker.run())
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await checker.wait_first_checks(PATIENCE_SECONDS)
+            assert late.target in checker.down
+            late.answers.set()
+            await changed.wait()
+        assert late.target not in checker.down
+        running.cancel()
