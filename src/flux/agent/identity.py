@@ -60,9 +60,9 @@ def create(home: Path, host: str) -> NodeIdentity:
     """Make the keys that are missing in `home`; existing ones are kept, so it may be repeated."""
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not (home / AGENT_KEY).exists():
-        _write_private(home / AGENT_KEY, os.urandom(32).hex().encode())
+        write_private(home / AGENT_KEY, os.urandom(32).hex().encode())
     if not (home / SEAL_KEY).exists():
-        _write_private(home / SEAL_KEY, bytes(PrivateKey.generate()).hex().encode())
+        write_private(home / SEAL_KEY, bytes(PrivateKey.generate()).hex().encode())
     if not (home / CERTIFICATE).exists() or not (home / TLS_KEY).exists():
         _create_certificate(home, host)
     return load(home)
@@ -105,11 +105,12 @@ def _create_certificate(home: Path, host: str) -> None:
     )
     encoding = serialization.Encoding.PEM
     plain = serialization.NoEncryption()
-    _write_private(home / TLS_KEY, key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain))
-    _write_private(home / CERTIFICATE, certificate.public_bytes(encoding))
+    write_private(home / TLS_KEY, key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain))
+    write_private(home / CERTIFICATE, certificate.public_bytes(encoding))
 
 
-def _write_private(path: Path, data: bytes) -> None:
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that only its user can read, durably and as a whole."""
     temporary = path.with_suffix(path.suffix + ".new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:

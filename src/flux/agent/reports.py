@@ -8,10 +8,12 @@ import structlog
 from flux.contracts.market.types import FailReason, LeaseId, PortBinding
 from flux.contracts.nodes.types import NodeId
 from flux.contracts.secrets.types import SealedSeed
+from flux.primitives.types import U32, Hash
 from flux.sdk.bindings.market import Market
 from flux.sdk.bindings.nodes import Nodes
 from flux.sdk.bindings.probes import Probes
 from flux.sdk.bindings.secrets import Secrets
+from flux.sdk.bindings.validators import Validators
 from flux.sdk.client import FluxClient, Receipt
 from flux.sdk.errors import ClientError, Refused
 from flux.sdk.signer import Signer
@@ -28,6 +30,7 @@ class ChainReporter:
         self._nodes = Nodes(client)
         self._probes = Probes(client)
         self._secrets = Secrets(client)
+        self._validators = Validators(client)
         self._signer = signer
         self._turn = asyncio.Lock()
 
@@ -58,6 +61,14 @@ class ChainReporter:
     async def reached(self, node: NodeId) -> bool:
         """A suspect node answers us."""
         return await self._report("reached", node, self._probes.reached, node)
+
+    async def reveal(self, preimage: Hash) -> bool:
+        """Our part of the next epoch's seed."""
+        return await self._report("reveal", 0, self._validators.reveal, preimage)
+
+    async def renew_onion(self, onion: Hash, reveals: U32) -> bool:
+        """Our onion is used up; this is the next one."""
+        return await self._report("renew onion", 0, self._validators.renew_onion, onion, reveals)
 
     async def _report(self, kind: str, subject: int, send: Send, *arguments: object) -> bool:
         async with self._turn:

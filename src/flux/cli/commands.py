@@ -72,6 +72,16 @@ NODE = dict(
         _verb("node", "withdraw", "Take stake that is through with unbonding"),
     ]
 )
+VALIDATOR = dict(
+    [
+        _verb("validator", "on", "Opt a node in: it takes part in consensus"),
+        _verb("validator", "off", "Opt a node out"),
+        _verb("validator", "show", "Show a validator: power, blocks signed and missed, reveals"),
+        _verb("validator", "ls", "List the validator set and who waits for a seat"),
+        _verb("validator", "unjail", "Come back after too many missed blocks"),
+        _verb("validator", "onion", "Commit to a new hash onion after the old one was lost"),
+    ]
+)
 WALLET = dict(
     [
         _verb("wallet", "new", "Make a key"),
@@ -109,6 +119,7 @@ NOUNS: dict[str, Entry] = {
     "spec": Noun("flux.cli.spec", "Read specs without deploying them", _TENANTS, verbs=SPEC),
     "app": Noun("flux.cli.app", "Operate deployed apps", _TENANTS, verbs=APP),
     "node": Noun("flux.cli.node", "Host: register and run nodes", _OPERATORS, verbs=NODE),
+    "validator": Noun("flux.cli.validator", "Take part in consensus", _OPERATORS, verbs=VALIDATOR),
     "ingress": Noun("flux.cli.ingress", "Serve apps to the public", _OPERATORS, verbs=INGRESS),
     "wallet": Noun("flux.cli.wallet", "Keys and FLUX", _ALL, verbs=WALLET),
     "chain": Noun("flux.cli.chain", "Run and inspect the chain", _ALL, verbs=CHAIN),

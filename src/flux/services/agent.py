@@ -17,10 +17,12 @@ from flux.agent.desired import NodeFacts
 from flux.agent.handover import SeedHandover
 from flux.agent.identity import NodeIdentity
 from flux.agent.loop import AgentLoop
+from flux.agent.onion import OnionStore
 from flux.agent.ports import PortPool
 from flux.agent.probes.prober import Prober
 from flux.agent.probes.source import ChainProbeSource
 from flux.agent.reports import ChainReporter
+from flux.agent.reveals import ChainRevealSource, Revealer
 from flux.agent.source import ChainSource
 from flux.contracts.market.types import LeaseId
 from flux.contracts.nodes.types import Node, NodeStatus
@@ -40,6 +42,7 @@ log = structlog.get_logger(__name__)
 RETRY = 1.0
 """Seconds between two tries to reach the chain or the engine."""
 ACTIVATION_INTERVAL = 2.0
+REVEAL_INTERVAL = 5.0
 
 
 class NotRegistered(Exception):
@@ -79,6 +82,7 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
         loop = AgentLoop(facts, source, runtime, applier)
         pinger = await stack.enter_async_context(AgentClient())
         prober = Prober(node.id, ChainProbeSource(client, node.id), pinger, reporter)
+        revealer = Revealer(ChainRevealSource(client, node.id), reporter, OnionStore(config.home))
         apps = Apps(client)
 
         async def owner_of(lease: LeaseId) -> Address | None:
@@ -93,6 +97,7 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
             group.create_task(prober.run())
             group.create_task(_follow_heads(client, loop, SeedHandover(client, node.id, source, reporter)))
             group.create_task(_follow_engine(runtime, loop, node_labels(chain, node.id)))
+            group.create_task(_keep_revealing(revealer))
             group.create_task(_keep_active(client, node, runtime, reporter))
 
 
@@ -140,6 +145,16 @@ async def _follow_engine(runtime: ContainerRuntime, loop: AgentLoop, labels: Map
         except RuntimeFailure as error:
             log.warning("engine not heard", reason=str(error), hint=error.hint)
             await asyncio.sleep(RETRY)
+
+
+async def _keep_revealing(revealer: Revealer) -> None:
+    """Add to each epoch's seed while the node is a validator."""
+    while True:
+        try:
+            await revealer.run_once()
+        except ClientError as error:
+            log.warning("nothing revealed yet", reason=str(error))
+        await asyncio.sleep(REVEAL_INTERVAL)
 
 
 async def _keep_active(client: FluxClient, node: Node, runtime: ContainerRuntime, reporter: ChainReporter) -> None:

@@ -1,0 +1,1 @@
+"""Commands of `flux validator`: one verb, one file."""
