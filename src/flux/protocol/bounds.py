@@ -98,7 +98,6 @@ BOUNDS: dict[str, Bound] = {
     "validators.jail": Bound(1, 30 * DAY),
     "validators.downtime_slash": Bound(1, 20_000),
     "validators.double_sign_slash": Bound(1_000, 500_000),
-    "validators.evidence_age": Bound(20, 30 * DAY),
     "validators.trust_period": Bound(20, 30 * DAY),
     "validators.max_reveals": Bound(100, 1_000_000),
     "validators.epochs_kept": Bound(2, 100, only_rises=True),
@@ -107,6 +106,7 @@ BOUNDS: dict[str, Bound] = {
 """By path; `*` stands for the number of an item of a list."""
 
 FIXED: dict[str, str] = {
+    "validators.evidence_age": "the engine takes its own from the genesis, and the two must agree",
     "accounts.cap": "the hard cap is a promise to holders; another one is another chain",
     "nodes.tiers.*.stake": "the tier of each node is stored; what gives it changes by an upgrade that re-tiers nodes",
     "nodes.own_stake": "as for the stake",

@@ -26,8 +26,8 @@ def comet_chain_id(genesis: Genesis) -> str:
 
 
 def evidence_seconds(genesis: Genesis) -> int:
-    """Older evidence is not taken: it ends well before stake that left could be gone."""
-    return max(1, genesis.params.staking.unbonding * 5 // 7)
+    """Older evidence is not taken: the validators contract would not punish it."""
+    return max(1, genesis.params.validators.evidence_age)
 
 
 def comet_genesis(genesis: Genesis) -> str:
