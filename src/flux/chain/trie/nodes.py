@@ -4,32 +4,27 @@ A node is an RLP list: a branch has 17 items (16 children and a value), an exten
 and child or value). A child is 0x80 when absent, the keccak of its RLP, or its RLP itself when that is shorter than 32
 bytes. Items are handled as their raw RLP, so that what does not change is copied and never decoded.
 
-These functions read nodes that this code wrote; nodes from elsewhere go through proof.verify_proof.
+These functions read nodes that this code wrote; nodes from elsewhere go through primitives.trie_proof.
 """
 
 from collections.abc import Callable
 from typing import TypeAlias
 
-from flux.primitives.keccak import keccak256
 from flux.primitives.rlp import encode as rlp_encode
 from flux.primitives.rlp import list_prefix
-from flux.primitives.types import Hash
+from flux.primitives.trie_proof import expand
 
 Reader: TypeAlias = Callable[[bytes], bytes | None]
 """The RLP of the node stored at a path, None if there is none. Nodes shorter than 32 bytes live in their parents and
 are not stored, except a root."""
 
 EMPTY_ITEM = b"\x80"
-EMPTY_ROOT: Hash = keccak256(EMPTY_ITEM)
-"""Root of the trie without keys."""
-VALUE_SLOT = 16
 MAX_KEY_SIZE = 128
 """Bytes; bounds the depth of recursion."""
 
 NIBBLE = tuple(bytes((slot,)) for slot in range(16))
 
 _HASH_ITEM_SIZE = 33
-_TO_NIBBLES = bytes(int(chr(code), 16) if chr(code) in "0123456789abcdef" else 0 for code in range(256))
 _TO_DIGITS = b"0123456789abcdef" + bytes(240)
 _STRING_PREFIX = tuple(
     b"" if size == 1 else rlp_encode(bytes(size))[: -size or None] for size in range(MAX_KEY_SIZE + 2)
@@ -43,11 +38,6 @@ class TrieError(Exception):
     """The stored nodes do not form a trie, or a key or value cannot be in one."""
 
 
-def to_nibbles(key: bytes) -> bytes:
-    """The half bytes of a key, one a byte."""
-    return key.hex().encode().translate(_TO_NIBBLES)
-
-
 def compact(nibbles: bytes, *, leaf: bool) -> bytes:
     """Hex-prefix encoding: nibbles as bytes, after a flag for odd length and for leaf (Yellow Paper, appendix C)."""
     if len(nibbles) & 1:
@@ -55,13 +45,6 @@ def compact(nibbles: bytes, *, leaf: bool) -> bytes:
     else:
         flagged = (b"\x02\x00" if leaf else b"\x00\x00") + nibbles
     return bytes.fromhex(flagged.translate(_TO_DIGITS).decode())
-
-
-def expand(path: bytes) -> tuple[bytes, bool]:
-    """The nibbles of a hex-prefix encoding, and whether it is a leaf's."""
-    nibbles = to_nibbles(path)
-    flag = nibbles[0]
-    return nibbles[1:] if flag & 1 else nibbles[2:], flag >= 2
 
 
 def is_hash(item: bytes) -> bool:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from flux.chain.trie.nodes import EMPTY_ROOT, TrieError
+from flux.chain.trie.nodes import TrieError
 from flux.chain.trie.update import Batch
 from flux.primitives.keccak import keccak256
 from flux.primitives.rlp import encode, encode_int
+from flux.primitives.trie_proof import EMPTY_ROOT
 from flux.primitives.types import Hash
 
 

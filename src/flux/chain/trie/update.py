@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 from flux.chain.trie.nodes import (
     EMPTY_ITEM,
-    EMPTY_ROOT,
     MAX_KEY_SIZE,
     NIBBLE,
-    VALUE_SLOT,
     Reader,
     TrieError,
     encode_branch,
@@ -22,10 +20,10 @@ from flux.chain.trie.nodes import (
     load,
     split_branch,
     split_short,
-    to_nibbles,
 )
 from flux.primitives.keccak import keccak256
 from flux.primitives.rlp import encode as rlp_encode
+from flux.primitives.trie_proof import EMPTY_ROOT, VALUE_SLOT, to_nibbles
 from flux.primitives.types import Hash
 
 
