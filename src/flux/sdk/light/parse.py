@@ -96,8 +96,15 @@ def _header(body: Mapping[str, Any]) -> Header:
         _integer(body["height"], least=1),
         _time(body["time"]),
         _block_id(_mapping(body["last_block_id"])),
-        # An app hash has whatever form the application gives it; `state` insists on ours.
-        *(_hex(body[name], *(range(65) if name == "app_hash" else (0, 32))) for name in _HASHES),
+        _hash(body["last_commit_hash"]),
+        _hash(body["data_hash"]),
+        _hash(body["validators_hash"]),
+        _hash(body["next_validators_hash"]),
+        _hash(body["consensus_hash"]),
+        # Whatever form the application gives it; `state` insists on ours.
+        _hex(body["app_hash"], *range(65)),
+        _hash(body["last_results_hash"]),
+        _hash(body["evidence_hash"]),
         _hex(body["proposer_address"], 20),
     )
 
@@ -168,6 +175,11 @@ def _hex(value: object, *sizes: int) -> bytes:
     if isinstance(value, str) and re.fullmatch(r"(?:[0-9A-Fa-f]{2})*", value) and len(value) // 2 in sizes:
         return bytes.fromhex(value)
     raise Malformed(f"expected {sizes[-1]} bytes in hex")
+
+
+def _hash(value: object) -> bytes:
+    """Empty where there is nothing to hash."""
+    return _hex(value, 0, 32)
 
 
 def _base64(value: object, size: int) -> bytes:
