@@ -8,7 +8,11 @@ from hashlib import sha256
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from flux.chain.application import Application
+from flux.primitives.types import U64, Address, Height
+from flux.protocol.genesis import FirstValidator
 from flux.sdk.light.encoding import header_hash, validators_hash, vote_sign_bytes
+from flux.sdk.light.parse import to_document
 from flux.sdk.light.rules import BLOCK_PROTOCOL
 from flux.sdk.light.types import SECOND, BlockId, Commit, CommitSignature, Flag, Header, LightBlock, Validator
 
@@ -96,9 +100,43 @@ class LightChain:
     def block(self, height: int, signers: Sequence[int] | None = None) -> LightBlock:
         """The light block of a height, signed by all of its validators or by some."""
         powers = self.powers(height)
-        return signed(self.header(height), validator_set(powers), list(powers) if signers is None else signers)
+        return signed(
+            self.header(height), validator_set(powers), list(powers) if signers is None else signers, self.chain_id
+        )
 
     async def fetch(self, height: int) -> LightBlock:
         """As `follow` asks."""
         self.asked.append(height)
         return self.block(height)
+
+
+def first_validators(powers: Powers) -> tuple[FirstValidator, ...]:
+    """As a genesis names them."""
+    return tuple(
+        FirstValidator(public_key(number), Address(number.to_bytes(20, "big")), U64(power))
+        for number, power in powers.items()
+    )
+
+
+class LightSource:
+    """Signs the blocks that an application made, as CometBFT would have; implements the RPC's LightBlocks."""
+
+    def __init__(self, application: Application, chain: LightChain) -> None:
+        self._application = application
+        self.chain = chain
+
+    def now(self) -> int:
+        """Just after the newest light block."""
+        return GENESIS_TIME + (self._newest() + 1) * SECOND
+
+    def light_block(self, height: int | None) -> dict[str, object]:
+        """The light block after our block `height - 1`."""
+        wanted = self._newest() if height is None else height
+        block = self._application.ledger.find_block(Height(U64(wanted - 1)))
+        if block is None:
+            raise LookupError(f"there is no block {wanted} yet")
+        self.chain.app_hashes[wanted] = block.hash
+        return to_document(self.chain.block(wanted))
+
+    def _newest(self) -> int:
+        return self._application.ledger.head().number + 1

@@ -24,7 +24,7 @@ from flux.contracts.market.types import Lease, LeaseState, PortBinding
 from flux.contracts.nodes.types import Architecture, Hardware, NodeId
 from flux.database.memory_store import MemoryStore
 from flux.primitives.types import U8, U16, U32, Timestamp
-from flux.protocol.genesis import local
+from flux.protocol.genesis import chain_name, encode, local
 from flux.protocol.genesis_state import chain_genesis
 from flux.protocol.params import minimal
 from flux.protocol.registry import ProtocolFactory
@@ -39,6 +39,7 @@ from flux.sdk.transport import HttpTransport
 from flux.services.local_places import place
 from flux.services.registration import Declaration, register
 from flux.wallet.development import LOCAL_CHAIN_ID, development_addresses, development_key
+from support.light_chain import LightChain, LightSource, Powers, first_validators
 
 HARDWARE = Hardware(U32(4_000), U32(8_192), U32(100_000), Architecture.AMD64, U8(0), "")
 
@@ -52,6 +53,8 @@ class LocalChain:
     identities: dict[NodeId, NodeIdentity] = field(default_factory=dict)
     hold: bool = False
     """While true no lease is confirmed."""
+    light: LightSource | None = None
+    """What signs its blocks."""
 
     def image(self, name: str) -> str:
         """An image that the registry has."""
@@ -59,13 +62,13 @@ class LocalChain:
 
 
 @contextmanager
-def local_chain(folder: Path, *, nodes: int = 5) -> Iterator[LocalChain]:
-    """A running chain with active nodes."""
+def local_chain(folder: Path, *, nodes: int = 5, powers: Powers | None = None) -> Iterator[LocalChain]:
+    """A running chain with active nodes. With `powers` made-up validators sign its blocks for light clients."""
     made, ready = LocalChain("", ""), threading.Event()
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
 
     async def run() -> None:
-        async with _served(folder, nodes, made):
+        async with _served(folder, nodes, made, powers):
             ready.set()
             await stop.wait()
 
@@ -85,14 +88,18 @@ def local_chain(folder: Path, *, nodes: int = 5) -> Iterator[LocalChain]:
 
 
 @asynccontextmanager
-async def _served(folder: Path, nodes: int, made: LocalChain) -> AsyncIterator[None]:
+async def _served(folder: Path, nodes: int, made: LocalChain, powers: Powers | None) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         genesis = local(Timestamp(1_700_000_000), minimal())  # type: ignore[arg-type]
+        if powers is not None:
+            genesis = genesis.but(validators=first_validators(powers))
         factory = ProtocolFactory(genesis.params)
         application = Application(MemoryStore(), factory, chain_genesis(genesis, factory))
         stack.callback(application.close)
         engine = await stack.enter_async_context(SoloEngine(application, development_addresses()[9]))
-        app = create_app(application, engine)
+        if powers is not None:
+            made.light = LightSource(application, LightChain(powers, chain_name(genesis)))
+        app = create_app(application, engine, light_blocks=made.light, genesis=encode(genesis))
         made.rpc = (await stack.enter_async_context(serve(app, listen("127.0.0.1", 0)))).rstrip("/")
         made.registry = await stack.enter_async_context(_registry())
         client = FluxClient(await stack.enter_async_context(HttpTransport(made.rpc)))

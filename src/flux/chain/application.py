@@ -5,8 +5,10 @@ else may be called from any, `Workers.guard` keeping the mempool whole.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+from flux.chain.access import Accessed, RecordingReader
 from flux.chain.admission import Admission
 from flux.chain.block import Block
 from flux.chain.consensus_info import NO_INFO, ConsensusInfo, ValidatorUpdate, encode_info
@@ -279,6 +281,15 @@ class Application:
         """Run a call on the state after a block, the newest by default. Raises StateUnavailable, TransactionError."""
         with self.ledger.state_at(number) as view:
             return self._simulator.call(view, request)
+
+    def accessed(self, request: CallRequest, number: Height | None = None) -> Accessed:
+        """What a call reads, whether or not it succeeds. Raises StateUnavailable."""
+        with self.ledger.state_at(number) as view:
+            recorder = RecordingReader(view.reader)
+            view.reader = recorder
+            with suppress(TransactionError):
+                self._simulator.call(view, request)
+            return recorder.accessed
 
     def estimate_gas(self, request: CallRequest, number: Height | None = None) -> Gas:
         """A gas limit with which the transaction would succeed. Raises ExecutionReverted and what `call` raises."""

@@ -7,14 +7,15 @@ so it never disturbs the execution of blocks. Safe to use from several threads.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from flux.chain.block import Header
 from flux.chain.call import Call, Outcome, is_lane_call, lane_refusal, run_call, transaction_call
+from flux.chain.overlay import Reader
 from flux.chain.params import ChainParams
 from flux.chain.ports import Machine, MachineFactory
 from flux.chain.transaction import Transaction, data_gas, intrinsic_gas
 from flux.chain.transaction_errors import EXECUTION_REVERTED, FeeCapTooLow, InsufficientFunds, TransactionError
-from flux.chain.views import StateView
 from flux.chain.world import ChainWorld
 from flux.kernel.events import Log
 from flux.kernel.record import Record
@@ -42,6 +43,17 @@ class ContractFault(TransactionError):
     """A bug in a contract; the cause is chained."""
 
     words = "internal error of the contract"
+
+
+class StateOfBlock(Protocol):
+    """The state after a block, as calls read it; `views.StateView` is one."""
+
+    header: Header
+    reader: Reader
+
+    def balance(self, address: Address) -> Wei:
+        """What an account holds."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +94,12 @@ class Simulator:
         self._factory = machine_factory
         self._idle: list[_Bench] = []
 
-    def call(self, view: StateView, request: CallRequest) -> CallResult:
+    def call(self, view: StateOfBlock, request: CallRequest) -> CallResult:
         """Run a call in the context of the view's block. Raises OutOfGas, InsufficientFunds or ContractFault."""
         with self._bench(view) as bench:
             return _call(bench, view, request)
 
-    def estimate(self, view: StateView, request: CallRequest) -> Gas:
+    def estimate(self, view: StateOfBlock, request: CallRequest) -> Gas:
         """A gas limit with which the transaction would succeed now. Raises ExecutionReverted and what `call` raises."""
         with self._bench(view) as bench:
             least = bench.machine.chain_params().gas_intrinsic
@@ -98,7 +110,7 @@ class Simulator:
             return result.gas_used
         return Gas(U64(result.gas_used + result.gas_used // _MARGIN))
 
-    def check_lane(self, view: StateView, transaction: Transaction) -> None:
+    def check_lane(self, view: StateOfBlock, transaction: Transaction) -> None:
         """Raise FeeCapTooLow if a free transaction is no protocol-lane call, LaneRefused if it would fail now."""
         with self._bench(view) as bench:
             if not is_lane_call(bench.machine, bench.contracts, transaction):
@@ -108,28 +120,28 @@ class Simulator:
         if outcome.revert_data is not None:
             raise lane_refusal(outcome)
 
-    def next_due(self, view: StateView) -> Timestamp | None:
+    def next_due(self, view: StateOfBlock) -> Timestamp | None:
         """Header time of the earliest scheduled work in a state."""
         with self._bench(view) as bench:
             return bench.machine.next_due()
 
-    def producer_of(self, view: StateView, proposer: ConsensusAddress) -> Address:
+    def producer_of(self, view: StateOfBlock, proposer: ConsensusAddress) -> Address:
         """Who receives the tips of a validator's block, by a state."""
         with self._bench(view) as bench:
             return bench.machine.producer_of(proposer)
 
-    def chain_params(self, view: StateView) -> ChainParams:
+    def chain_params(self, view: StateOfBlock) -> ChainParams:
         """What the block after a state is made under."""
         with self._bench(view) as bench:
             return bench.machine.chain_params()
 
-    def all_params(self, view: StateView) -> Record:
+    def all_params(self, view: StateOfBlock) -> Record:
         """Every parameter that a state sets."""
         with self._bench(view) as bench:
             return bench.machine.all_params()
 
     @contextmanager
-    def _bench(self, view: StateView) -> Iterator[_Bench]:
+    def _bench(self, view: StateOfBlock) -> Iterator[_Bench]:
         """A World over the view, in the context of its block."""
         try:
             bench = self._idle.pop()
@@ -149,7 +161,7 @@ class Simulator:
             self._idle.append(bench)
 
 
-def _call(bench: _Bench, view: StateView, request: CallRequest) -> CallResult:
+def _call(bench: _Bench, view: StateOfBlock, request: CallRequest) -> CallResult:
     params = bench.machine.chain_params()
     limit = params.call_gas_limit
     gas = limit if request.gas is None else Gas(U64(min(request.gas, limit)))

@@ -101,6 +101,7 @@ CHAIN = dict(
         _verb("chain", "block", "Show a block"),
         _verb("chain", "tx", "Show a transaction: what it did, or why it failed"),
         _verb("chain", "params", "Show the protocol's parameters"),
+        _verb("chain", "trust", "Say which block verification begins with, or show it"),
         _verb("chain", "export", "Write all blocks to a file"),
     ]
 )

@@ -5,6 +5,7 @@
 
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ class Given:
     home: str | None = None
     account: str | None = None
     debug: bool = False
+    verify: bool = False
 
     def over(self, outer: "Given") -> "Given":
         """These, and where one is missing the other's."""
@@ -39,6 +41,7 @@ class Given:
             self.home or outer.home,
             self.account or outer.account,
             self.debug or outer.debug,
+            self.verify or outer.verify,
         )
 
 
@@ -54,6 +57,8 @@ class Wiring:
 
     open_transport: "Callable[[str], AbstractAsyncContextManager[Transport]]" = _open_http
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    clock: Callable[[], int] = time.time_ns
+    """Nanoseconds since 1970, by which verification tells old from new."""
 
 
 def _local_rpc(home: Path) -> str | None:
@@ -74,6 +79,7 @@ class CommandContext:
         self.rpc = given.rpc or environment.get("FLUX_RPC") or _local_rpc(self.home) or DEFAULT_RPC
         self.account = given.account or environment.get("FLUX_ACCOUNT") or None
         self.debug = given.debug
+        self.verify = given.verify
         self.output = Output(json=given.json)
 
     @property
@@ -83,11 +89,16 @@ class CommandContext:
 
     @asynccontextmanager
     async def client(self) -> "AsyncIterator[FluxClient]":
-        """A client of the chain at `--rpc`."""
+        """A client of the chain at `--rpc`; with `--verify` one that believes only what validators signed."""
         from flux.sdk.client import FluxClient
 
         async with self.wiring.open_transport(self.rpc) as transport:
-            yield FluxClient(transport)
+            yield FluxClient(await self._verified(transport) if self.verify else transport)
+
+    async def _verified(self, transport: "Transport") -> "Transport":
+        from flux.verification.trust import TrustStore, open_verified
+
+        return await open_verified(transport, TrustStore(self.home), self.wiring.clock, self.output.note)
 
     async def signer(self, client: "FluxClient") -> "Signer":
         """Who signs: --account, else the wallet's only key, else on a local chain the first development account."""

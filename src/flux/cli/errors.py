@@ -148,6 +148,11 @@ def _images_refused(error: Any) -> Problem:
     return Problem(f"images cannot be used:\n{lines}", hint, UNREACHABLE if error.is_unreachable else FAILED)
 
 
+def _lied(error: Any) -> Problem:
+    hint = "the answer was not used; ask another endpoint with --rpc"
+    return Problem(str(error), hint, FAILED, type(error.reason).__name__)
+
+
 def _plain(code: int, hint: str = "") -> Callable[[Any], Problem]:
     return lambda error: Problem(str(error), hint, code)
 
@@ -177,6 +182,9 @@ _HANDLERS: dict[str, Callable[[Any], Problem]] = {
     "flux.sdk.errors.Failed": _failed_transaction,
     "flux.sdk.errors.NotIncluded": _not_included,
     "flux.sdk.errors.ClientError": _plain(FAILED),
+    "flux.sdk.light.errors.Lied": _lied,
+    "flux.sdk.light.errors.NotVerifiable": _plain(FAILED, "leave out --verify to take the endpoint's word"),
+    "flux.sdk.light.errors.NothingTrusted": _plain(FAILED, "see `flux chain trust --help`"),
     "flux.sdk.agent_api.AgentRefused": _plain(
         REFUSED, "only the app's owner may read this; choose the signer: --account"
     ),

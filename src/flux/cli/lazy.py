@@ -29,6 +29,9 @@ AccountOption = Annotated[
     str | None,
     typer.Option("--account", metavar="NAME", help="Who signs: a key of the wallet, or dev0…dev9 [FLUX_ACCOUNT]."),
 ]
+VerifyOption = Annotated[
+    bool, typer.Option("--verify", help="Believe only what validators signed: check every answer by proofs.")
+]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 _OPTIONS: dict[str, tuple[object, object]] = {
     "json_output": (JsonOption, False),
@@ -36,6 +39,7 @@ _OPTIONS: dict[str, tuple[object, object]] = {
     "home": (HomeOption, None),
     "account": (AccountOption, None),
     "debug": (DebugOption, False),
+    "verify": (VerifyOption, False),
 }
 
 
@@ -86,6 +90,7 @@ def given_of(ctx: typer.Context, values: dict[str, Any]) -> Given:
         home=values.pop("home"),
         account=values.pop("account"),
         debug=values.pop("debug"),
+        verify=values.pop("verify"),
     )
     outer = ctx.meta.get("flux.given")
     merged = own if outer is None else own.over(outer)

@@ -66,14 +66,3 @@ class StateSync(Protocol):
     def apply_chunk(self, index: int, chunk: bytes, sender: str) -> AppliedChunk:
         """Take the next chunk. ACCEPT for the last one means that the application now stands at the height."""
         ...
-
-
-class LightBlocks(Protocol):
-    """Where `flux_lightBlock` gets what a light client verifies."""
-
-    def light_block(self, height: int | None) -> dict[str, object]:
-        """`signed_header` and `validators` of a height (None: the newest committed) as CometBFT's RPC writes them.
-
-        Raises LookupError, with a sentence for the client, when there is none. Blocks; called in a worker thread.
-        """
-        ...

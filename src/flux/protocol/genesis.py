@@ -78,6 +78,11 @@ class Genesis(Record, frozen=True):
         return keccak256(encode(self).encode())
 
 
+def chain_name(genesis: Genesis) -> str:
+    """How validators' signatures name the chain: its number and the genesis, so that none serves on another chain."""
+    return f"flux-{genesis.chain_id}-{genesis.digest().hex()[:32]}"
+
+
 def encode(genesis: Genesis) -> str:
     """Canonical JSON of a genesis."""
     document = {

@@ -18,6 +18,8 @@ INTERNAL_ERROR = -32603
 TIMED_OUT = -32002
 RESPONSE_TOO_LARGE = -32003
 LIMIT_EXCEEDED = -32005
+NOT_VERIFIABLE = -32020
+"""There are no signatures of validators that a light client could check."""
 PRUNED = 4444
 """As go-ethereum answers for history that it no longer has (EIP-4444)."""
 

@@ -37,7 +37,7 @@ class Flux:
 
     def table(self) -> Table:
         """The methods."""
-        keys = parameters.list_of(_storage_key, MAX_PROOF_SLOTS)
+        keys = parameters.list_of(storage_key, MAX_PROOF_SLOTS)
         return {
             "flux_chainInfo": inline(self.chain_info),
             "flux_params": read(self.params, parameters.block, required=0),
@@ -124,7 +124,8 @@ def to_json(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def _storage_key(value: object) -> bytes:
+def storage_key(value: object) -> bytes:
+    """A key of a contract's storage, as a parameter."""
     key = parameters.data(value)
     if not 0 < len(key) <= MAX_STORAGE_KEY_SIZE:
         raise InvalidParameter(f"a storage key has 1 to {MAX_STORAGE_KEY_SIZE} bytes, got {len(key)}")

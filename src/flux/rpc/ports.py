@@ -14,3 +14,14 @@ class Engine(Protocol):
     def notify(self) -> None:
         """A transaction was admitted."""
         ...
+
+
+class LightBlocks(Protocol):
+    """Where `flux_lightBlock` gets what a light client verifies; an engine whose blocks many sign has one."""
+
+    def light_block(self, height: int | None) -> dict[str, object]:
+        """`signed_header` and `validators` of a height (None: the newest committed) as CometBFT's RPC writes them.
+
+        Raises LookupError, with a sentence for the client, when there is none. Blocks; called in a worker thread.
+        """
+        ...

@@ -23,7 +23,8 @@ from flux.rpc.flux import Flux
 from flux.rpc.format import Json
 from flux.rpc.http import HttpEndpoint
 from flux.rpc.intake import Intake
-from flux.rpc.ports import Engine
+from flux.rpc.light import Light
+from flux.rpc.ports import Engine, LightBlocks
 from flux.rpc.subscriptions import Hub
 from flux.rpc.websocket import Message, Receive, Send, WebSocketClient
 from flux.rpc.workers import Pool
@@ -93,9 +94,12 @@ def create_app(
     limits: Limits | None = None,
     threads: Threads | None = None,
     clock: Callable[[], float] = time.time,
+    light_blocks: LightBlocks | None = None,
+    genesis: str | None = None,
 ) -> RpcApplication:
-    """The RPC of a chain. `error_names` names custom errors in messages, the
-    protocol's own by default; `clock` gives Unix seconds."""
+    """The RPC of a chain. `error_names` names custom errors in messages, the protocol's own by default; `clock` gives
+    Unix seconds. `light_blocks` is the engine's, if its blocks can be verified; `genesis` is the genesis file's text.
+    """
     names = _protocol_errors() if error_names is None else error_names
     own = Flux(application, engine, flux.__version__, lambda: int(clock()))
     table = {
@@ -104,6 +108,7 @@ def create_app(
         **net.table(application.chain_id),
         **web3.table(flux.__version__),
         **own.table(),
+        **Light(application, light_blocks, genesis).table(),
     }
     sizes = threads or Threads()
     reads, scans = Pool("read", sizes.reads, sizes.waiting), Pool("scan", sizes.scans, sizes.waiting)

@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from flux.chain.application import Application, FinalizedBlock
+from flux.chain.pruning import KEEP_ALL
 from flux.consensus.cometbft.config import NodeSettings
 from flux.consensus.cometbft.engine import CometEngine, CometOptions
 from flux.consensus.cometbft.process import find_program
@@ -46,6 +47,8 @@ class ChainConfig:
     """Receives the tips of a solo chain."""
     comet: NodeSettings | None = None
     """With them it takes part in consensus; without, it makes its blocks alone."""
+    keep_blocks: int = KEEP_ALL
+    """Newest blocks whose transactions, receipts and indices are kept."""
 
 
 async def run_chain(config: ChainConfig) -> None:
@@ -62,10 +65,12 @@ async def run_chain(config: ChainConfig) -> None:
         stack.callback(store.close)
         workers = stack.enter_context(threaded_workers(os.cpu_count() or 1))
         factory = ProtocolFactory(genesis.params)
-        application = Application(store, factory, chain_genesis(genesis, factory), workers=workers)
+        application = Application(
+            store, factory, chain_genesis(genesis, factory), workers=workers, keep_blocks=config.keep_blocks
+        )
         stack.callback(application.close)
         engine = _engine(config, genesis, application)
-        rpc = create_app(application, engine)
+        rpc = create_app(application, engine, genesis=genesis_file.encode(genesis))
         await stack.enter_async_context(engine)
         await stack.enter_async_context(serve(rpc, listener))
         head = application.ledger.head()

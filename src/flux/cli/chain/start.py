@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from flux.chain.pruning import KEEP_ALL, check_window
 from flux.cli.accounts import find_address
 from flux.cli.context import CommandContext
-from flux.cli.errors import WRONG_USAGE, CliError
+from flux.cli.errors import WRONG_USAGE, CliError, UsageError
 from flux.consensus.cometbft.config import NodeSettings
 from flux.services.chain import DEFAULT_PRODUCER, ChainConfig, run_chain
 from flux.services.chain_home import find_settings
@@ -44,6 +45,12 @@ async def run(
     external: Annotated[
         str | None, typer.Option("--external", metavar="HOST:PORT", help="Where other nodes reach this one.")
     ] = None,
+    keep_blocks: Annotated[
+        int,
+        typer.Option(
+            "--keep-blocks", min=0, help="Newest blocks to keep with receipts and indices, at least 257; 0 keeps all."
+        ),
+    ] = KEEP_ALL,
 ) -> None:
     """Run a chain with JSON-RPC until stopped.
 
@@ -51,6 +58,10 @@ async def run(
     id 19169, funded dev accounts. A folder made by `flux chain init` or `flux chain join` takes part in consensus with
     others: cometbft is started, supervised and stopped with it.
     """
+    try:
+        check_window(keep_blocks)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     configure_logging()
     home = folder or FluxHome(context.home).chain
     address = DEFAULT_PRODUCER if producer is None else find_address(context, producer)
@@ -63,7 +74,7 @@ async def run(
         )
     if settings is not None:
         settings = _with_options(settings, peers or [], external)
-    await run_until_signal(run_chain(ChainConfig(home, host, port, address, settings)))
+    await run_until_signal(run_chain(ChainConfig(home, host, port, address, settings, keep_blocks)))
 
 
 def _with_options(settings: NodeSettings, peers: list[str], external: str | None) -> NodeSettings:

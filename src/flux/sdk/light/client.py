@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from flux.primitives.hexadecimal import HexError, from_hex, quantity, to_hex
 from flux.primitives.types import Address, Hash
-from flux.sdk.light.errors import BadHeader, Lied, Malformed, Stale, VerificationError
+from flux.sdk.errors import RpcError
+from flux.sdk.light.errors import BadHeader, Lied, Malformed, NotVerifiable, Stale, VerificationError
 from flux.sdk.light.follow import follow
 from flux.sdk.light.parse import parse_light_block
 from flux.sdk.light.rules import Policy, check_block, check_signed
@@ -21,6 +22,8 @@ from flux.sdk.transport import Transport
 
 MAX_AGE = 120 * SECOND
 """Nanoseconds after which the newest block counts as old: even an idle chain makes one every few seconds."""
+_NOT_VERIFIABLE = -32020
+"""The endpoint's code for a chain without validators."""
 KEYS_AT_ONCE = 1_024
 """As many as an endpoint proves in one answer."""
 
@@ -108,8 +111,13 @@ class LightClient:
 
 
 async def fetch_light_block(transport: Transport, height: int | None = None) -> LightBlock:
-    """The endpoint's light block, the newest one without a height; unverified."""
-    answer = await transport.request("flux_lightBlock", *(() if height is None else (quantity(height),)))
+    """The endpoint's light block, the newest one without a height; unverified. Raises NotVerifiable, Malformed."""
+    try:
+        answer = await transport.request("flux_lightBlock", *(() if height is None else (quantity(height),)))
+    except RpcError as error:
+        if error.code == _NOT_VERIFIABLE:
+            raise NotVerifiable(f"{transport.url}: {error}") from error
+        raise
     block = parse_light_block(answer)
     if height is not None and block.height != height:
         raise BadHeader(f"asked for block {height}, got block {block.height}")

@@ -1,0 +1,136 @@
+"""What verification begins with: one chain for each FLUX_HOME, its genesis and the newest light block verified so far.
+
+The first time, the genesis file that the endpoint shows is trusted, and with it the validators that it names; or a
+person names a block by height and hash, heard from somebody they believe. From then on any endpoint is checked against
+it. The chain's name, which every signature of a validator covers, has the genesis file's digest in it.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from flux.primitives.types import Hash
+from flux.protocol.genesis import Genesis, GenesisError, chain_name, decode, encode
+from flux.sdk.errors import RpcError
+from flux.sdk.light.client import LightClient, blaming, fetch_light_block, fetch_trusted
+from flux.sdk.light.encoding import validators_hash
+from flux.sdk.light.errors import BadHeader, Malformed, NothingTrusted, NotVerifiable, WrongChain
+from flux.sdk.light.parse import parse_light_block, to_document
+from flux.sdk.light.rules import Policy, check_block, check_signed
+from flux.sdk.light.types import SECOND, LightBlock, Validator
+from flux.sdk.transport import Transport
+from flux.verification.transport import VerifyingTransport
+
+TRUST_FILE = "trust.json"
+TRUSTING_PERIOD = 4 * 86_400 * SECOND
+"""Nanoseconds; unbonding takes seven days."""
+_FIRST = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What is trusted of one chain."""
+
+    genesis: Genesis
+    block: LightBlock
+
+
+class TrustStore:
+    """The file in a home."""
+
+    def __init__(self, home: Path) -> None:
+        self.path = home / TRUST_FILE
+
+    def load(self) -> Trust | None:
+        """What is trusted; None when nothing is yet. Raises NothingTrusted for a file that cannot be read."""
+        try:
+            document = json.loads(self.path.read_bytes())
+            return Trust(decode(document["genesis"], self.path), parse_light_block(document["light_block"]))
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError, Malformed) as error:
+            raise NothingTrusted(
+                f"{self.path} cannot be read ({error}); forget it with `flux chain trust --forget` and trust again"
+            ) from error
+
+    def save(self, trust: Trust) -> None:
+        """Replace what is trusted, whole or not at all."""
+        document = {"genesis": encode(trust.genesis), "light_block": to_document(trust.block)}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(document))
+        temporary.replace(self.path)
+
+    def forget(self) -> None:
+        """Trust nothing."""
+        self.path.unlink(missing_ok=True)
+
+
+async def trust_block(transport: Transport, height: int, block_hash: Hash) -> Trust:
+    """Trust a block of CometBFT's that a person names. Raises Lied when the endpoint's is another one."""
+    genesis = await _genesis(transport)
+    return Trust(genesis, await fetch_trusted(transport, height, block_hash, chain_name(genesis)))
+
+
+async def trust_genesis(transport: Transport) -> Trust:
+    """Trust the genesis file that the endpoint shows, and the first block that its validators signed."""
+    genesis = await _genesis(transport)
+    with blaming(transport.url, "flux_lightBlock of the first block"):
+        block = await fetch_light_block(transport, _FIRST)
+        check_block(block, chain_name(genesis))
+        first = tuple(Validator(item.public_key, item.power) for item in genesis.validators)
+        if {*first} != {*block.validators} or validators_hash(block.validators) != block.header.validators_hash:
+            raise BadHeader("the first block's validators are not those of the genesis file")
+        check_signed(block)
+    return Trust(genesis, block)
+
+
+async def open_verified(
+    transport: Transport, store: TrustStore, clock: Callable[[], int], notice: Callable[[str], None]
+) -> VerifyingTransport:
+    """A transport whose answers are verified from what the store trusts; it is told of newer blocks at once.
+
+    `clock` gives nanoseconds since 1970. `notice` is told when something is trusted for the first time. Raises Lied,
+    NothingTrusted, and what asking raises.
+    """
+    trust = store.load()
+    if trust is None:
+        trust = await trust_genesis(transport)
+        notice(
+            f"trusting the chain {chain_name(trust.genesis)} from now on, as {transport.url} shows it; compare the "
+            "name with one that you know"
+        )
+        store.save(trust)
+    else:
+        await _check_same_chain(transport, trust)
+    light = LightClient(transport, trust.block, Policy(TRUSTING_PERIOD), clock)
+    await light.head()
+    store.save(Trust(trust.genesis, light.trusted))
+    return VerifyingTransport(transport, light, trust.genesis)
+
+
+async def _check_same_chain(transport: Transport, trust: Trust) -> None:
+    shown, trusted = chain_name(await _genesis(transport)), chain_name(trust.genesis)
+    if shown != trusted:
+        with blaming(transport.url, "flux_genesis"):
+            raise WrongChain(
+                f"it serves {shown}, and {trusted} is trusted here; `flux chain trust --forget` forgets that one"
+            )
+
+
+async def _genesis(transport: Transport) -> Genesis:
+    try:
+        text = await transport.request("flux_genesis")
+    except RpcError as error:
+        raise NotVerifiable(f"{transport.url} does not show its genesis: {error}") from error
+    if text is None:
+        raise NotVerifiable(f"{transport.url} does not show its genesis")
+    with blaming(transport.url, "flux_genesis"):
+        if not isinstance(text, str):
+            raise Malformed("the genesis is not a text")
+        try:
+            return decode(text, PurePath("the endpoint's genesis"))
+        except GenesisError as error:
+            raise Malformed(str(error)) from error
