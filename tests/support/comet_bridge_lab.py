@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from flux.chain.application import Application
 from flux.consensus.cometbft.bridge import Bridge
-from flux.consensus.cometbft.genesis import comet_chain_id
 from flux.consensus.cometbft.gossip import Gossip
 from flux.consensus.cometbft.keys import consensus_address
 from flux.consensus.cometbft.messages.tendermint.abci import types_pb2 as abci
@@ -13,7 +12,7 @@ from flux.consensus.cometbft.messages.tendermint.crypto.keys_pb2 import PublicKe
 from flux.contracts.validators.types import FirstValidator
 from flux.database.memory_store import MemoryStore
 from flux.primitives.types import U64, Hash, Timestamp
-from flux.protocol.genesis import DEVELOPMENT_ADDRESSES, Genesis, local
+from flux.protocol.genesis import DEVELOPMENT_ADDRESSES, Genesis, chain_name, local
 from flux.protocol.genesis_state import chain_genesis
 from flux.protocol.params import minimal
 from flux.protocol.registry import ProtocolFactory
@@ -47,7 +46,7 @@ class Node:
         factory = ProtocolFactory(self.genesis.params)
         chain = chain_genesis(self.genesis, factory)
         self.application = Application(MemoryStore(), factory, chain)
-        self.bridge = Bridge(self.application, comet_chain_id(self.genesis))
+        self.bridge = Bridge(self.application, chain_name(self.genesis))
         self.gossip = Gossip(self.application, lambda: self.clock)
 
     @property
@@ -67,7 +66,7 @@ class Node:
             abci.ValidatorUpdate(pub_key=PublicKey(ed25519=bytes(item.public_key)), power=item.power)
             for item in self.genesis.validators
         ]
-        request = abci.RequestInitChain(chain_id=comet_chain_id(self.genesis), validators=first)
+        request = abci.RequestInitChain(chain_id=chain_name(self.genesis), validators=first)
         request.time.seconds = self.genesis.timestamp
         for name, value in changed.items():
             setattr(request, name, value)

@@ -61,8 +61,10 @@ def signed(
 class LightChain:
     """Heights from 1 on. `powers` is the set until `change` gives another from a height on."""
 
-    def __init__(self, powers: Powers | None = None, chain_id: str = CHAIN) -> None:
+    def __init__(self, powers: Powers | None = None, chain_id: str = CHAIN, interval: int = SECOND) -> None:
         self.chain_id = chain_id
+        self.interval = interval
+        """Nanoseconds between headers."""
         self._sets: dict[int, Powers] = {1: powers or {0: 10, 1: 10, 2: 10, 3: 10}}
         self.app_hashes: dict[int, bytes] = {}
         """By the height whose header carries it."""
@@ -77,14 +79,14 @@ class LightChain:
         return self._sets[max(start for start in self._sets if start <= height)]
 
     def header(self, height: int) -> Header:
-        """The header of a height; one second apart."""
+        """The header of a height."""
         filler = sha256(b"%d" % height).digest()
         return Header(
             version_block=BLOCK_PROTOCOL,
             version_app=1,
             chain_id=self.chain_id,
             height=height,
-            time=GENESIS_TIME + height * SECOND,
+            time=GENESIS_TIME + height * self.interval,
             last_block_id=BlockId(filler, 1, filler) if height > 1 else BlockId(b"", 0, b""),
             last_commit_hash=filler,
             data_hash=filler,
@@ -127,7 +129,7 @@ class LightSource:
 
     def now(self) -> int:
         """Just after the newest light block."""
-        return GENESIS_TIME + (self._newest() + 1) * SECOND
+        return GENESIS_TIME + (self._newest() + 1) * self.chain.interval
 
     def light_block(self, height: int | None) -> dict[str, object]:
         """The light block after our block `height - 1`."""

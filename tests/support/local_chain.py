@@ -35,6 +35,7 @@ from flux.sdk.bindings.nodes import Nodes
 from flux.sdk.bindings.secrets import Secrets
 from flux.sdk.client import FluxClient
 from flux.sdk.errors import ClientError
+from flux.sdk.light.types import SECOND
 from flux.sdk.transport import HttpTransport
 from flux.services.local_places import place
 from flux.services.registration import Declaration, register
@@ -98,7 +99,7 @@ async def _served(folder: Path, nodes: int, made: LocalChain, powers: Powers | N
         stack.callback(application.close)
         engine = await stack.enter_async_context(SoloEngine(application, development_addresses()[9]))
         if powers is not None:
-            made.light = LightSource(application, LightChain(powers, chain_name(genesis)))
+            made.light = LightSource(application, LightChain(powers, chain_name(genesis), SECOND // 100))
         app = create_app(application, engine, light_blocks=made.light, genesis=encode(genesis))
         made.rpc = (await stack.enter_async_context(serve(app, listen("127.0.0.1", 0)))).rstrip("/")
         made.registry = await stack.enter_async_context(_registry())

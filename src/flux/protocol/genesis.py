@@ -79,8 +79,11 @@ class Genesis(Record, frozen=True):
 
 
 def chain_name(genesis: Genesis) -> str:
-    """How validators' signatures name the chain: its number and the genesis, so that none serves on another chain."""
-    return f"flux-{genesis.chain_id}-{genesis.digest().hex()[:32]}"
+    """How validators' signatures name the chain: its number and the genesis, so that none serves on another chain.
+
+    CometBFT takes names of at most 50 bytes.
+    """
+    return f"flux-{genesis.chain_id}-{genesis.digest().hex()[:24]}"
 
 
 def encode(genesis: Genesis) -> str:

@@ -12,11 +12,16 @@ from flux.chain.application import Application, FinalizedBlock
 from flux.chain.pruning import KEEP_ALL
 from flux.consensus.cometbft.config import NodeSettings
 from flux.consensus.cometbft.engine import CometEngine, CometOptions
+from flux.consensus.cometbft.light_blocks import CometLightBlocks
 from flux.consensus.cometbft.process import find_program
 from flux.consensus.ports import Engine
+from flux.consensus.snapshot_port import StateSync
+from flux.consensus.snapshots import SnapshotTaker
 from flux.consensus.solo import SoloEngine
+from flux.consensus.state_sync import FileStateSync
 from flux.consensus.threads import threaded_workers
 from flux.database.lmdb_store import LmdbStore
+from flux.database.snapshot_files import SnapshotFiles
 from flux.primitives.hexadecimal import to_hex
 from flux.primitives.types import Address
 from flux.protocol import genesis as genesis_file
@@ -28,6 +33,7 @@ from flux.services.chain_home import ChainHome, ensure_genesis
 from flux.services.errors import ServiceError
 
 log = structlog.get_logger(__name__)
+KEPT_SNAPSHOTS = 2
 DEFAULT_PRODUCER = genesis_file.DEVELOPMENT_ADDRESSES[9]
 
 
@@ -48,7 +54,10 @@ class ChainConfig:
     comet: NodeSettings | None = None
     """With them it takes part in consensus; without, it makes its blocks alone."""
     keep_blocks: int = KEEP_ALL
-    """Newest blocks whose transactions, receipts and indices are kept."""
+    """Newest blocks whose transactions, receipts and indices are kept; CometBFT's as well, evidence apart, which it
+    keeps as long as it counts."""
+    snapshot_interval: int = 0
+    """Blocks from one snapshot for joining nodes to the next; 0 takes none."""
 
 
 async def run_chain(config: ChainConfig) -> None:
@@ -69,8 +78,12 @@ async def run_chain(config: ChainConfig) -> None:
             store, factory, chain_genesis(genesis, factory), workers=workers, keep_blocks=config.keep_blocks
         )
         stack.callback(application.close)
-        engine = _engine(config, genesis, application)
-        rpc = create_app(application, engine, genesis=genesis_file.encode(genesis))
+        files = SnapshotFiles(home.snapshots, KEPT_SNAPSHOTS)
+        if config.snapshot_interval:
+            stack.callback(SnapshotTaker(application, files, config.snapshot_interval).close)
+        engine = _engine(config, genesis, application, FileStateSync(application, files))
+        light_blocks = None if config.comet is None else CometLightBlocks(config.comet.rpc_port)
+        rpc = create_app(application, engine, light_blocks=light_blocks, genesis=genesis_file.encode(genesis))
         await stack.enter_async_context(engine)
         await stack.enter_async_context(serve(rpc, listener))
         head = application.ledger.head()
@@ -79,10 +92,10 @@ async def run_chain(config: ChainConfig) -> None:
         await engine.wait()
 
 
-def _engine(config: ChainConfig, genesis: Genesis, application: Application) -> Engine:
+def _engine(config: ChainConfig, genesis: Genesis, application: Application, state_sync: StateSync) -> Engine:
     if config.comet is not None:
-        options = CometOptions(find_program(), ChainHome(config.home).comet, config.comet)
-        return CometEngine(application, genesis, options, report=_report)
+        options = CometOptions(find_program(), ChainHome(config.home).comet, config.comet, config.keep_blocks)
+        return CometEngine(application, genesis, options, state_sync=state_sync, report=_report)
     if genesis.validators:
         raise ServiceError(
             f"the genesis in {config.home} names validators, so no single process may make its blocks",

@@ -37,6 +37,11 @@ class ChainHome:
         return self.path / DATA_FOLDER
 
     @property
+    def snapshots(self) -> Path:
+        """States that others may join from."""
+        return self.path / "snapshots"
+
+    @property
     def comet(self) -> Path:
         """CometBFT's own folder: keys, configuration, its blocks."""
         return self.path / "cometbft"

@@ -1,7 +1,8 @@
 """What verification begins with: one chain for each FLUX_HOME, its genesis and the newest light block verified so far.
 
-The first time, the genesis file that the endpoint shows is trusted, and with it the validators that it names; or a
-person names a block by height and hash, heard from somebody they believe. From then on any endpoint is checked against
+The first time, the genesis file that the endpoint shows is trusted, and with it the validators that it names, or those
+of the newest block when the chain is older than validators can be trusted; or a person names a block by height and
+hash, heard from somebody they believe. From then on any endpoint is checked against
 it. The chain's name, which every signature of a validator covers, has the genesis file's digest in it.
 """
 
@@ -15,7 +16,6 @@ from flux.primitives.types import Hash
 from flux.protocol.genesis import Genesis, GenesisError, chain_name, decode, encode
 from flux.sdk.errors import RpcError
 from flux.sdk.light.client import LightClient, blaming, fetch_light_block, fetch_trusted
-from flux.sdk.light.encoding import validators_hash
 from flux.sdk.light.errors import BadHeader, Malformed, NothingTrusted, NotVerifiable, WrongChain
 from flux.sdk.light.parse import parse_light_block, to_document
 from flux.sdk.light.rules import Policy, check_block, check_signed
@@ -24,8 +24,6 @@ from flux.sdk.transport import Transport
 from flux.verification.transport import VerifyingTransport
 
 TRUST_FILE = "trust.json"
-TRUSTING_PERIOD = 4 * 86_400 * SECOND
-"""Nanoseconds; unbonding takes seven days."""
 _FIRST = 1
 
 
@@ -74,17 +72,24 @@ async def trust_block(transport: Transport, height: int, block_hash: Hash) -> Tr
     return Trust(genesis, await fetch_trusted(transport, height, block_hash, chain_name(genesis)))
 
 
-async def trust_genesis(transport: Transport) -> Trust:
-    """Trust the genesis file that the endpoint shows, and the first block that its validators signed."""
+async def trust_first(transport: Transport, now: int) -> Trust:
+    """Trust the genesis file that the endpoint shows and the first block that its validators signed; of a chain that
+    is older than the trusting period, the newest block that the endpoint shows."""
     genesis = await _genesis(transport)
-    with blaming(transport.url, "flux_lightBlock of the first block"):
-        block = await fetch_light_block(transport, _FIRST)
+    is_young = genesis.timestamp * SECOND + policy_of(genesis).trusting_period > now
+    with blaming(transport.url, "flux_lightBlock"):
+        block = await fetch_light_block(transport, _FIRST if is_young else None)
         check_block(block, chain_name(genesis))
-        first = tuple(Validator(item.public_key, item.power) for item in genesis.validators)
-        if {*first} != {*block.validators} or validators_hash(block.validators) != block.header.validators_hash:
+        named = {Validator(item.public_key, item.power) for item in genesis.validators}
+        if is_young and named != {*block.validators}:
             raise BadHeader("the first block's validators are not those of the genesis file")
         check_signed(block)
     return Trust(genesis, block)
+
+
+def policy_of(genesis: Genesis) -> Policy:
+    """How long a chain's validators can be trusted."""
+    return Policy(genesis.params.validators.trust_period * SECOND)
 
 
 async def open_verified(
@@ -97,15 +102,15 @@ async def open_verified(
     """
     trust = store.load()
     if trust is None:
-        trust = await trust_genesis(transport)
+        trust = await trust_first(transport, clock())
         notice(
-            f"trusting the chain {chain_name(trust.genesis)} from now on, as {transport.url} shows it; compare the "
-            "name with one that you know"
+            f"trusting the chain {chain_name(trust.genesis)} from now on, with block {trust.block.height} as "
+            f"{transport.url} shows it; compare it with what others show: `flux chain trust`"
         )
         store.save(trust)
     else:
         await _check_same_chain(transport, trust)
-    light = LightClient(transport, trust.block, Policy(TRUSTING_PERIOD), clock)
+    light = LightClient(transport, trust.block, policy_of(trust.genesis), clock)
     await light.head()
     store.save(Trust(trust.genesis, light.trusted))
     return VerifyingTransport(transport, light, trust.genesis)

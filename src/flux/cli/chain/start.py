@@ -51,6 +51,10 @@ async def run(
             "--keep-blocks", min=0, help="Newest blocks to keep with receipts and indices, at least 257; 0 keeps all."
         ),
     ] = KEEP_ALL,
+    snapshots: Annotated[
+        int,
+        typer.Option("--snapshots", min=0, help="Take a snapshot for joining nodes each so many blocks; 0 takes none."),
+    ] = 1000,
 ) -> None:
     """Run a chain with JSON-RPC until stopped.
 
@@ -74,7 +78,7 @@ async def run(
         )
     if settings is not None:
         settings = _with_options(settings, peers or [], external)
-    await run_until_signal(run_chain(ChainConfig(home, host, port, address, settings, keep_blocks)))
+    await run_until_signal(run_chain(ChainConfig(home, host, port, address, settings, keep_blocks, snapshots)))
 
 
 def _with_options(settings: NodeSettings, peers: list[str], external: str | None) -> NodeSettings:

@@ -18,7 +18,7 @@ from flux.chain.receipt import Receipt
 from flux.consensus.cometbft.bridge import Bridge
 from flux.consensus.cometbft.config import ABCI_SOCKET, NodeSettings, config_text
 from flux.consensus.cometbft.errors import ConsensusFailure
-from flux.consensus.cometbft.genesis import MAX_BLOCK_BYTES, MAX_TRANSACTION_BYTES, comet_chain_id, comet_genesis
+from flux.consensus.cometbft.genesis import MAX_BLOCK_BYTES, MAX_TRANSACTION_BYTES, comet_genesis
 from flux.consensus.cometbft.gossip import Gossip
 from flux.consensus.cometbft.keys import read_keys
 from flux.consensus.cometbft.messages.tendermint.abci import types_pb2 as abci
@@ -26,7 +26,7 @@ from flux.consensus.cometbft.process import CometProcess
 from flux.consensus.cometbft.server import Calls, Quick, Slow, serve_abci
 from flux.consensus.cometbft.snapshots import NoStateSync, SnapshotCalls
 from flux.consensus.snapshot_port import StateSync
-from flux.protocol.genesis import Genesis
+from flux.protocol.genesis import Genesis, chain_name
 
 log = structlog.get_logger(__name__)
 _FAILURE = "CONSENSUS FAILURE!!!"
@@ -69,7 +69,7 @@ class CometEngine:
         """
         self._application = application
         self._options = options
-        self._bridge = Bridge(application, comet_chain_id(genesis), retain_blocks=options.retain_blocks, report=report)
+        self._bridge = Bridge(application, chain_name(genesis), retain_blocks=options.retain_blocks, report=report)
         self._gossip = Gossip(application, clock)
         self._snapshots = SnapshotCalls(state_sync or NoStateSync())
         self._process = CometProcess(options.program, options.home, self._heard)

@@ -8,7 +8,7 @@ from flux.consensus.cometbft.bridge import APP_VERSION
 from flux.consensus.cometbft.errors import BadHome
 from flux.consensus.cometbft.keys import consensus_address
 from flux.protocol.bounds import BOUNDS
-from flux.protocol.genesis import Genesis
+from flux.protocol.genesis import Genesis, chain_name
 
 EVIDENCE_BYTES = 1 << 20
 """Most bytes of evidence in one block."""
@@ -18,11 +18,6 @@ MAX_TRANSACTION_BYTES = BOUNDS["chain.max_transaction_bytes"].highest
 MAX_BLOCK_BYTES = BOUNDS["chain.max_block_bytes"].highest * 9 // 8 + EVIDENCE_BYTES + _HEAD_ROOM
 """Of a whole CometBFT block: transactions with their framing, evidence, votes. It has room for whatever governance may
 allow; the application rejects what is too large under the parameters of the day."""
-
-
-def comet_chain_id(genesis: Genesis) -> str:
-    """How validators' signatures name the chain: its number and the genesis, so that none serves on another chain."""
-    return f"flux-{genesis.chain_id}-{genesis.digest().hex()[:16]}"
 
 
 def evidence_seconds(genesis: Genesis) -> int:
@@ -36,7 +31,7 @@ def comet_genesis(genesis: Genesis) -> str:
         raise BadHome("the genesis names no validators, so CometBFT cannot run it: make one with `flux chain init`")
     document = {
         "genesis_time": datetime.fromtimestamp(genesis.timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "chain_id": comet_chain_id(genesis),
+        "chain_id": chain_name(genesis),
         "initial_height": "1",
         "consensus_params": {
             "block": {"max_bytes": str(MAX_BLOCK_BYTES), "max_gas": "-1"},

@@ -9,11 +9,11 @@ import pytest
 
 from flux.consensus.cometbft.config import NodeSettings, Timing, config_text
 from flux.consensus.cometbft.errors import BadHome
-from flux.consensus.cometbft.genesis import MAX_BLOCK_BYTES, comet_chain_id, comet_genesis, evidence_seconds
+from flux.consensus.cometbft.genesis import MAX_BLOCK_BYTES, comet_genesis, evidence_seconds
 from flux.consensus.cometbft.keys import KEY_FILE, NODE_KEY_FILE, STATE_FILE, ensure_keys, read_keys
 from flux.contracts.validators.types import FirstValidator
 from flux.primitives.types import U64, Timestamp
-from flux.protocol.genesis import DEVELOPMENT_ADDRESSES, Genesis, local
+from flux.protocol.genesis import DEVELOPMENT_ADDRESSES, Genesis, chain_name, local
 from flux.protocol.params import minimal
 
 ID = "ab" * 20
@@ -60,8 +60,8 @@ def test_everybody_makes_the_same_engine_genesis_of_a_genesis(tmp_path: Path) ->
     document = json.loads(comet_genesis(made))
     assert comet_genesis(made) == comet_genesis(made)
     assert document["genesis_time"] == "2023-11-14T22:13:20Z"
-    assert document["chain_id"] == comet_chain_id(made)
-    assert len(comet_chain_id(made)) <= 50
+    assert document["chain_id"] == chain_name(made)
+    assert len(chain_name(made)) <= 50
     assert document["validators"][0]["power"] == "500"
     assert document["consensus_params"]["evidence"]["max_age_duration"] == str(evidence_seconds(made) * 10**9)
     assert evidence_seconds(made) < made.params.staking.unbonding
@@ -69,7 +69,7 @@ def test_everybody_makes_the_same_engine_genesis_of_a_genesis(tmp_path: Path) ->
 
 
 def test_another_genesis_is_another_chain_to_those_who_sign(tmp_path: Path) -> None:
-    assert comet_chain_id(genesis(tmp_path / "a")) != comet_chain_id(genesis(tmp_path / "b"))
+    assert chain_name(genesis(tmp_path / "a")) != chain_name(genesis(tmp_path / "b"))
 
 
 def test_a_genesis_without_validators_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,8 @@ def test_any_part_replaced_by_anything_is_read_or_malformed(where: tuple[Any, ..
     for key in where[:-1]:
         parent = parent[key]
     parent[where[-1]] = value
-    try:
+    with suppress(Malformed):
         parse_light_block(document)
-    except Malformed as error:
-        assert str(error)
 
 
 @settings(max_examples=100)
