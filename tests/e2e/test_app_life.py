@@ -107,3 +107,26 @@ async def test_a_name_that_is_taken_is_refused_before_money_moves(lab: CloudLab)
         refused = await lab.flux("deploy", file, "--name", "taken", code=3)
         assert refused["error"]["kind"] == "NameTaken"
         assert await lab.flux("wallet", "balance") == before
+
+
+async def test_an_app_outlives_an_outage_of_the_chain(lab: CloudLab) -> None:
+    async with lab.deployed(lab.write("outage.yaml", small_app()), "outage") as made:
+        page = await lab.answers("outage", "on node")
+        before = {view.id: view.started_at for view in await lab.containers(made["app"])}
+        assert lab.cloud.chain is not None
+        await lab.cloud.chain.kill()
+        unreachable = await lab.run("app", "ls")
+        assert unreachable.code == 4
+        assert "does not answer" in unreachable.errors
+        for _ in range(20):
+            assert (await lab.ask("outage")).text == page.text
+        lab.start_chain()
+
+        async def listed() -> bool:
+            return (await lab.run("app", "show", "outage")).code == 0
+
+        await lab.until(listed, 30, "the chain answers again")
+        assert (await lab.flux("app", "scale", "outage", "2"))["instances"][0]["lease"] == made["instances"][0]["lease"]
+        await lab.answers("outage", "instance 1")
+        after = {view.id: view.started_at for view in await lab.containers(made["app"])}
+        assert before.items() <= after.items(), "what ran was left alone"

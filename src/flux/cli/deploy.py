@@ -126,7 +126,7 @@ async def _prepare(
     if able < wanted and not queue:
         raise CliError(
             f"{show.count(able, 'node')} can run it and {show.count(wanted, 'instance')} are wanted"
-            f" ({verdict_table.counted(verdicts) or 'there are no nodes'})",
+            f" ({verdict_table.counted(verdicts)})",
             "see each node with `flux plan`; --queue deploys it and waits for nodes",
             REFUSED,
             "NoNode",

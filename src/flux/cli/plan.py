@@ -44,7 +44,7 @@ async def run(
     context.output.line()
     enough = able >= wanted
     sentence = f"{show.count(able, 'node')} can run it, {show.count(wanted, 'instance')} wanted."
-    context.output.line(sentence if enough else f"{sentence} Too few: {verdict_table.counted(verdicts) or 'no nodes'}.")
+    context.output.line(sentence if enough else f"{sentence} Too few: {verdict_table.counted(verdicts)}.")
     quote.draw(context.output)
     context.output.document(
         {

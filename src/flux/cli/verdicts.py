@@ -24,10 +24,12 @@ def able(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 
 def counted(verdicts: Sequence[Verdict]) -> str:
-    """The reasons against, most frequent first: "3 nodes: the geo rules exclude its location; …"."""
+    """Why there are not more, the most frequent reason first: "3 nodes: the geo rules exclude its location; …"."""
+    if not verdicts:
+        return "there are no nodes"
     counts = Counter(verdict.rejection for verdict in verdicts if verdict.rejection is not Rejection.NONE)
     parts = [f"{show.count(number, 'node')}: {words.rejection(reason)}" for reason, number in counts.most_common()]
-    return "; ".join(parts)
+    return "; ".join(parts) or "a node runs one instance of an app at most"
 
 
 def draw(output: Output, verdicts: Sequence[Verdict], nodes: Mapping[NodeId, Node]) -> None:

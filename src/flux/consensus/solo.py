@@ -12,9 +12,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+import structlog
+
 from flux.chain.application import Application, FinalizedBlock
 from flux.chain.store import StoreError
 from flux.primitives.types import U64, Address, Timestamp
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +139,15 @@ class SoloEngine:
         try:
             application.commit(finalized)
         except StoreError as error:
+            if self._uncommitted is None:
+                log.error("block not written, trying again", height=finalized.block.header.number, reason=str(error))
             self._uncommitted = finalized
             application.suspend(str(error))
             return
         if self._uncommitted is not None:
             self._uncommitted = None
             application.resume()
+            log.info("blocks written again", height=finalized.block.header.number)
         if self._report is not None:
             self._report(finalized)
 

@@ -94,11 +94,13 @@ class HttpTransport:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unreachable(self.url, _reason(error)) from error
         except ValueError as error:
-            raise RpcError(-32700, f"{self.url} did not answer JSON: is it a Flux RPC endpoint?") from error
+            raise Unreachable(self.url, "what it says is not JSON: is it a Flux RPC endpoint?") from error
 
 
 def _reason(error: BaseException) -> str:
     """In the system's words; aiohttp's own repeat the address and name the socket calls."""
+    if isinstance(error, aiohttp.InvalidURL):
+        return "a URL is like http://127.0.0.1:8545"
     if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
         return os.strerror(error.os_error.errno)
     return str(error) or type(error).__name__
