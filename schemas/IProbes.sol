@@ -3,11 +3,23 @@ pragma solidity ^0.8.20;
 
 /// Committees, suspicion in two stages, restoration. Address: 0x000000000000000000000000000000000000f106
 interface IProbes {
+    /// What one committee member saw of a node.
+    struct Seen { uint32 reporter; uint32 availability; }
+
+    /// What the committee says of a node in the last epoch that was reported.
+    struct Availability { uint64 epoch; Seen[] seen; }
+
     /// The current epoch.
     struct EpochInfo { uint64 epoch; uint64 startedAt; uint64 endsAt; bytes32 seed; }
 
+    /// How often a node was asked in an epoch, and how often it answered with its signature.
+    struct TargetCount { uint32 node; uint32 asked; uint32 answered; }
+
     /// An open suspicion against a node.
     struct Suspicion { uint32 node; uint32[] votes; uint64 firstVoteAt; uint64 suspectedAt; uint64 closesAt; uint64 aliveAt; uint32[] confirmations; }
+
+    /// A committee member said what it saw in an epoch.
+    event AvailabilityReported(uint32 indexed reporter, uint64 indexed epoch, bytes32 digest);
 
     /// A committee member could not reach a node.
     event SuspicionReported(uint32 indexed node, uint32 indexed reporter);
@@ -42,8 +54,17 @@ interface IProbes {
     /// There is no node {node}.
     error UnknownNode(uint32 node);
 
+    /// Epoch {epoch} is not the one that can be reported on now, which is {reportable}.
+    error WrongEpoch(uint64 epoch, uint64 reportable);
+
+    /// The counts of answered probes are not in order: {reason}.
+    error InvalidCounts(string reason);
+
     /// The suspect node itself says that it is alive. Raises NotAgent, NotSuspected, AlreadyReported.
     function alive() external;
+
+    /// What the committee says of a node; empty when nobody ever reported on it.
+    function availability(uint32 node) external view returns (Availability memory);
 
     /// Who watches the node now, in drawn order. Raises UnknownNode.
     function committee(uint32 node) external view returns (uint32[] memory);
@@ -51,8 +72,14 @@ interface IProbes {
     /// The current epoch.
     function epoch() external view returns (EpochInfo memory);
 
+    /// The epoch that can be reported on now; its seed says whose targets were whose.
+    function previousEpoch() external view returns (EpochInfo memory);
+
     /// A member of the second committee reached the suspect node.
     function reached(uint32 node) external;
+
+    /// What a committee member saw of its targets in the epoch before the current one; once.
+    function report(uint64 epoch, bytes32 digest, TargetCount[] calldata counts) external;
 
     /// Who confirms that a suspect node is alive after all. Raises UnknownNode.
     function secondCommittee(uint32 node) external view returns (uint32[] memory);

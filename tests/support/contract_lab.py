@@ -218,12 +218,16 @@ class Heard:
 
     powers: dict[Address, int] = field(default_factory=dict)
     positions: list[tuple[int, Address, int, int]] = field(default_factory=list)
+    slashes: list[int] = field(default_factory=list)
 
     def power_changed(self, ctx: Context, account: Address, bonded: Wei) -> None:
         self.powers[account] = bonded
 
     def position_changing(self, ctx: Context, node: NodeId, account: Address, before: Shares, total: Shares) -> None:
         self.positions.append((node, account, before, total))
+
+    def slashed(self, ctx: Context, node: NodeId) -> None:
+        self.slashes.append(node)
 
 
 class Lab:

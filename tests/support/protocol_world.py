@@ -15,6 +15,7 @@ from flux.contracts.nodes.contract import Nodes
 from flux.contracts.nodes.types import Ask, Endpoint, Hardware, Location, NodeId
 from flux.contracts.parameters.contract import Parameters
 from flux.contracts.probes.contract import Probes
+from flux.contracts.rewards.contract import Rewards
 from flux.contracts.secrets.contract import Secrets
 from flux.contracts.staking.contract import Staking
 from flux.contracts.validators.contract import Validators
@@ -43,6 +44,7 @@ class ProtocolWorld:
         self.machine = ProtocolFactory(params or minimal())(self.world)
         self._take_contracts()
         self.validators.begin(self.world.context(account("genesis")), U64(LOCAL), validators)
+        self.rewards.begin(self.world.context(account("genesis")), NO_WEI)
         self.probes.begin(self.world.context(account("genesis")))
         self.agents: dict[NodeId, Address] = {}
         self._read = 0
@@ -56,7 +58,7 @@ class ProtocolWorld:
         self.apps, self.market = self._contract(Apps), self._contract(Market)
         self.escrow, self.secrets = self._contract(Escrow), self._contract(Secrets)
         self.probes, self.parameters = self._contract(Probes), self._contract(Parameters)
-        self.staking = self._contract(Staking)
+        self.staking, self.rewards = self._contract(Staking), self._contract(Rewards)
         self.validators = self._contract(Validators)
 
     def _contract(self, kind: type[C]) -> C:

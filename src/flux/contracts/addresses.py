@@ -16,6 +16,7 @@ SECRETS = _fixed(0xF105)
 PROBES = _fixed(0xF106)
 VALIDATORS = _fixed(0xF107)
 STAKING = _fixed(0xF108)
+REWARDS = _fixed(0xF109)
 GOVERNOR = _fixed(0xF10B)
 """Also `kernel.context.GOVERNANCE_ADDRESS`."""
 ORACLE = _fixed(0xF10C)

@@ -56,6 +56,10 @@ BOUNDS: dict[str, Bound] = {
     "staking.max_commission": Bound(0, 10_000, only_rises=True),
     "staking.max_commission_change": Bound(1, 10_000),
     "staking.commission_interval": Bound(1, 30 * DAY),
+    "rewards.producers": Bound(0, 3_000),
+    "rewards.weights.*": Bound(1, 1_000),
+    "rewards.max_yearly": Bound(1, 10_000),
+    "rewards.epochs_kept": Bound(24, 100_000, only_rises=True),
     "apps.max_spec_bytes": Bound(4 * 1024, 256 * 1024),
     "apps.max_components": Bound(1, 64),
     "apps.max_instances": Bound(1, 1_000, only_rises=True),
@@ -107,6 +111,7 @@ BOUNDS: dict[str, Bound] = {
 
 FIXED: dict[str, str] = {
     "validators.evidence_age": "the engine takes its own from the genesis, and the two must agree",
+    "rewards.pool": "the emission of users' FLUX is a promise to holders; another one is another chain",
     "accounts.cap": "the hard cap is a promise to holders; another one is another chain",
     "nodes.tiers.*.stake": "the tier of each node is stored; what gives it changes by an upgrade that re-tiers nodes",
     "nodes.own_stake": "as for the stake",

@@ -18,12 +18,13 @@ from flux.primitives.types import U64, U256, WEI_PER_FLUX, Address, Hash, Timest
 from flux.primitives.types import flux as whole
 from flux.protocol import chain_ids
 from flux.protocol.bounds import disagreements
-from flux.protocol.params import CAP, DEFAULT, Params
+from flux.protocol.params import CAP, DEFAULT, USER_POOL, Params
 
 FOUNDATION_SHARE = whole(12_760_000)
 EXCHANGE_SHARE = whole(7_480_000)
 TEAM_SHARE = whole(3_080_000)
-USER_POOL = Wei(U256(CAP - FOUNDATION_SHARE - EXCHANGE_SHARE - TEAM_SHARE))
+NAMED_SHARES = {"foundation": FOUNDATION_SHARE, "exchange": EXCHANGE_SHARE, "team": TEAM_SHARE}
+assert sum(NAMED_SHARES.values()) + USER_POOL == CAP
 
 DEVELOPMENT_MNEMONIC = "test test test test test test test test test test test junk"
 """Public; its accounts (m/44'/60'/0'/0/0…9) exist on local chains only."""
@@ -126,14 +127,17 @@ def decode(text: str, source: PurePath) -> Genesis:
     return genesis
 
 
+def users_part(genesis: Genesis) -> Wei:
+    """What the genesis hands to users; it counts against the pool that rewards are minted from."""
+    return Wei(U256(sum(item.amount for item in genesis.allocations if item.label not in NAMED_SHARES)))
+
+
 def check(genesis: Genesis) -> None:
     """Raise GenesisError when the genesis breaks a rule of supply or funds development keys on a public chain."""
     total = sum(item.amount for item in genesis.allocations)
-    named = {"foundation": FOUNDATION_SHARE, "exchange": EXCHANGE_SHARE, "team": TEAM_SHARE}
-    users = sum(item.amount for item in genesis.allocations if item.label not in named)
-    if total > genesis.params.accounts.cap or users > USER_POOL:
+    if total > genesis.params.accounts.cap or users_part(genesis) > genesis.params.rewards.pool:
         raise GenesisError("the allocations exceed the supply: lower the users' amounts")
-    for label, share in named.items():
+    for label, share in NAMED_SHARES.items():
         if sum(item.amount for item in genesis.allocations if item.label == label) > share:
             raise GenesisError(f"the allocations of {label} exceed its share of {share} wei")
     check_validators(genesis.validators)

@@ -5,7 +5,7 @@ from flux.chain.ports import Genesis as ChainGenesis
 from flux.kernel.context import SYSTEM_ADDRESS, Block, Context, World
 from flux.primitives.address import ZERO_ADDRESS
 from flux.primitives.types import NO_WEI, U64, ChainTime, Height
-from flux.protocol.genesis import Genesis
+from flux.protocol.genesis import Genesis, users_part
 from flux.protocol.registry import ProtocolFactory
 
 
@@ -29,4 +29,5 @@ def apply(genesis: Genesis, factory: ProtocolFactory, world: World) -> None:
     for allocation in genesis.allocations:
         contracts.accounts.mint(context, allocation.account, allocation.amount)
     contracts.validators.begin(context, genesis.chain_id, genesis.validators)
+    contracts.rewards.begin(context, users_part(genesis))
     contracts.probes.begin(context)

@@ -15,6 +15,7 @@ from flux.contracts.probes.types import Epoch
 from flux.contracts.staking.contract import Staking
 from flux.contracts.staking.ports import RewardsPort, VotesPort
 from flux.contracts.staking.types import Shares
+from flux.contracts.validators.contract import Validators
 from flux.kernel.context import Context
 from flux.primitives.types import Address, Wei
 
@@ -123,9 +124,28 @@ class VotesLink:
 class RewardsLink:
     """Whoever shares out rewards by shares; staking is built before it."""
 
-    rewards: RewardsPort | None = None
+    rewards: RewardsPort
 
     def position_changing(self, ctx: Context, node: NodeId, account: Address, before: Shares, total: Shares) -> None:
         """An account's shares of a pool are about to change."""
-        if self.rewards is not None:
-            self.rewards.position_changing(ctx, node, account, before, total)
+        self.rewards.position_changing(ctx, node, account, before, total)
+
+    def slashed(self, ctx: Context, node: NodeId) -> None:
+        """A node was slashed."""
+        self.rewards.slashed(ctx, node)
+
+
+class BlockWork:
+    """Who produced blocks, for rewards: the validators, or the one producer of a chain without any."""
+
+    def __init__(self, validators: Validators, staking: Staking) -> None:
+        self._validators = validators
+        self._staking = staking
+
+    def work(self, ctx: Context, epoch: Epoch) -> Sequence[tuple[NodeId, int]]:
+        """Nodes, and for how many blocks of an epoch each signed or proposed; none for one that revealed nothing."""
+        work = self._validators.signed_blocks(ctx, epoch)
+        if work:
+            return [(item.node, item.signed + item.proposed) for item in work if item.revealed]
+        node = self._staking.node_of_operator(ctx.block.producer)
+        return [] if node is None else [(node, 1)]

@@ -19,6 +19,8 @@ from flux.contracts.parameters import invariants as parameters
 from flux.contracts.parameters.contract import Parameters
 from flux.contracts.probes import invariants as probes
 from flux.contracts.probes.contract import Probes
+from flux.contracts.rewards import invariants as rewards
+from flux.contracts.rewards.contract import Rewards
 from flux.contracts.secrets import invariants as secrets
 from flux.contracts.secrets.contract import Secrets
 from flux.contracts.staking import invariants as staking
@@ -39,6 +41,7 @@ CHECKS: dict[type[Contract], Check] = {
     Validators: validators.check,
     Parameters: parameters.check,
     Staking: staking.check,
+    Rewards: rewards.check,
 }
 
 

@@ -19,6 +19,7 @@ from flux.contracts.market.fleet_cache import FleetCache
 from flux.contracts.parameters.state import ParametersState
 from flux.contracts.parameters.types import Upgrade
 from flux.contracts.probes.contract import Probes
+from flux.contracts.rewards.contract import Rewards
 from flux.contracts.validators.contract import Validators
 from flux.kernel.context import SYSTEM_ADDRESS, Block, Context, ContractStorage, World
 from flux.kernel.contract import Contract, Method
@@ -77,6 +78,7 @@ class ContractSet:
     market: Market
     probes: Probes
     validators: Validators
+    rewards: Rewards
 
 
 class ProtocolMachine:

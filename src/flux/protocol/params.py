@@ -13,6 +13,7 @@ from flux.contracts.market.types import MarketParams
 from flux.contracts.nodes.types import Ask, NodesParams, TierRequirement
 from flux.contracts.parameters.types import ParametersParams
 from flux.contracts.probes.types import ProbesParams
+from flux.contracts.rewards.types import RewardsParams
 from flux.contracts.secrets.types import SecretsParams
 from flux.contracts.staking.types import BasisPoints, PartsPerMillion, StakingParams
 from flux.contracts.validators.types import ValidatorsParams
@@ -36,6 +37,7 @@ class Params(Record, frozen=True):
     accounts: AccountsParams
     nodes: NodesParams
     staking: StakingParams
+    rewards: RewardsParams
     apps: AppsParams
     market: MarketParams
     escrow: EscrowParams
@@ -62,6 +64,8 @@ def _ask(cpu: int, memory: int, disk: int, gpu: int) -> Ask:
 
 
 CAP = whole(440_000_000)
+USER_POOL = whole(416_680_000)
+"""What belongs to users (94.7 % of the cap): minted as rewards, less what a genesis hands to some of them."""
 
 DEFAULT = Params(
     chain=ChainParams(
@@ -97,6 +101,13 @@ DEFAULT = Params(
         max_commission=BasisPoints(U16(5_000)),
         max_commission_change=BasisPoints(U16(100)),
         commission_interval=_seconds(86_400),
+    ),
+    rewards=RewardsParams(
+        pool=USER_POOL,
+        producers=U16(1_000),
+        weights=(U16(10), U16(35), U16(90)),
+        max_yearly=U16(10_000),
+        epochs_kept=U32(2_160),
     ),
     apps=AppsParams(
         max_spec_bytes=U32(32 * 1024),

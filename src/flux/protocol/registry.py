@@ -9,13 +9,14 @@ from flux.contracts.nodes.contract import Nodes
 from flux.contracts.parameters.contract import Parameters
 from flux.contracts.parameters.state import ParametersState
 from flux.contracts.probes.contract import Probes
+from flux.contracts.rewards.contract import Rewards
 from flux.contracts.secrets.contract import Secrets
 from flux.contracts.staking.contract import Staking
 from flux.contracts.validators.contract import Validators
 from flux.kernel.context import ContractStorage, Host, World
 from flux.kernel.contract import Contract
 from flux.primitives.types import Hash
-from flux.protocol.hooks import AppsLink, EpochHooks, MarketLink, RewardsLink, StakingLink, VotesLink
+from flux.protocol.hooks import AppsLink, BlockWork, EpochHooks, MarketLink, RewardsLink, StakingLink, VotesLink
 from flux.protocol.machine import ContractSet, ProtocolMachine, Settings
 from flux.protocol.overrides import ParameterRules, apply
 from flux.protocol.params import Params
@@ -33,6 +34,7 @@ CONTRACTS: tuple[type[Contract], ...] = (
     Validators,
     Parameters,
     Staking,
+    Rewards,
 )
 
 
@@ -63,8 +65,11 @@ class ProtocolFactory:
         apps = Apps(Host(world, Apps.address), params.apps, to_market, escrow, secrets)
         market = Market(Host(world, Market.address), params.market, apps, nodes, escrow, secrets, settings.fleets)
         validators = Validators(Host(world, Validators.address), params.validators, nodes, staking)
-        epochs = EpochHooks((validators,))
-        probes = Probes(Host(world, Probes.address), params.probes, nodes, market, validators, epochs)
+        work = BlockWork(validators, staking)
+        rewards = Rewards(Host(world, Rewards.address), params.rewards, accounts, nodes, staking, work)
+        to_rewards.rewards = rewards
+        epochs = EpochHooks((validators, rewards))
+        probes = Probes(Host(world, Probes.address), params.probes, nodes, market, validators, epochs, rewards)
         parameters = Parameters(Host(world, Parameters.address), params.parameters, self._rules)
         to_market.market, to_apps.apps, to_staking.staking = market, apps, staking
         everything: tuple[Contract, ...] = (
@@ -78,8 +83,9 @@ class ProtocolFactory:
             validators,
             parameters,
             staking,
+            rewards,
         )
-        return ContractSet(settings, everything, accounts, market, probes, validators)
+        return ContractSet(settings, everything, accounts, market, probes, validators, rewards)
 
     def _settings_of(self, world: World) -> Settings:
         state = ParametersState(ContractStorage(world, Parameters.address))

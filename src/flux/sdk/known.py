@@ -11,6 +11,7 @@ from flux.contracts.market import types as market
 from flux.contracts.nodes import types as nodes
 from flux.contracts.parameters import types as parameters
 from flux.contracts.probes import types as probes
+from flux.contracts.rewards import types as rewards
 from flux.contracts.secrets import types as secrets
 from flux.contracts.staking import types as staking
 from flux.contracts.validators import types as validators
@@ -28,6 +29,7 @@ _MODULES: tuple[ModuleType, ...] = (
     nodes,
     parameters,
     probes,
+    rewards,
     secrets,
     staking,
     validators,

@@ -209,6 +209,10 @@ class Nodes(Contract):
             return NO_WEI
         return rules.own_part(self.params, self.params.tiers[0].stake)
 
+    def tier_stakes(self) -> list[Wei]:
+        """What each tier stakes, from the lowest."""
+        return [needs.stake for needs in self.params.tiers]
+
     def stake_changed(self, ctx: Context, node: NodeId) -> None:
         """For staking: the tier follows, down as well as up; below the lowest an active node is suspended."""
         record = self.node(ctx, node)

@@ -3,13 +3,17 @@
 from flux.contracts.addresses import PROBES
 from flux.contracts.nodes.types import Node, NodeId, NodeStatus, UnknownNode
 from flux.contracts.probes import rules
-from flux.contracts.probes.ports import EpochPort, MarketPort, NodesPort, SeedPort
+from flux.contracts.probes.ports import AvailabilityPort, EpochPort, MarketPort, NodesPort, SeedPort
 from flux.contracts.probes.state import ProbesState
 from flux.contracts.probes.types import (
     AlreadyReported,
+    Availability,
+    AvailabilityReported,
+    Digest,
     Epoch,
     EpochInfo,
     EpochStarted,
+    InvalidCounts,
     NodeRestored,
     NodeSuspected,
     NodeUnreachable,
@@ -19,13 +23,16 @@ from flux.contracts.probes.types import (
     ProbesParams,
     ReportCount,
     Reports,
+    Seen,
     Suspicion,
     SuspicionReported,
+    TargetCount,
     TooManyReports,
+    WrongEpoch,
 )
 from flux.kernel.context import Context, Host
 from flux.kernel.contract import Contract, method, scheduled, view
-from flux.primitives.types import U16, U32, U64, ChainTime
+from flux.primitives.types import U16, U32, U64, ChainTime, Hash
 
 EPOCH_END = 1
 SUSPICION_END = 2
@@ -38,8 +45,17 @@ class Probes(Contract):
 
     name = "Probes"
     address = PROBES
-    events = (SuspicionReported, NodeSuspected, NodeRestored, NodeUnreachable, EpochStarted)
-    errors = (NotAgent, NotInCommittee, AlreadyReported, NotSuspected, TooManyReports, UnknownNode)
+    events = (AvailabilityReported, SuspicionReported, NodeSuspected, NodeRestored, NodeUnreachable, EpochStarted)
+    errors = (
+        NotAgent,
+        NotInCommittee,
+        AlreadyReported,
+        NotSuspected,
+        TooManyReports,
+        UnknownNode,
+        WrongEpoch,
+        InvalidCounts,
+    )
 
     def __init__(
         self,
@@ -49,6 +65,7 @@ class Probes(Contract):
         market: MarketPort,
         seeds: SeedPort,
         epochs: EpochPort,
+        availability: AvailabilityPort,
     ) -> None:
         super().__init__(host)
         self.params = params
@@ -57,6 +74,7 @@ class Probes(Contract):
         self._market = market
         self._seeds = seeds
         self._epochs = epochs
+        self._availability = availability
 
     @method(gas=60_000, lane=True)
     def suspect(self, ctx: Context, node: NodeId) -> None:
@@ -105,6 +123,34 @@ class Probes(Contract):
         if reporter in suspicion.confirmations:
             raise AlreadyReported(reporter, node)
         self._settle(ctx, suspicion.but(confirmations=(*suspicion.confirmations, reporter)))
+
+    @method(gas=1_000_000, lane=True)
+    def report(self, ctx: Context, epoch: Epoch, digest: Hash, counts: list[TargetCount]) -> None:
+        """What a committee member saw of its targets in the epoch before the current one; once.
+
+        Raises NotAgent, WrongEpoch, InvalidCounts, UnknownNode, NotInCommittee, AlreadyReported.
+        """
+        reporter, previous = self._reporter(ctx), self.state.previous.get()
+        if epoch != previous.epoch or not previous.ends_at:
+            raise WrongEpoch(epoch, previous.epoch)
+        known = self.state.digests.find(reporter)
+        if known is not None and known.epoch == epoch:
+            raise AlreadyReported(reporter, reporter)
+        rules.check_counts(counts)
+        for count in counts:
+            self._see(ctx, reporter, previous, count)
+        self.state.digests.set(reporter, Digest(epoch, digest))
+        self.host.emit(AvailabilityReported(reporter, epoch, digest))
+
+    @view()
+    def previous_epoch(self, ctx: Context) -> EpochInfo:
+        """The epoch that can be reported on now; its seed says whose targets were whose."""
+        return self.state.previous.get()
+
+    @view()
+    def availability(self, ctx: Context, node: NodeId) -> Availability:
+        """What the committee says of a node; empty when nobody ever reported on it."""
+        return self.state.availabilities.find(node) or Availability(Epoch(U64(0)), ())
 
     @view()
     def epoch(self, ctx: Context) -> EpochInfo:
@@ -167,6 +213,7 @@ class Probes(Contract):
     def _start_epoch(self, ctx: Context, epoch: Epoch) -> None:
         seed = self._seeds.next_seed(ctx, self.state.epoch.get().seed, epoch)
         ends = ChainTime(U64(ctx.now + self.params.epoch))
+        self.state.previous.set(self.state.epoch.get())
         self.state.epoch.set(EpochInfo(epoch, ctx.now, ends, seed))
         self.host.schedule(ends, EPOCH_END, epoch)
         self.host.emit(EpochStarted(epoch, seed))
@@ -196,9 +243,21 @@ class Probes(Contract):
         self.state.suspects.discard(node)
         self.state.suspicions.delete(node)
 
-    def _draw(self, target: Node, purpose: bytes, seats: U16, ctx: Context) -> list[NodeId]:
+    def _see(self, ctx: Context, reporter: NodeId, epoch: EpochInfo, count: TargetCount) -> None:
+        """Take in what one member saw of one node."""
+        target = self._record(count.node)
+        committee = self._draw(target, rules.FIRST, self.params.committee, ctx, epoch.seed)
+        if reporter not in committee:
+            raise NotInCommittee(reporter, count.node, epoch.epoch)
+        found = self.state.availabilities.find(count.node)
+        seen = found.seen if found is not None and found.epoch == epoch.epoch else ()
+        seen = (*seen, Seen(reporter, rules.availability(count)))
+        self.state.availabilities.set(count.node, Availability(epoch.epoch, seen))
+        self._availability.availability_known(ctx, epoch.epoch, count.node, rules.agreed(seen, len(committee)))
+
+    def _draw(self, target: Node, purpose: bytes, seats: U16, ctx: Context, seed: Hash | None = None) -> list[NodeId]:
         """Active nodes of distinct operators other than the target's; of its own only where there is no other."""
-        seed = self.state.epoch.get().seed
+        seed = seed or self.state.epoch.get().seed
         members: list[NodeId] = []
         operators = {target.operator}
         own: list[NodeId] = []

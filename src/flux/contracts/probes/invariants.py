@@ -20,6 +20,12 @@ def check(probes: Probes) -> list[str]:
             problems.append(f"node {node} is in stage two by one record only")
         if suspicion.suspected_at and suspicion.closes_at <= suspicion.suspected_at:
             problems.append(f"the suspicion of node {node} has no end")
+    for node, found in probes.state.availabilities.items():
+        reporters = [seen.reporter for seen in found.seen]
+        if len(set(reporters)) != len(reporters):
+            problems.append(f"a member reported twice on node {node}")
+        if node in reporters:
+            problems.append(f"node {node} reported on itself")
     problems += [
         f"suspect node {node} has no record" for node in suspects if probes.state.suspicions.find(node) is None
     ]

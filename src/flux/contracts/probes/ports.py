@@ -58,3 +58,11 @@ class MarketPort(Protocol):
     def node_unreachable(self, ctx: Context, node: NodeId) -> None:
         """The node's leases close as unreachable."""
         ...
+
+
+class AvailabilityPort(Protocol):
+    """Whoever pays for availability."""
+
+    def availability_known(self, ctx: Context, epoch: Epoch, node: NodeId, availability: U32) -> None:
+        """Told after every report what the committee says so far: parts per million, 0 before it agrees."""
+        ...

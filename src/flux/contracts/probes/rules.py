@@ -1,8 +1,10 @@
 """Committees and quorums: pure draws from a seed. Nobody chooses who watches whom."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from flux.contracts.nodes.types import NodeId
+from flux.contracts.probes.types import InvalidCounts, Seen, TargetCount
 from flux.primitives.keccak import keccak256
 from flux.primitives.types import U32, U64, ChainTime, Hash, Seconds
 
@@ -10,6 +12,8 @@ FIRST = b"first"
 SECOND = b"second"
 UNSEEN = 2
 """Seconds between a member's last good probe and its vote: two failed probes, one a second (agent/probes)."""
+MAX_TARGETS = 32
+"""Nodes that one report covers; a member with more reports on those with the lowest numbers."""
 _DRAWS_PER_SEAT = 24
 _DRAWS_AT_LEAST = 96
 
@@ -41,6 +45,30 @@ def present(reporters: Sequence[NodeId], committee: Sequence[NodeId]) -> int:
 def is_open(first_vote_at: ChainTime, now: ChainTime, window: Seconds) -> bool:
     """Whether votes since `first_vote_at` still count together."""
     return now - first_vote_at <= window
+
+
+def check_counts(counts: Sequence[TargetCount]) -> None:
+    """Each target once, in order, asked at least once. Raises InvalidCounts."""
+    if not 0 < len(counts) <= MAX_TARGETS:
+        raise InvalidCounts(f"a report names 1–{MAX_TARGETS} nodes, not {len(counts)}")
+    for before, count in pairwise(counts):
+        if before.node >= count.node:
+            raise InvalidCounts(f"node {count.node} stands after node {before.node}")
+    for count in counts:
+        if not count.asked > 0 or count.answered > count.asked:
+            raise InvalidCounts(f"node {count.node} answered {count.answered} of {count.asked} probes")
+
+
+def availability(count: TargetCount) -> U32:
+    """Share of probes answered, in parts per million."""
+    return U32(count.answered * 1_000_000 // count.asked)
+
+
+def agreed(seen: Sequence[Seen], members: int) -> U32:
+    """The median of what members saw, the lower one of two; nothing before more than half of them spoke."""
+    if not is_quorum(len(seen), members):
+        return U32(0)
+    return sorted(item.availability for item in seen)[(len(seen) - 1) // 2]
 
 
 def last_seen(first_vote_at: ChainTime) -> ChainTime:

@@ -1,7 +1,7 @@
 """Storage of the probes contract."""
 
 from flux.contracts.nodes.types import NodeId
-from flux.contracts.probes.types import Epoch, EpochInfo, Reports, Suspicion
+from flux.contracts.probes.types import Availability, Digest, Epoch, EpochInfo, Reports, Suspicion
 from flux.kernel.storage import Map, OrderedSet, State, Value
 from flux.primitives.types import U64, ChainTime, Hash
 
@@ -16,5 +16,11 @@ class ProbesState(State):
     """Open ones, and first votes that never became one until the next vote replaces them."""
     suspects = OrderedSet(b"\x03", NodeId)
     """Nodes in stage two."""
+    previous = Value(b"\x05", EpochInfo, _BEFORE)
+    """The epoch before the current one; it can be reported on now."""
+    availabilities = Map(b"\x06", NodeId, Availability)
+    """By target, of the newest epoch that anybody reported on."""
+    digests = Map(b"\x07", NodeId, Digest)
+    """By reporter, of the newest epoch that it reported on."""
     reports = Map(b"\x04", NodeId, Reports)
     """By reporter. One entry each: reports cost no fee, so what they leave behind must not add up."""

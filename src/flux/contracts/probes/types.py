@@ -7,7 +7,7 @@ from flux.contracts.nodes.types import NodeId
 from flux.kernel.errors import Revert
 from flux.kernel.events import Event, Indexed
 from flux.kernel.record import Record
-from flux.primitives.types import U16, U64, Address, ChainTime, Hash, Seconds
+from flux.primitives.types import U16, U32, U64, Address, ChainTime, Hash, Seconds
 
 Epoch = NewType("Epoch", U64)
 
@@ -52,6 +52,38 @@ class Reports(Record, frozen=True):
     counts: tuple[ReportCount, ...]
 
 
+class TargetCount(Record, frozen=True):
+    """How often a node was asked in an epoch, and how often it answered with its signature."""
+
+    node: NodeId
+    asked: U32
+    answered: U32
+
+
+class Seen(Record, frozen=True):
+    """What one committee member saw of a node."""
+
+    reporter: NodeId
+    availability: U32
+    """Parts per million."""
+
+
+class Availability(Record, frozen=True):
+    """What the committee says of a node in the last epoch that was reported."""
+
+    epoch: Epoch
+    seen: tuple[Seen, ...]
+    """By reporter, in the order of their reports."""
+
+
+class Digest(Record, frozen=True):
+    """What a member's report stands on."""
+
+    epoch: Epoch
+    root: Hash
+    """Merkle root over the signed answers that it counted; zero when there were none."""
+
+
 class ProbesParams(Record, frozen=True):
     """Governance parameters of probing."""
 
@@ -64,6 +96,14 @@ class ProbesParams(Record, frozen=True):
     """A suspect node that is not restored by then loses its leases."""
     reports_per_epoch: U16
     """Suspicions that one member may report of one node in an epoch; reports are free, so they are counted."""
+
+
+class AvailabilityReported(Event, frozen=True):
+    """A committee member said what it saw in an epoch."""
+
+    reporter: Indexed[NodeId]
+    epoch: Indexed[Epoch]
+    digest: Hash
 
 
 class SuspicionReported(Event, frozen=True):
@@ -137,3 +177,18 @@ class TooManyReports(Revert):
 
     reporter: NodeId
     node: NodeId
+
+
+@dataclass(eq=False)
+class WrongEpoch(Revert):
+    """Epoch {epoch} is not the one that can be reported on now, which is {reportable}."""
+
+    epoch: Epoch
+    reportable: Epoch
+
+
+@dataclass(eq=False)
+class InvalidCounts(Revert):
+    """The counts of answered probes are not in order: {reason}."""
+
+    reason: str

@@ -31,6 +31,7 @@ from flux.contracts.staking.types import (
     Redelegated,
     RedelegationCoolingDown,
     SameNode,
+    Shares,
     Slashed,
     StakeWithdrawn,
     StakingParams,
@@ -75,6 +76,7 @@ class Staking(Contract):
         self.ledger = Ledger(host, self.state, params, accounts, votes, rewards)
         self._accounts = accounts
         self._nodes = nodes
+        self._rewards = rewards
 
     @method(gas=60_000, payable=True)
     def delegate(self, ctx: Context, node: NodeId) -> None:
@@ -83,7 +85,7 @@ class Staking(Contract):
         Raises UnknownNode, NotDelegable, BelowMinimum, PoolExhausted, ZeroShares.
         """
         self._check_delegable(ctx, node)
-        self.bond(ctx, node, ctx.sender, ctx.value)
+        self._bond(ctx, node, ctx.sender, ctx.value)
 
     @method(gas=70_000)
     def undelegate(self, ctx: Context, node: NodeId, amount: Wei) -> None:
@@ -207,8 +209,23 @@ class Staking(Contract):
         shares = self.ledger.bond(ctx, node, operator, amount)
         self.host.emit(Delegated(node, operator, amount, shares))
 
-    def bond(self, ctx: Context, node: NodeId, account: Address, amount: Wei) -> None:
-        """Bond wei that this contract holds already; for rewards that are compounded."""
+    def compound(self, ctx: Context, node: NodeId, account: Address, amount: Wei) -> None:
+        """For rewards, which have moved `amount` here: bond it. Raises NotDelegable, BelowMinimum, PoolExhausted."""
+        self._check_delegable(ctx, node)
+        self._bond(ctx, node, account, amount)
+
+    def shares_of(self, account: Address, node: NodeId) -> Shares:
+        """An account's shares of a node's pool."""
+        return self.ledger.position(account, node).shares
+
+    def node_of_operator(self, operator: Address) -> NodeId | None:
+        """The first node that an account operates and has stake on, among its first positions."""
+        for (_, node), _ in islice(self.state.positions.under(operator), rules.MAX_ENTRIES):
+            if self.ledger.pool(node).operator == operator:
+                return node
+        return None
+
+    def _bond(self, ctx: Context, node: NodeId, account: Address, amount: Wei) -> None:
         self.ledger.settle_move(ctx, account, node)
         shares = self.ledger.bond(ctx, node, account, amount)
         self.host.emit(Delegated(node, account, amount, shares))
@@ -262,6 +279,7 @@ class Staking(Contract):
         self._accounts.count_burned(ctx, burned)
         if rewarded:
             self.host.pay(reporter, rewarded)
+        self._rewards.slashed(ctx, node)
         self.host.emit(Slashed(node, bonded, leaving, rewarded, infraction, reason))
         self._nodes.stake_changed(ctx, node)
         return burned

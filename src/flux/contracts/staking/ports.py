@@ -46,3 +46,7 @@ class RewardsPort(Protocol):
     def position_changing(self, ctx: Context, node: NodeId, account: Address, before: Shares, total: Shares) -> None:
         """Told before an account's shares change: it has had `before` of `total` since the last call."""
         ...
+
+    def slashed(self, ctx: Context, node: NodeId) -> None:
+        """Told of every slash."""
+        ...

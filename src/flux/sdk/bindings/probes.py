@@ -2,15 +2,19 @@
 
 from flux.contracts import addresses
 from flux.contracts.nodes.types import NodeId
-from flux.contracts.probes.types import EpochInfo, Suspicion
+from flux.contracts.probes.types import Availability, Epoch, EpochInfo, Suspicion, TargetCount
+from flux.primitives.types import Hash
 from flux.sdk.call import Call
 from flux.sdk.client import FluxClient, Receipt
 from flux.sdk.signer import Signer
 
 _ALIVE = Call(addresses.PROBES, "alive", (), None, lane=True)
+_AVAILABILITY = Call(addresses.PROBES, "availability", (NodeId,), Availability)
 _COMMITTEE = Call(addresses.PROBES, "committee", (NodeId,), list[NodeId])
 _EPOCH = Call(addresses.PROBES, "epoch", (), EpochInfo)
+_PREVIOUS_EPOCH = Call(addresses.PROBES, "previousEpoch", (), EpochInfo)
 _REACHED = Call(addresses.PROBES, "reached", (NodeId,), None, lane=True)
+_REPORT = Call(addresses.PROBES, "report", (Epoch, Hash, list[TargetCount]), None, lane=True)
 _SECOND_COMMITTEE = Call(addresses.PROBES, "secondCommittee", (NodeId,), list[NodeId])
 _SUSPECT = Call(addresses.PROBES, "suspect", (NodeId,), None, lane=True)
 _SUSPICION = Call(addresses.PROBES, "suspicion", (NodeId,), Suspicion)
@@ -30,6 +34,11 @@ class Probes:
         """The suspect node itself says that it is alive. Raises NotAgent, NotSuspected, AlreadyReported."""
         return await self.client.transact(signer, _ALIVE)
 
+    async def availability(self, node: NodeId, *, block: str = "latest") -> Availability:
+        """What the committee says of a node; empty when nobody ever reported on it."""
+        result: Availability = await self.client.view(_AVAILABILITY, node, block=block)
+        return result
+
     async def committee(self, node: NodeId, *, block: str = "latest") -> list[NodeId]:
         """Who watches the node now, in drawn order. Raises UnknownNode."""
         result: list[NodeId] = await self.client.view(_COMMITTEE, node, block=block)
@@ -40,9 +49,18 @@ class Probes:
         result: EpochInfo = await self.client.view(_EPOCH, block=block)
         return result
 
+    async def previous_epoch(self, *, block: str = "latest") -> EpochInfo:
+        """The epoch that can be reported on now; its seed says whose targets were whose."""
+        result: EpochInfo = await self.client.view(_PREVIOUS_EPOCH, block=block)
+        return result
+
     async def reached(self, signer: Signer, node: NodeId) -> Receipt:
         """A member of the second committee reached the suspect node."""
         return await self.client.transact(signer, _REACHED, node)
+
+    async def report(self, signer: Signer, epoch: Epoch, digest: Hash, counts: list[TargetCount]) -> Receipt:
+        """What a committee member saw of its targets in the epoch before the current one; once."""
+        return await self.client.transact(signer, _REPORT, epoch, digest, counts)
 
     async def second_committee(self, node: NodeId, *, block: str = "latest") -> list[NodeId]:
         """Who confirms that a suspect node is alive after all. Raises UnknownNode."""
