@@ -78,7 +78,7 @@ def _check_nodes(leases: Market, machines: Nodes) -> Iterator[str]:
     """Only nodes that are active or leave hold leases, and one that leaves holds some or is gone."""
     for id, node in machines.state.nodes.items():
         load = leases.state.loads.find(id)
-        holds = load is not None and load.leases > 0
+        holds = load is not None and bool(load.leases)
         if holds and node.status not in (NodeStatus.ACTIVE, NodeStatus.LEAVING):
             yield f"node {id} is {node.status.name} and holds leases"
         if not holds and node.status is NodeStatus.LEAVING:

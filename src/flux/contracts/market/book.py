@@ -3,6 +3,9 @@
 Everything that changes a lease goes through here; `contract.py` decides, this carries out.
 """
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from flux.contracts.apps.types import App, AppId, AppSpec, AppStatus, Revision
 from flux.contracts.market.ports import AppsPort, EscrowPort, NodesPort, SecretsPort
 from flux.contracts.market.rules import Needs, needs_of
@@ -20,6 +23,7 @@ from flux.contracts.market.types import (
     LeaseSuspect,
     MarketParams,
     NodeLoad,
+    OpenLeases,
     Ordinal,
     PortBinding,
     RatePerSecond,
@@ -27,7 +31,7 @@ from flux.contracts.market.types import (
 )
 from flux.contracts.nodes.types import NodeId, NodeStatus
 from flux.kernel.context import Context, Host
-from flux.primitives.types import U8, U16, U32, U64, ChainTime
+from flux.primitives.types import U8, U32, U64, ChainTime
 
 START_DEADLINE = 1
 DRAIN_DEADLINE = 2
@@ -41,7 +45,19 @@ BY_TENANT = frozenset(
     (CloseReason.REMOVED, CloseReason.MOVED, CloseReason.SCALED_DOWN, CloseReason.UPDATED, CloseReason.PAUSED)
 )
 """Ends that the tenant brought about: the lease costs its minimum."""
-EMPTY_LOAD = NodeLoad(U32(0), U32(0), U32(0), U8(0), U16(0), suspect=False)
+START_BATCH = 64
+"""Leases that share an entry of scheduled work; below 256."""
+NO_LEASES = OpenLeases(())
+EMPTY_LOAD = NodeLoad(U32(0), U32(0), U32(0), U8(0), (), suspect=False)
+
+
+class Assignment(NamedTuple):
+    """An instance that a node gets."""
+
+    ordinal: Ordinal
+    node: NodeId
+    rate: RatePerSecond
+    replaces: LeaseId
 
 
 class Book:
@@ -71,11 +87,11 @@ class Book:
 
     def open_of_app(self, app: AppId) -> list[Lease]:
         """Open leases of an app, oldest first; bounded by its instances and their replacements."""
-        return [self.state.leases.get(id) for _, id in self.state.by_app.under(app.to_bytes(8, "big"))]
+        return [self.state.leases.get(id) for id in (self.state.by_app.find(app) or NO_LEASES).leases]
 
     def open_of_node(self, node: NodeId) -> list[Lease]:
         """Open leases of a node, oldest first; bounded by max_leases_per_node."""
-        return [self.state.leases.get(id) for _, id in self.state.by_node.under(node.to_bytes(4, "big"))]
+        return [self.state.leases.get(id) for id in self.load(node).leases]
 
     def find_open(self, lease: LeaseId) -> Lease | None:
         """A lease that is still open."""
@@ -86,35 +102,40 @@ class Book:
         """What open leases take of a node."""
         return self.state.loads.find(node) or EMPTY_LOAD
 
-    def open(
-        self,
-        ctx: Context,
-        app: App,
-        ordinal: Ordinal,
-        node: NodeId,
-        needs: Needs,
-        rate: RatePerSecond,
-        replaces: LeaseId,
-    ) -> Lease:
-        """Assign an instance to a node."""
+    def open(self, ctx: Context, app: App, needs: Needs, assignments: Sequence[Assignment]) -> None:
+        """Assign instances of an app to nodes. Whoever opens leases also calls `expect_starts`."""
         state = self.state
-        id = LeaseId(U64(state.last_lease.get() + 1))
-        lease = Lease(
-            id, app.id, app.revision, ordinal, node, LeaseState.ASSIGNED, rate,
-            ctx.now, NEVER, NEVER, replaces, CloseReason.NONE, "", (),
-        )  # fmt: skip
-        state.last_lease.set(id)
-        state.leases.set(id, lease)
-        state.by_node.add((node, id))
-        state.by_app.add((app.id, id))
-        self._change_load(node, needs, 1)
-        self.host.schedule(ChainTime(U64(ctx.now + self.params.start_deadline)), START_DEADLINE, id)
-        self.host.emit(LeaseAssigned(id, app.id, node, ordinal, app.revision, rate, replaces))
-        return lease
+        first = state.last_lease.get() + 1
+        ids = [LeaseId(U64(first + index)) for index in range(len(assignments))]
+        known = state.by_app.find(app.id) or NO_LEASES
+        state.by_app.set(app.id, OpenLeases((*known.leases, *ids)))
+        state.last_lease.set(ids[-1])
+        for id, (ordinal, node, rate, replaces) in zip(ids, assignments, strict=True):
+            lease = Lease(
+                id, app.id, app.revision, ordinal, node, LeaseState.ASSIGNED, rate,
+                ctx.now, NEVER, NEVER, replaces, CloseReason.NONE, "", (),
+            )  # fmt: skip
+            state.leases.set(id, lease)
+            load = self.load(node)
+            self._change_load(node, load, needs, 1, (*load.leases, id))
+            self.host.emit(LeaseAssigned(id, app.id, node, ordinal, app.revision, rate, replaces))
+
+    def expect_starts(self, ctx: Context, first: LeaseId) -> None:
+        """Have all leases from `first` on, opened in this call, looked at when their start deadline is over."""
+        due = ChainTime(U64(ctx.now + self.params.start_deadline))
+        end = self.state.last_lease.get() + 1
+        for begin in range(first, end, START_BATCH):
+            count = min(START_BATCH, end - begin)
+            self.host.schedule(due, START_DEADLINE, begin << 8 | count)
+
+    def silent_leases(self, subject: int) -> list[Lease]:
+        """Of the leases that an entry of `expect_starts` names, those that were not confirmed yet, oldest first."""
+        begin, count = subject >> 8, subject & 0xFF
+        named = (self.state.leases.find(LeaseId(U64(id))) for id in range(begin, begin + count))
+        return [lease for lease in named if lease is not None and lease.state is LeaseState.ASSIGNED]
 
     def run(self, ctx: Context, lease: Lease, bindings: tuple[PortBinding, ...]) -> Lease:
         """The node confirmed the instance."""
-        self._unschedule_deadline(lease)
         running = lease.but(state=LeaseState.RUNNING, running_at=ctx.now, bindings=bindings)
         self.state.leases.set(lease.id, running)
         self._escrow.start(ctx, lease.app, lease.id, lease.node, lease.rate)
@@ -138,9 +159,7 @@ class Book:
     def close(self, ctx: Context, lease: Lease, reason: CloseReason, detail: str = "") -> None:
         """End an open lease."""
         state = self.state
-        if lease.state is LeaseState.ASSIGNED:
-            self._unschedule_deadline(lease)
-        elif lease.state is LeaseState.RUNNING:
+        if lease.state is LeaseState.RUNNING:
             minimum_from = lease.running_at if reason in BY_TENANT else NEVER
             self._escrow.stop(ctx, lease.app, lease.id, ctx.now, minimum_from)
         needs = needs_of(self.spec(lease.app, lease.revision))
@@ -148,11 +167,12 @@ class Book:
             lease.id,
             lease.but(state=LeaseState.CLOSED, closed_at=ctx.now, reason=reason, detail=detail, bindings=()),
         )
-        state.by_node.discard((lease.node, lease.id))
-        state.by_app.discard((lease.app, lease.id))
+        self._forget(lease)
         state.closed.add((lease.app, ctx.now, lease.id))
         self._trim_closed(lease.app)
-        self._change_load(lease.node, needs, -1)
+        load = self.load(lease.node)
+        self._change_load(lease.node, load, needs, -1, tuple(id for id in load.leases if id != lease.id))
+        state.touched.add(lease.node)
         state.is_dirty.set(True)
         self._secrets.forget(ctx, lease.id)
         self.host.emit(LeaseClosed(lease.id, lease.app, lease.node, U8(reason), detail))
@@ -161,7 +181,7 @@ class Book:
     def check_drained(self, ctx: Context, node: NodeId) -> None:
         """Tell `nodes` when a leaving node holds nothing any more."""
         record = self.nodes.find(node)
-        if record is not None and record.status is NodeStatus.LEAVING and self.load(node).leases == 0:
+        if record is not None and record.status is NodeStatus.LEAVING and not self.load(node).leases:
             self.nodes.drained(ctx, node)
 
     def await_node(self, ctx: Context, app: AppId, ordinal: Ordinal, replaces: LeaseId = NO_LEASE) -> None:
@@ -231,8 +251,7 @@ class Book:
         self.state.loads.set(node, self.load(node).but(suspect=suspect))
         self.touch(node)
 
-    def _change_load(self, node: NodeId, needs: Needs, sign: int) -> None:
-        load = self.load(node)
+    def _change_load(self, node: NodeId, load: NodeLoad, needs: Needs, sign: int, leases: tuple[LeaseId, ...]) -> None:
         self.state.loads.set(
             node,
             NodeLoad(
@@ -240,15 +259,18 @@ class Book:
                 U32(load.memory_mib + sign * needs.memory_mib),
                 U32(load.disk_mib + sign * needs.disk_mib),
                 U8(load.gpu_count + sign * needs.gpu_count),
-                U16(load.leases + sign),
+                leases,
                 load.suspect,
             ),
         )
-        self.state.touched.add(node)
 
-    def _unschedule_deadline(self, lease: Lease) -> None:
-        due = ChainTime(U64(lease.assigned_at + self.params.start_deadline))
-        self.host.unschedule(due, START_DEADLINE, lease.id)
+    def _forget(self, lease: Lease) -> None:
+        """Take a lease out of its app's open ones."""
+        left = tuple(id for id in self.state.by_app.get(lease.app).leases if id != lease.id)
+        if left:
+            self.state.by_app.set(lease.app, OpenLeases(left))
+        else:
+            self.state.by_app.delete(lease.app)
 
     def _trim_closed(self, app: AppId) -> None:
         entries = list(self.state.closed.under(app.to_bytes(8, "big")))

@@ -286,9 +286,10 @@ class Market(Contract):
 
     @scheduled(START_DEADLINE)
     def end_start(self, ctx: Context, subject: int) -> None:
-        """A node stayed silent past the deadline."""
-        lease = self.state.leases.find(LeaseId(U64(subject)))
-        if lease is not None and lease.state is LeaseState.ASSIGNED:
+        """The start deadline of some leases is over; nodes that stayed silent lose theirs."""
+        for lease in self._book.silent_leases(subject):
+            if self._book.find_open(lease.id) is None:
+                continue
             self._book.exclude(ctx, lease.app, lease.node, lease.revision)
             self._succession.give_up(ctx, lease, CloseReason.START_TIMEOUT)
 

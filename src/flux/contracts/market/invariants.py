@@ -48,9 +48,13 @@ def _check_indices(market: Market) -> Iterator[str]:
     leases = [lease for _, lease in state.leases.items()]
     opened = [lease for lease in leases if lease.state is not LeaseState.CLOSED]
     closed = [lease for lease in leases if lease.state is LeaseState.CLOSED]
-    if list(state.by_node) != sorted((lease.node, lease.id) for lease in opened):
-        yield "the index by node does not name exactly the open leases"
-    if list(state.by_app) != sorted((lease.app, lease.id) for lease in opened):
+    if [(node, id) for node, load in state.loads.items() for id in load.leases] != sorted(
+        (lease.node, lease.id) for lease in opened
+    ):
+        yield "the loads of nodes do not name exactly the open leases"
+    if [(app, id) for app, record in state.by_app.items() for id in record.leases] != sorted(
+        (lease.app, lease.id) for lease in opened
+    ):
         yield "the index by app does not name exactly the open leases"
     if list(state.closed) != sorted((lease.app, lease.closed_at, lease.id) for lease in closed):
         yield "the index of closed leases does not name exactly those that are kept"
@@ -69,7 +73,7 @@ def _check_loads(market: Market) -> Iterator[str]:
         for index, amount in enumerate((*needs_of(market.spec_of(lease)), 1)):
             total[index] += amount
     for node, load in market.state.loads.items():
-        taken = [load.cpu_milli, load.memory_mib, load.disk_mib, load.gpu_count, load.leases]
+        taken = [load.cpu_milli, load.memory_mib, load.disk_mib, load.gpu_count, len(load.leases)]
         if taken != sums.pop(node, [0, 0, 0, 0, 0]):
             yield f"the load of node {node} is not the sum of its open leases"
         hardware = market.hardware_of(node)

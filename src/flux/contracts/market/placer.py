@@ -1,15 +1,15 @@
 """Placement at block end: brings the fleet up to date, places what waits within the bound, remembers the outcome."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from flux.contracts.apps.types import App, AppId, AppStatus
-from flux.contracts.market.book import TRY_AGAIN, Book
+from flux.contracts.market.book import TRY_AGAIN, Assignment, Book
 from flux.contracts.market.fleet import Fleet, NodeFacts
 from flux.contracts.market.fleet_cache import FleetCache
 from flux.contracts.market.placement import place
 from flux.contracts.market.requests import Choice, Demand, Presence, Wish, wish_of
 from flux.contracts.market.rules import Needs, rate_of
-from flux.contracts.market.types import InstancePending, NodeLoad, Ordinal, Waiting
+from flux.contracts.market.types import InstancePending, LeaseId, NodeLoad, Ordinal, Waiting
 from flux.contracts.market.verdicts import count_rejections
 from flux.contracts.nodes.types import Node, NodeId
 from flux.kernel.context import Context
@@ -36,13 +36,12 @@ class Placer:
         tries = state.is_dirty.get() or state.cursor.get() > 0
         if not tries and next(iter(state.touched), None) is None:
             return
-        before = state.fleet_version.get()
+        version = self._touched_version()
         fleet = self._current(ctx, copy=True)
-        if tries:
-            self._try(ctx, fleet)
-        version = self._next_version(before)
         for node in list(state.touched):
             state.touched.discard(node)
+        if tries:
+            version = self._try(ctx, fleet, version)
         state.fleet_version.set(version)
         self._fleets.keep(version, fleet)
 
@@ -78,20 +77,21 @@ class Placer:
         assert record is not None, "node ids are dense"
         load = book.load(node)
         used = Needs(load.cpu_milli, load.memory_mib, load.disk_mib, load.gpu_count)
-        slots = book.params.max_leases_per_node - load.leases
+        slots = book.params.max_leases_per_node - len(load.leases)
         return NodeFacts(record, book.nodes.network(record.endpoint.host), load.suspect, used, slots)
 
-    def _next_version(self, version: Hash) -> Hash:
-        parts: list[bytes] = [version]
-        for node in self._book.state.touched:
+    def _touched_version(self) -> Hash:
+        """The version that follows the stored one when the facts of touched nodes are taken over."""
+        state = self._book.state
+        parts: list[bytes] = [state.fleet_version.get()]
+        for node in state.touched:
             record = self._book.nodes.find(node)
             assert record is not None, "only nodes that exist are touched"
             parts += [_NODE.encode(record), _LOAD.encode(self._book.load(node))]
-        digest = keccak256(b"".join(parts))
-        return Hash(b"\x01" + digest[1:])
+        return _version(parts)
 
-    def _try(self, ctx: Context, fleet: Fleet) -> None:
-        """Go through what waits, from the start or from where the last block stopped.
+    def _try(self, ctx: Context, fleet: Fleet, version: Hash) -> Hash:
+        """Go through what waits, from the start or from where the last block stopped. Returns the fleet's new version.
 
         What changes while a pass is under way makes the market dirty again, so that another pass follows it.
         """
@@ -102,8 +102,12 @@ class Placer:
         apps = [app for app in (self._book.apps.app(ctx, id) for id in batch) if app.status is AppStatus.ACTIVE]
         demands = [self._demand(ctx, app, batch[app.id]) for app in apps]
         choices = place(fleet, ctx.block.seed, demands)
+        parts: list[bytes] = [version]
+        first = LeaseId(U64(state.last_lease.get() + 1))
         for app, demand, chosen in zip(apps, demands, choices, strict=True):
             self._assign(ctx, app, demand, batch[app.id], chosen)
+            parts += _taken(demand, chosen)
+        self._book.expect_starts(ctx, first)
         for app, demand, chosen in zip(apps, demands, choices, strict=True):
             left = [item for item, choice in zip(batch[app.id], chosen, strict=True) if choice is None]
             if left:
@@ -111,6 +115,7 @@ class Placer:
         state.cursor.set(goes_on)
         if goes_on or state.is_dirty.get():
             self._book.host.schedule(ctx.now, TRY_AGAIN, 0)
+        return _version(parts)
 
     def _batch(self) -> tuple[Batch, AppId]:
         """Waiting instances from the cursor on, whole apps, about as many as a block may try; and where to go on."""
@@ -134,11 +139,15 @@ class Placer:
     def _assign(
         self, ctx: Context, app: App, demand: Demand, instances: Instances, chosen: Iterable[Choice | None]
     ) -> None:
-        for (ordinal, waiting), choice in zip(instances, chosen, strict=True):
-            if choice is not None:
-                self._book.state.waiting.delete((app.id, ordinal))
-                rate = rate_of(choice.price)
-                self._book.open(ctx, app, ordinal, choice.node, demand.wish.needs, rate, waiting.replaces)
+        assignments = [
+            Assignment(ordinal, choice.node, rate_of(choice.price), waiting.replaces)
+            for (ordinal, waiting), choice in zip(instances, chosen, strict=True)
+            if choice is not None
+        ]
+        for assignment in assignments:
+            self._book.state.waiting.delete((app.id, assignment.ordinal))
+        if assignments:
+            self._book.open(ctx, app, demand.wish.needs, assignments)
 
     def _explain(self, ctx: Context, fleet: Fleet, wish: Wish, app: App, left: Instances) -> None:
         """Say why instances still wait, once for each change of the reasons."""
@@ -147,3 +156,13 @@ class Placer:
             if waiting.rejections != rejections:
                 self._book.state.waiting.set((app.id, ordinal), waiting.but(rejections=rejections))
                 self._book.host.emit(InstancePending(app.id, ordinal, rejections))
+
+
+def _taken(demand: Demand, chosen: Iterable[Choice | None]) -> Iterator[bytes]:
+    """What choices change of a fleet."""
+    needs = b"".join([need.to_bytes(4, "big") for need in demand.wish.needs])
+    return (choice.node.to_bytes(4, "big") + needs for choice in chosen if choice is not None)
+
+
+def _version(parts: Iterable[bytes]) -> Hash:
+    return Hash(b"\x01" + keccak256(b"".join(parts))[1:])

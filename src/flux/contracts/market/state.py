@@ -1,7 +1,7 @@
-"""Storage of the market. A placement writes five entries: lease, two indices, the node's load, the deadline."""
+"""Storage of the market. A placement writes the lease and its node's load; others share the rest of its entries."""
 
 from flux.contracts.apps.types import AppId
-from flux.contracts.market.types import Exclusion, Lease, LeaseId, NodeLoad, Ordinal, Waiting
+from flux.contracts.market.types import Exclusion, Lease, LeaseId, NodeLoad, OpenLeases, Ordinal, Waiting
 from flux.contracts.nodes.types import NodeId
 from flux.kernel.storage import Map, OrderedSet, State, Value, pair, triple
 from flux.primitives.types import U64, ChainTime, Hash
@@ -15,18 +15,17 @@ class MarketState(State):
     last_lease = Value(b"\x01", LeaseId, LeaseId(U64(0)))
     leases = Map(b"\x02", LeaseId, Lease)
     """Open ones, and of each app the last closed ones."""
-    by_node = OrderedSet(b"\x03", pair(NodeId, LeaseId))
-    """Open leases."""
-    by_app = OrderedSet(b"\x04", pair(AppId, LeaseId))
-    """Open leases."""
+    by_app = Map(b"\x04", AppId, OpenLeases)
+    """Apps that have open leases."""
     closed = OrderedSet(b"\x05", triple(AppId, ChainTime, LeaseId))
     """Closed leases that are kept, by when they closed."""
     loads = Map(b"\x06", NodeId, NodeLoad)
+    """Nodes that held a lease or were suspect, with their open leases."""
     waiting = Map(b"\x07", pair(AppId, Ordinal), Waiting)
     """Instances that wait for a node, in the order in which they are tried."""
     exclusions = Map(b"\x08", pair(AppId, NodeId), Exclusion)
     touched = OrderedSet(b"\x09", NodeId)
-    """Nodes whose facts changed since the last placement; empty between blocks."""
+    """Nodes whose facts changed since the last placement, other than by it; empty between blocks."""
     fleet_version = Value(b"\x0a", Hash, NO_VERSION)
     """Commits to the history of all facts that placement decides by (fleet_cache.py)."""
     is_dirty = Value(b"\x0b", bool, False)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from flux.contracts.apps.types import App, AppId, AppSpec, AppStatus
 from flux.contracts.market import rules
-from flux.contracts.market.book import NO_LEASE, Book
+from flux.contracts.market.book import NO_LEASE, Assignment, Book
 from flux.contracts.market.types import CloseReason, Lease, LeaseId, LeaseState, Rejection
 from flux.contracts.nodes.types import NodeId, NodeStatus
 from flux.kernel.context import Context
@@ -154,7 +154,7 @@ class Succession:
         """Whether the node of `lease` may run an instance of `spec`, beside it or in its place."""
         book = self._book
         load = book.load(lease.node)
-        slots = book.params.max_leases_per_node - load.leases
+        slots = book.params.max_leases_per_node - len(load.leases)
         used = rules.Needs(load.cpu_milli, load.memory_mib, load.disk_mib, load.gpu_count)
         if not beside:
             own = rules.needs_of(book.spec(lease.app, lease.revision))
@@ -171,4 +171,6 @@ class Succession:
         before = rules.needs_of(book.spec(lease.app, lease.revision))
         rate = rules.rate_in_place(needs, before, book.nodes.node(ctx, lease.node).ask, lease.rate)
         book.state.waiting.delete((app.id, lease.ordinal))
-        book.open(ctx, app, lease.ordinal, lease.node, needs, rate, replaces)
+        book.open(ctx, app, needs, [Assignment(lease.ordinal, lease.node, rate, replaces)])
+        book.expect_starts(ctx, book.state.last_lease.get())
+        book.state.touched.add(lease.node)

@@ -160,10 +160,17 @@ class NodeLoad(Record, frozen=True):
     memory_mib: U32
     disk_mib: U32
     gpu_count: U8
-    leases: U16
-    """Open ones."""
+    leases: tuple[LeaseId, ...]
+    """Open ones, oldest first; at most max_leases_per_node."""
     suspect: bool
     """Whether its committee lost it."""
+
+
+class OpenLeases(Record, frozen=True):
+    """What the market keeps of an app."""
+
+    leases: tuple[LeaseId, ...]
+    """Open ones, oldest first; bounded by its instances and their replacements."""
 
 
 class Waiting(Record, frozen=True):

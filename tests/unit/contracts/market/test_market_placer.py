@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from flux.chain.consensus_info import NO_INFO
 from flux.contracts.apps.types import AppId, Constraints, Http, Port, encode_spec
-from flux.contracts.market.types import InstancePending, LeaseState, MarketParams, Rejection
+from flux.contracts.market.book import START_BATCH
+from flux.contracts.market.types import CloseReason, InstancePending, LeaseState, MarketParams, Rejection
 from flux.contracts.nodes.types import Ask, NodeId
 from flux.kernel.errors import Revert
 from flux.kernel.events import event_codec
@@ -203,3 +204,20 @@ def test_routes_name_running_instances_first_and_pages_are_full() -> None:
     assert world.market.routes(context, AppId(U64(app + 1)), U16(9)) == [second]
     world.send(account("tenant web"), world.apps.remove, app)
     assert world.market.routes(context, AppId(U64(1)), U16(9)) == [second]
+
+
+def test_of_leases_that_share_a_deadline_those_that_no_node_confirmed_are_lost() -> None:
+    world = ProtocolWorld()
+    world.fleet(START_BATCH + 2)
+    app = world.deploy(instances=START_BATCH + 2, spec=spec(component(cpu_milli=100)))
+    world.block()
+    leases = world.open(app)
+    assert len(leases) == START_BATCH + 2
+    confirmed = [leases[0], leases[-1]]
+    for lease in confirmed:
+        world.confirm(lease)
+    world.block(seconds=world.params.market.start_deadline)
+    world.block()
+    still_open = {lease.id for lease in world.open(app)}
+    assert [lease.id for lease in leases if lease.id in still_open] == [lease.id for lease in confirmed]
+    assert CloseReason.START_TIMEOUT in {lease.reason for lease in world.leases(app)}
