@@ -1,9 +1,18 @@
 """Options and arguments that several commands share."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class EngineName(StrEnum):
+    """Who makes the blocks."""
+
+    SOLO = "solo"
+    COMETBFT = "cometbft"
+
 
 AppArgument = Annotated[str, typer.Argument(metavar="APP", help="Name or number of the app.")]
 FileArgument = Annotated[

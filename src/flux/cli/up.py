@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from flux.cli.context import CommandContext
-from flux.cli.errors import CliError
+from flux.cli.errors import CliError, UsageError
+from flux.cli.options import EngineName
 from flux.services.cloud_state import CloudState, find_state
 from flux.services.errors import CloudRunning
 from flux.services.home import CloudHome, FluxHome
@@ -30,18 +31,32 @@ async def run(
     container_port: Annotated[
         int, typer.Option("--container-port", min=1024, max=60000, help="First host port for containers, 500 a node.")
     ] = 20_000,
+    engine: Annotated[
+        EngineName | None,
+        typer.Option("--engine", help="Who makes the blocks: one process, or validators that agree [as it was, solo]."),
+    ] = None,
+    validators: Annotated[
+        int | None, typer.Option("--validators", min=1, max=20, help="How many, with --engine cometbft [4].")
+    ] = None,
+    p2p_port: Annotated[
+        int,
+        typer.Option("--p2p-port", min=1, max=65000, help="Port of the first validator; the others in steps of 10."),
+    ] = 26656,
     no_ingress: Annotated[bool, typer.Option("--no-ingress", help="Without serving apps by name.")] = False,
     supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return once it is ready; stop it with `flux down`.")
     ] = False,
 ) -> None:
-    """Start a whole cloud on this machine: a chain, nodes in made-up places, and an ingress.
+    """Start a whole cloud on this machine: a chain or its validators, nodes in made-up places, an ingress.
 
     Needs a Docker Engine (DOCKER_HOST is respected) and Caddy. Everything lies below FLUX_HOME/cloud; a cloud that was
     stopped goes on where it was. Ctrl-C stops it.
     """
     home = FluxHome(context.home).cloud
+    chosen = _engine(home, engine)
+    if chosen is EngineName.SOLO and validators is not None:
+        raise UsageError("a solo chain has no validators", "add --engine cometbft, or leave --validators out")
     options = CloudOptions(
         home=home.path,
         nodes=nodes,
@@ -50,6 +65,8 @@ async def run(
         agent_port=agent_port,
         container_port=container_port,
         ingress=not no_ingress,
+        validators=0 if chosen is EngineName.SOLO else validators or _known_validators(home) or 4,
+        p2p_port=p2p_port,
         docker=context.environment.get("DOCKER_HOST"),
     )
     if detach:
@@ -66,6 +83,22 @@ async def _foreground(context: CommandContext, options: CloudOptions, *, welcome
             _welcome(context, state, time.monotonic() - begun, stop="Ctrl-C")
         await cloud.watch()
         raise CliError("the chain has ended", f"its log is {cloud.home.log('chain')}")
+
+
+def _known_validators(home: CloudHome) -> int:
+    """How many validators the cloud was made with."""
+    return sum(1 for _ in home.validators.iterdir()) if home.validators.is_dir() else 0
+
+
+def _engine(home: CloudHome, given: EngineName | None) -> EngineName:
+    """The engine of this cloud. Raises CliError when it was made with the other one."""
+    made = EngineName.COMETBFT if home.validators.exists() else EngineName.SOLO if home.chain.exists() else None
+    if None not in (given, made) and given is not made:
+        raise CliError(
+            f"the cloud in {home.path} was made with another engine than {given}",
+            "leave --engine out to go on with it, or remove it first: flux down --purge",
+        )
+    return given or made or EngineName.SOLO
 
 
 async def _detached(context: CommandContext, home: CloudHome, options: CloudOptions) -> None:
@@ -100,6 +133,9 @@ def _arguments(home: Path, options: CloudOptions) -> list[str]:
     ]
     arguments += ["--http-port", str(options.http_port), "--agent-port", str(options.agent_port)]
     arguments += ["--container-port", str(options.container_port)]
+    if options.validators:
+        arguments += ["--engine", "cometbft", "--validators", str(options.validators)]
+        arguments += ["--p2p-port", str(options.p2p_port)]
     return arguments + (["--no-ingress"] if not options.ingress else [])
 
 

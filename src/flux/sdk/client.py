@@ -101,6 +101,9 @@ class FluxClient:
                 try:
                     await self._checked("eth_sendRawTransaction", to_hex(signed.raw))
                 except RpcError as error:
+                    if await self._has_arrived(signed.hash, error):
+                        self._nonces[signer.address] = nonce + 1
+                        break
                     self._nonces.pop(signer.address, None)
                     if attempt or "nonce" not in str(error):
                         raise
@@ -111,6 +114,13 @@ class FluxClient:
                     self._nonces[signer.address] = nonce + 1
                     break
         return signed.hash
+
+    async def _has_arrived(self, transaction: Hash, error: RpcError) -> bool:
+        """Whether a transaction that was refused had arrived before: an endpoint died after taking it, for instance."""
+        if not any(word in str(error) for word in ("nonce", "already known")):
+            return False
+        status = await self._checked("flux_transactionStatus", to_hex(transaction))
+        return status["status"] in ("pending", "committed")
 
     async def wait(self, transaction: Hash, seconds: float = RECEIPT_TIMEOUT) -> Receipt:
         """The receipt once it is in a block. Raises Refused or Failed for status 0, Dropped, NotIncluded."""

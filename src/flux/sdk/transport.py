@@ -1,4 +1,4 @@
-"""JSON-RPC over HTTP and WebSocket with one keep-alive session."""
+"""JSON-RPC over HTTP and WebSocket with one keep-alive session, to an endpoint or the first of several that answers."""
 
 import json
 import os
@@ -11,6 +11,10 @@ import aiohttp
 from flux.sdk.errors import RpcError, Unreachable
 
 DEFAULT_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
+SHARED_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=2)
+"""Where another endpoint can be asked instead."""
+SILENCE = 15.0
+"""Seconds without a new block after which another endpoint is asked: even an idle chain makes one in five seconds."""
 
 
 class Transport(Protocol):
@@ -24,13 +28,23 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """One endpoint. Raises Unreachable when there is no answer and RpcError for an error answer."""
+    """One chain. Raises Unreachable when there is no answer and RpcError for an error answer.
 
-    def __init__(self, url: str, timeout: aiohttp.ClientTimeout = DEFAULT_TIMEOUT) -> None:
-        self.url = url
-        self._timeout = timeout
+    Several endpoints of the chain are written with commas between them; one that does not answer is left for the next,
+    and a request may then be made twice.
+    """
+
+    def __init__(self, url: str, timeout: aiohttp.ClientTimeout | None = None) -> None:
+        self._urls = tuple(part.strip() for part in url.split(",") if part.strip()) or (url,)
+        self._current = 0
+        self._timeout = timeout or (DEFAULT_TIMEOUT if len(self._urls) == 1 else SHARED_TIMEOUT)
         self._session: aiohttp.ClientSession | None = None
         self._next_id = 0
+
+    @property
+    def url(self) -> str:
+        """The endpoint that is asked now."""
+        return self._urls[self._current]
 
     async def __aenter__(self) -> Self:
         return self
@@ -70,31 +84,57 @@ class HttpTransport:
         return [_result(by_id.get(first + index)) for index in range(len(calls))]
 
     async def subscribe(self, *params: object) -> AsyncIterator[Any]:
-        """Results of an eth_subscribe subscription until the consumer stops. Raises Unreachable when the line drops."""
+        """Results of an eth_subscribe subscription until the consumer stops. Raises Unreachable when the line drops.
+
+        With several endpoints it also does when a line stays silent, and the next subscription is made elsewhere.
+        """
+        url = self.url
+        silence = SILENCE if len(self._urls) > 1 and params == ("newHeads",) else None
         try:
-            async with self._open().ws_connect(self.url, heartbeat=10, max_msg_size=64 * 1024 * 1024) as socket:
+            async with self._open().ws_connect(url, heartbeat=10, max_msg_size=64 * 1024 * 1024) as socket:
                 await socket.send_json({"jsonrpc": "2.0", "id": 0, "method": "eth_subscribe", "params": params})
                 _result(json.loads(await socket.receive_str()))
-                async for message in socket:
-                    if message.type is aiohttp.WSMsgType.TEXT:
-                        yield json.loads(message.data)["params"]["result"]
+                while True:
+                    message = await socket.receive(silence)
+                    if message.type is not aiohttp.WSMsgType.TEXT:
+                        break
+                    yield json.loads(message.data)["params"]["result"]
         except (aiohttp.ClientError, TimeoutError, OSError, TypeError) as error:
-            raise Unreachable(self.url, _reason(error)) from error
-        raise Unreachable(self.url, "the subscription ended")
+            self._leave(url)
+            raise Unreachable(url, _reason(error)) from error
+        self._leave(url)
+        raise Unreachable(url, "the subscription ended")
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=self._timeout)
         return self._session
 
+    def _leave(self, url: str) -> None:
+        """Ask the next endpoint from now on, unless another task has left this one already."""
+        if self.url == url:
+            self._current = (self._current + 1) % len(self._urls)
+
     async def _post(self, body: object) -> Any:
+        for _ in self._urls[1:]:
+            try:
+                return await self._post_to(self.url, body)
+            except Unreachable as error:
+                self._leave(error.url)
         try:
-            async with self._open().post(self.url, json=body) as response:
+            return await self._post_to(self.url, body)
+        except Unreachable as error:
+            self._leave(error.url)
+            raise Unreachable(",".join(self._urls), error.reason) from error
+
+    async def _post_to(self, url: str, body: object) -> Any:
+        try:
+            async with self._open().post(url, json=body) as response:
                 return await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unreachable(self.url, _reason(error)) from error
+            raise Unreachable(url, _reason(error)) from error
         except ValueError as error:
-            raise Unreachable(self.url, "what it says is not JSON: is it a Flux RPC endpoint?") from error
+            raise Unreachable(url, "what it says is not JSON: is it a Flux RPC endpoint?") from error
 
 
 def _reason(error: BaseException) -> str:

@@ -68,6 +68,15 @@ class CloudHome:
         """Held by the supervisor while it lives."""
         return self.path / "supervisor.lock"
 
+    @property
+    def validators(self) -> Path:
+        """The chain homes of a cloud whose blocks several agree on."""
+        return self.path / "validators"
+
+    def validator(self, index: int) -> Path:
+        """A ChainHome of the validator `index`, from 0."""
+        return self.validators / str(index + 1)
+
     def node(self, index: int) -> Path:
         """Keys of the node `index`, from 0."""
         return self.path / "nodes" / str(index + 1)

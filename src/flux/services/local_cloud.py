@@ -30,10 +30,12 @@ from flux.services.errors import CloudFailed, ServiceError
 from flux.services.home import CloudHome
 from flux.services.local_node import LocalNode, NodeSetting
 from flux.services.local_places import place
+from flux.services.local_validators import ValidatorPlace, make_validators
 from flux.services.processes import ChildProcess, end, start
 
 CONTAINER_PORTS_PER_NODE = 500
 AGENT_PORT_STEP = 10
+VALIDATOR_PORT_STEP = 10
 _POLL = 0.05
 _STOP_SECONDS = 10.0
 _PING_SECONDS = 2.0
@@ -53,6 +55,10 @@ class CloudOptions:
     container_port: int = 20_000
     """First host port for containers; each node has 500."""
     ingress: bool = True
+    validators: int = 0
+    """How many validators agree on the blocks (CometBFT); 0 for a chain that one process makes (solo)."""
+    p2p_port: int = 26656
+    """Of the first validator, CometBFT's RPC on the next one; the others in steps of 10."""
     docker: str | None = None
     """DOCKER_HOST; None finds the engine as the Docker client does."""
     host: str = "127.0.0.1"
@@ -66,10 +72,16 @@ class LocalCloud:
         """`report` is given a line of progress now and then."""
         self.options = options
         self.home = CloudHome(options.home)
-        self.rpc = f"http://{options.host}:{options.rpc_port}"
+        self.endpoints = [
+            f"http://{options.host}:{options.rpc_port + index}" for index in range(max(1, options.validators))
+        ]
+        """RPC of the solo chain, or of each validator."""
+        self.rpc = ",".join(self.endpoints)
         self.http_port = options.http_port
         self.nodes: list[LocalNode] = []
         self.chain: ChildProcess | None = None
+        """The solo chain."""
+        self.validators: list[ChildProcess] = []
         self.ingress: ChildProcess | None = None
         self.name: ChainName | None = None
         """Of its chain, once that answers."""
@@ -131,15 +143,16 @@ class LocalCloud:
         await self._stack.aclose()
 
     async def watch(self) -> None:
-        """Report processes that end by themselves; returns when the chain did. Killed nodes were asked for."""
+        """Report processes that end by themselves; returns when the chain did, all of its validators.
+
+        Killed nodes were asked for.
+        """
         gone: set[str] = set()
-        while self.chain is not None:
+        while any(child.exit_code is None for child in self._chain_processes()):
             for child in self._children():
                 if child.exit_code is not None and child.name not in gone:
                     gone.add(child.name)
                     self._report(f"{child.name} has ended (exit code {child.exit_code}); its log is {child.log}")
-                    if child is self.chain:
-                        return
             await asyncio.sleep(0.5)
 
     def _check_programs(self) -> None:
@@ -148,15 +161,23 @@ class LocalCloud:
 
     def _check_ports(self) -> None:
         options = self.options
-        wanted = [(options.rpc_port, "--rpc-port")]
+        wanted = [(options.rpc_port + index, "--rpc-port") for index in range(len(self.endpoints))]
+        for index in range(options.validators):
+            first = options.p2p_port + VALIDATOR_PORT_STEP * index
+            wanted += [(first, "--p2p-port"), (first + 1, "--p2p-port")]
         wanted += [(options.http_port, "--http-port")] if options.ingress else []
         wanted += [(self._agent_port(index), "--agent-port") for index in range(options.nodes)]
         ports.check_free(options.host, wanted)
 
     async def _start_chain(self) -> None:
         options = self.options
-        arguments = ["--home", str(self.home.path), "chain", "start", "--host", options.host]
-        self.chain = start("chain", [*arguments, "--port", str(options.rpc_port)], {}, self.home.log("chain"))
+        if options.validators:
+            places = [self._validator(index) for index in range(options.validators)]
+            await asyncio.to_thread(make_validators, places)
+            self.validators = [self.start_validator(index) for index in range(options.validators)]
+        else:
+            arguments = ["--home", str(self.home.path), "chain", "start", "--host", options.host]
+            self.chain = start("chain", [*arguments, "--port", str(options.rpc_port)], {}, self.home.log("chain"))
         self._write_state()
         self.nodes = [LocalNode(self._setting(index), self.rpc, self.runtime) for index in range(options.nodes)]
         for node in self.nodes:
@@ -166,6 +187,16 @@ class LocalCloud:
         self.name = chain_name(await self.client.chain_id(), await self.client.genesis())
         self.home.chain_name.write_text(self.name)
         self._report(f"chain answers at {self.rpc}")
+
+    def start_validator(self, index: int) -> ChildProcess:
+        """The process of a validator, counted from 0."""
+        name, port = f"validator-{index + 1}", self.options.rpc_port + index
+        arguments = ["chain", "start", "--data", str(self._validator(index).home), "--host", self.options.host]
+        return start(name, [*arguments, "--port", str(port)], {}, self.home.log(name))
+
+    def _validator(self, index: int) -> ValidatorPlace:
+        first = self.options.p2p_port + VALIDATOR_PORT_STEP * index
+        return ValidatorPlace(self.home.validator(index), first, first + 1, self.options.host)
 
     async def _start_nodes(self) -> None:
         for node in self.nodes:
@@ -230,15 +261,17 @@ class LocalCloud:
         if self.ingress is not None:
             others.append(self.ingress.stop(_STOP_SECONDS))
         await asyncio.gather(*others)
-        if self.chain is not None:
-            await self.chain.stop(_STOP_SECONDS)
+        await asyncio.gather(*(child.stop(_STOP_SECONDS) for child in self._chain_processes()))
         if self.name is not None:
             await remove_from_engine(self.runtime, self.name, volumes=False)
         self.home.state.unlink(missing_ok=True)
 
     def _children(self) -> list[ChildProcess]:
         agents = [node.process for node in self.nodes]
-        return [child for child in (self.chain, *agents, self.ingress) if child is not None]
+        return [child for child in (*self._chain_processes(), *agents, self.ingress) if child is not None]
+
+    def _chain_processes(self) -> list[ChildProcess]:
+        return self.validators if self.chain is None else [self.chain]
 
     def _setting(self, index: int) -> NodeSetting:
         first = self.options.container_port + index * CONTAINER_PORTS_PER_NODE
@@ -273,10 +306,14 @@ class LocalCloud:
 
 async def end_processes(state: CloudState) -> None:
     """Stop what a cloud whose supervisor died left running: agents and ingress first, the chain last."""
-    chain = [record for record in state.processes if record.name == "chain"]
-    others = [record for record in state.processes if record.name != "chain"]
+    chain = [record for record in state.processes if _is_of_chain(record.name)]
+    others = [record for record in state.processes if not _is_of_chain(record.name)]
     await asyncio.gather(*(end(record, _STOP_SECONDS) for record in others))
     await asyncio.gather(*(end(record, _STOP_SECONDS) for record in chain))
+
+
+def _is_of_chain(name: str) -> bool:
+    return name == "chain" or name.startswith("validator-")
 
 
 def find_chain_name(home: CloudHome) -> ChainName | None:

@@ -27,6 +27,7 @@ ANSWERS: dict[str, Any] = {
     "eth_maxPriorityFeePerGas": "0x0",
     "eth_getTransactionCount": "0x7",
     "eth_sendRawTransaction": "0x00",
+    "flux_transactionStatus": {"status": "unknown"},
 }
 
 
@@ -74,6 +75,17 @@ async def test_nonces_are_asked_once_and_then_counted() -> None:
     await client.send(SIGNER, addresses.TREASURY)
     assert count(transport, "eth_getTransactionCount") == 1
     assert count(transport, "eth_sendRawTransaction") == 2
+
+
+@pytest.mark.parametrize("words", ["nonce too low", "already known"])
+async def test_a_transaction_that_arrived_before_its_answer_was_lost_is_not_sent_under_another_nonce(
+    words: str,
+) -> None:
+    transport = ScriptedTransport(
+        eth_sendRawTransaction=RpcError(-32000, words), flux_transactionStatus={"status": "committed"}
+    )
+    await FluxClient(transport).send(SIGNER, addresses.TREASURY)
+    assert count(transport, "eth_sendRawTransaction") == 1
 
 
 async def test_a_nonce_that_somebody_else_used_is_asked_anew() -> None:

@@ -1,7 +1,6 @@
 """`flux chain start`."""
 
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,19 +10,13 @@ from flux.chain.pruning import KEEP_ALL, check_window
 from flux.cli.accounts import find_address
 from flux.cli.context import CommandContext
 from flux.cli.errors import WRONG_USAGE, CliError, UsageError
+from flux.cli.options import EngineName
 from flux.consensus.cometbft.config import NodeSettings
 from flux.services.chain import DEFAULT_PRODUCER, ChainConfig, run_chain
 from flux.services.chain_home import find_settings
 from flux.services.home import FluxHome
 from flux.services.logging import configure_logging
 from flux.services.signals import run_until_signal
-
-
-class EngineName(StrEnum):
-    """Who makes the blocks."""
-
-    SOLO = "solo"
-    COMETBFT = "cometbft"
 
 
 async def run(
