@@ -30,6 +30,7 @@ class Program:
 PROGRAMS = (
     Program("caddy", "caddy", "the ingress"),
     Program("docker-registry", "docker-registry", "the loopback registry that images are pulled from"),
+    Program("ip", "iproute2", "the tests of networks that fall apart"),
     Program("strace", "strace", "the test that sees each block flushed to disk"),
 )
 
@@ -37,7 +38,6 @@ ENGINE_PROGRAMS = (
     Program("dockerd", "docker.io", "the Docker Engine"),
     Program("docker", "docker-cli", "the Docker client"),
     Program("iptables", "iptables", "the Engine's networks"),
-    Program("ip", "iproute2", "the Engine's bridge"),
 )
 
 

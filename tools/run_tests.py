@@ -90,7 +90,17 @@ def _phases(tests: Path) -> list[tuple[str, list[Path], list[str]]]:
 
 
 def _run_pytest(directories: Sequence[Path], options: Sequence[str]) -> int:
-    command = [sys.executable, "-m", "pytest", "--quiet", "--durations=5", *options, *map(str, directories)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--quiet",
+        "--durations=5",
+        "-m",
+        "not slow",
+        *options,
+        *map(str, directories),
+    ]
     return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode
 
 
