@@ -16,7 +16,7 @@ interface INodes {
     struct Ask { uint64 cpu; uint64 memory; uint64 disk; uint64 gpu; }
 
     /// The chain's record of a node.
-    struct Node { uint32 id; address operator; address agent; uint8 status; uint8 tier; Endpoint endpoint; Location location; Hardware hardware; Ask ask; uint64 registeredAt; uint64 statusSince; string statusReason; }
+    struct Node { uint32 id; address operator; address agent; uint8 status; uint8 tier; Endpoint endpoint; Location location; Hardware hardware; Ask ask; uint64 registeredAt; uint64 statusSince; string statusReason; uint8 measured; bool located; }
 
     /// A machine joined.
     event NodeRegistered(uint32 indexed node, address indexed operator, address indexed agent, uint8 tier);
@@ -50,6 +50,9 @@ interface INodes {
 
     /// This is possible again from protocol time {allowed_from} on.
     error TooEarly(uint64 allowedFrom);
+
+    /// Node {node} was measured below the lowest tier; see `flux node benchmark`. It is measured again each epoch.
+    error MeasuredTooSlow(uint32 node);
 
     /// The agent says that it is up. After a suspension this is possible once the rejoin delay has passed.
     function activate() external;

@@ -16,6 +16,8 @@ from flux.contracts.accounts.contract import Accounts
 from flux.contracts.accounts.invariants import check_total
 from flux.contracts.apps.contract import Apps
 from flux.contracts.apps.types import App, AppSpec, Component, Constraints, Port, Volume, encode_spec
+from flux.contracts.benchmarks.contract import Benchmarks
+from flux.contracts.benchmarks.types import Measurement
 from flux.contracts.escrow.contract import Escrow
 from flux.contracts.market.contract import Market
 from flux.contracts.market.types import FailReason, Lease, LeaseState, PortBinding
@@ -53,6 +55,7 @@ TIGHT = TIGHT.but(
     market=TIGHT.market.but(
         max_placements_per_block=U32(3), closed_leases_kept=U16(4), max_leases_per_node=U16(5), max_exclusions=U16(3)
     ),
+    benchmarks=TIGHT.benchmarks.but(kilometres_per_second=U32(200_000), recovery_epochs=U16(1)),
     escrow=TIGHT.escrow.but(min_deposit=Wei(U256(10**9))),
 )
 """Bounds so low that random users meet them."""
@@ -60,7 +63,7 @@ CALLS: dict[tuple[type[Contract], str], Call] = {
     (contract, item.attribute): Call(
         contract.address, item.name, tuple(item.arguments.values()), item.returns, lane=item.declaration.lane
     )
-    for contract in (Accounts, Apps, Escrow, Market, Nodes, Probes, Secrets, Staking)
+    for contract in (Accounts, Apps, Benchmarks, Escrow, Market, Nodes, Probes, Secrets, Staking)
     for item in contract.methods.values()
 }
 
@@ -113,6 +116,7 @@ class Head:
         self.market: Market = by_type[Market]
         self.escrow: Escrow = by_type[Escrow]
         self.probes: Probes = by_type[Probes]
+        self.benchmarks: Benchmarks = by_type[Benchmarks]
 
     def problems(self) -> list[str]:
         """Violated invariants, those of single contracts and those that need the whole state."""
@@ -145,7 +149,7 @@ class Users:
             self.stake, self.stake, self.stake,
             self.deploy, self.deploy, self.update, self.scale, self.pause_or_resume, self.top_up, self.remove,
             *[self.confirm] * 12, self.fail, self.move, self.hand_seeds, self.outage, self.outage, self.refute,
-            self.refute, self.lie, self.pay,
+            self.refute, self.lie, self.pay, self.measure, self.measure,
         ]  # fmt: skip
         return self.draw.choice(deeds)()
 
@@ -280,6 +284,18 @@ class Users:
         node = NodeId(U32(self.draw.randrange(14)))
         method = self.draw.choice(("suspect", "reached"))
         return [self.call(self.draw.choice(AGENTS), Probes, method, node)]
+
+    def measure(self) -> list[bytes]:
+        """A committee measures a node: well, too slow, or nearer than it says it is; sometimes a stranger does."""
+        if not self.nodes:
+            return []
+        node = self.draw.choice(self.nodes)
+        rates = [U32(self.draw.choice((0, 2, 900))) if self.draw.random() < 0.5 else U32(5_000) for _ in range(5)]
+        seen = Measurement(*rates, U32(self.draw.choice((1, 200_000))))  # type: ignore[call-arg]
+        members = self.head.benchmarks.committee(self.head.ctx, node.id)[: self.draw.randrange(1, 6)]
+        if self.draw.random() < 0.2:
+            members = [self.draw.choice(self.nodes).id]
+        return [raw for member in members for raw in self.of_node(member, Benchmarks, "report", node.id, seen)]
 
     def pay(self) -> list[bytes]:
         if self.apps and self.draw.random() < 0.5:

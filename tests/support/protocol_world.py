@@ -8,6 +8,7 @@ from flux.contracts.accounts.contract import Accounts
 from flux.contracts.accounts.invariants import check_total
 from flux.contracts.apps.contract import Apps
 from flux.contracts.apps.types import AppId, AppSpec, Constraints, encode_spec
+from flux.contracts.benchmarks.contract import Benchmarks
 from flux.contracts.escrow.contract import Escrow
 from flux.contracts.market.contract import Market
 from flux.contracts.market.types import Lease, LeaseId, LeaseState, PortBinding
@@ -60,6 +61,7 @@ class ProtocolWorld:
         self.probes, self.parameters = self._contract(Probes), self._contract(Parameters)
         self.staking, self.rewards = self._contract(Staking), self._contract(Rewards)
         self.validators = self._contract(Validators)
+        self.benchmarks = self._contract(Benchmarks)
 
     def _contract(self, kind: type[C]) -> C:
         return cast(C, next(contract for contract in self.machine.contracts if type(contract) is kind))

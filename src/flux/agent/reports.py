@@ -5,10 +5,13 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from flux.agent.challenges.examiner import FalseAnswer
+from flux.contracts.benchmarks.types import Measurement
 from flux.contracts.market.types import FailReason, LeaseId, PortBinding
 from flux.contracts.nodes.types import NodeId
 from flux.contracts.secrets.types import SealedSeed
 from flux.primitives.types import U32, Hash
+from flux.sdk.bindings.benchmarks import Benchmarks
 from flux.sdk.bindings.market import Market
 from flux.sdk.bindings.nodes import Nodes
 from flux.sdk.bindings.probes import Probes
@@ -26,6 +29,7 @@ class ChainReporter:
     """Sends this node's reports, one at a time, so that their nonces stay in order."""
 
     def __init__(self, client: FluxClient, signer: Signer) -> None:
+        self._benchmarks = Benchmarks(client)
         self._market = Market(client)
         self._nodes = Nodes(client)
         self._probes = Probes(client)
@@ -69,6 +73,15 @@ class ChainReporter:
     async def renew_onion(self, onion: Hash, reveals: U32) -> bool:
         """Our onion is used up; this is the next one."""
         return await self._report("renew onion", 0, self._validators.renew_onion, onion, reveals)
+
+    async def benchmark(self, node: NodeId, measurement: Measurement) -> bool:
+        """What we measured of a node of our committees."""
+        return await self._report("benchmark", node, self._benchmarks.report, node, measurement)
+
+    async def accuse(self, node: NodeId, answer: FalseAnswer) -> bool:
+        """A node signed a processor answer one step of which does not follow."""
+        log.warning("evidence of a false answer", node=node, epoch=answer.task.epoch, position=answer.position)
+        return False
 
     async def _report(self, kind: str, subject: int, send: Send, *arguments: object) -> bool:
         async with self._turn:

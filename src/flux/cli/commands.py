@@ -58,6 +58,7 @@ NODE = dict(
         _verb("node", "init", "Make the keys of a node in a folder"),
         _verb("node", "register", "Stake and register a node on chain"),
         _verb("node", "start", "Run the agent of a registered node"),
+        _verb("node", "benchmark", "Measure this machine; say which tier it reaches and why not higher"),
         _verb("node", "ls", "List nodes"),
         _verb("node", "show", "Show a node: hardware, prices, use, earnings"),
         _verb("node", "offer", "Change a node's prices"),

@@ -23,5 +23,6 @@ ORACLE = _fixed(0xF10C)
 PARAMETERS = _fixed(0xF10E)
 VOTES = _fixed(0xF10F)
 POLICY = _fixed(0xF1FE)
+BENCHMARKS = _fixed(0xF10D)
 TREASURY = _fixed(0xF1FF)
 """Receives the protocol fee; only governance spends it."""

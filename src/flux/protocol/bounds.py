@@ -88,6 +88,20 @@ BOUNDS: dict[str, Bound] = {
     "escrow.settlement_lag": Bound(30, DAY),
     "secrets.max_boxes": Bound(1, 16, only_rises=True),
     "secrets.max_seals_per_call": Bound(1, 1_000),
+    "benchmarks.tiers.*.cpu_events": Bound(1, 1_000_000),
+    "benchmarks.tiers.*.disk_mib": Bound(0, 1_000_000),
+    "benchmarks.tiers.*.network_mbit": Bound(0, 1_000_000),
+    "benchmarks.tasks.events_per_chain": Bound(1, 200),
+    "benchmarks.tasks.max_chains": Bound(1, 256),
+    "benchmarks.tasks.memory_tasks": Bound(1, 16),
+    "benchmarks.tasks.plot_blocks": Bound(1, 4_096),
+    "benchmarks.tasks.disk_reads": Bound(1, 1_024),
+    "benchmarks.tasks.transfer_kib": Bound(16, 64 * 1024),
+    "benchmarks.sampled_basis_points": Bound(0, BASIS_POINTS),
+    "benchmarks.committee": Bound(3, 15, only_rises=True),
+    "benchmarks.min_committee": Bound(3, 15),
+    "benchmarks.recovery_epochs": Bound(1, 100),
+    "benchmarks.kilometres_per_second": Bound(200_000, 4_000_000_000),
     "probes.epoch": Bound(30, 7 * DAY),
     "probes.committee": Bound(3, 25),
     "probes.second_committee": Bound(5, 101),
@@ -113,6 +127,8 @@ FIXED: dict[str, str] = {
     "validators.evidence_age": "the engine takes its own from the genesis, and the two must agree",
     "rewards.pool": "the emission of users' FLUX is a promise to holders; another one is another chain",
     "accounts.cap": "the hard cap is a promise to holders; another one is another chain",
+    "benchmarks.tasks.memory_mib": "a power of two by the nature of scrypt; another one is another task",
+    "benchmarks.tasks.plot_key_kib": "as for the memory",
     "nodes.tiers.*.stake": "the tier of each node is stored; what gives it changes by an upgrade that re-tiers nodes",
     "nodes.own_stake": "as for the stake",
     "nodes.tiers.*.cpu_milli": "as for the stake",
@@ -137,6 +153,8 @@ def disagreements(params: Params) -> Iterator[str]:
         yield "calls would stop far below what transactions may use"
     if probes.second_committee < probes.committee:
         yield "the second committee would be smaller than the first"
+    if params.benchmarks.min_committee > params.benchmarks.committee:
+        yield "no committee would be large enough to measure"
     if probes.vote_window > probes.epoch:
         yield "votes of a window would outlive their epoch"
     if escrow.settlement_lag < probes.vote_window + probes.suspicion_bound:

@@ -7,6 +7,8 @@ from flux.contracts.accounts import invariants as accounts
 from flux.contracts.accounts.contract import Accounts
 from flux.contracts.apps import invariants as apps
 from flux.contracts.apps.contract import Apps
+from flux.contracts.benchmarks import invariants as benchmarks
+from flux.contracts.benchmarks.contract import Benchmarks
 from flux.contracts.escrow import invariants as escrow
 from flux.contracts.escrow.contract import Escrow
 from flux.contracts.market import invariants as market
@@ -38,6 +40,7 @@ CHECKS: dict[type[Contract], Check] = {
     Escrow: escrow.check,
     Secrets: secrets.check,
     Probes: probes.check,
+    Benchmarks: benchmarks.check,
     Validators: validators.check,
     Parameters: parameters.check,
     Staking: staking.check,

@@ -8,6 +8,7 @@ import msgspec
 from flux.chain.params import ChainParams
 from flux.contracts.accounts.types import AccountsParams
 from flux.contracts.apps.types import AppsParams
+from flux.contracts.benchmarks.types import BenchmarksParams, TaskSizes, TierBenchmark
 from flux.contracts.escrow.types import EscrowParams
 from flux.contracts.market.types import MarketParams
 from flux.contracts.nodes.types import Ask, NodesParams, TierRequirement
@@ -44,6 +45,7 @@ class Params(Record, frozen=True):
     secrets: SecretsParams
     probes: ProbesParams
     validators: ValidatorsParams
+    benchmarks: BenchmarksParams
     parameters: ParametersParams
 
 
@@ -61,6 +63,11 @@ def _tier(stake: int, cores: int, memory_gb: int, disk_gb: int) -> TierRequireme
 
 def _ask(cpu: int, memory: int, disk: int, gpu: int) -> Ask:
     return Ask(U64(cpu), U64(memory), U64(disk), U64(gpu))
+
+
+def _speed(cpu_events: int, disk_mib: int, network_mbit: int) -> TierBenchmark:
+    """172 and 382 MiB are 180 and 400 MB."""
+    return TierBenchmark(U32(cpu_events), U32(disk_mib), U32(network_mbit))
 
 
 CAP = whole(440_000_000)
@@ -161,6 +168,24 @@ DEFAULT = Params(
         max_reveals=U32(100_000),
         epochs_kept=U16(8),
     ),
+    benchmarks=BenchmarksParams(
+        tiers=(_speed(240, 172, 25), _speed(640, 172, 50), _speed(1_520, 382, 100)),
+        tasks=TaskSizes(
+            events_per_chain=U16(24),
+            max_chains=U16(64),
+            memory_tasks=U8(4),
+            memory_mib=U16(32),
+            plot_blocks=U16(256),
+            plot_key_kib=U16(8_192),
+            disk_reads=U16(256),
+            transfer_kib=U32(8_192),
+        ),
+        sampled_basis_points=U16(1_000),
+        committee=U16(5),
+        min_committee=U16(3),
+        recovery_epochs=U16(3),
+        kilometres_per_second=U32(200_000),
+    ),
     parameters=ParametersParams(upgrade_notice=_seconds(7 * 86_400)),
 )
 """Mainnet and testnet."""
@@ -188,6 +213,21 @@ def minimal() -> Params:
             jail=_seconds(10),
             evidence_age=_seconds(30),
             trust_period=_seconds(45),
+        ),
+        benchmarks=DEFAULT.benchmarks.but(
+            # All nodes of a local cloud share one machine, and pretend to be all over the world.
+            tiers=(_speed(1, 0, 0),) * 3,
+            tasks=TaskSizes(
+                events_per_chain=U16(4),
+                max_chains=U16(2),
+                memory_tasks=U8(2),
+                memory_mib=U16(1),
+                plot_blocks=U16(8),
+                plot_key_kib=U16(1_024),
+                disk_reads=U16(8),
+                transfer_kib=U32(64),
+            ),
+            kilometres_per_second=U32(4_000_000_000),
         ),
         parameters=DEFAULT.parameters.but(upgrade_notice=_seconds(60)),
     )

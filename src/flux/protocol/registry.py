@@ -2,6 +2,7 @@
 
 from flux.contracts.accounts.contract import Accounts
 from flux.contracts.apps.contract import Apps
+from flux.contracts.benchmarks.contract import Benchmarks
 from flux.contracts.escrow.contract import Escrow
 from flux.contracts.market.contract import Market
 from flux.contracts.market.fleet_cache import FleetCache
@@ -35,6 +36,7 @@ CONTRACTS: tuple[type[Contract], ...] = (
     Parameters,
     Staking,
     Rewards,
+    Benchmarks,
 )
 
 
@@ -70,6 +72,7 @@ class ProtocolFactory:
         to_rewards.rewards = rewards
         epochs = EpochHooks((validators, rewards))
         probes = Probes(Host(world, Probes.address), params.probes, nodes, market, validators, epochs, rewards)
+        benchmarks = Benchmarks(Host(world, Benchmarks.address), params.benchmarks, nodes, probes)
         parameters = Parameters(Host(world, Parameters.address), params.parameters, self._rules)
         to_market.market, to_apps.apps, to_staking.staking = market, apps, staking
         everything: tuple[Contract, ...] = (
@@ -84,6 +87,7 @@ class ProtocolFactory:
             parameters,
             staking,
             rewards,
+            benchmarks,
         )
         return ContractSet(settings, everything, accounts, market, probes, validators, rewards)
 

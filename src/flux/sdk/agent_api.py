@@ -4,10 +4,12 @@ A request is authorised by a signature (EIP-191) over the node, the request and 
 another node or later. There is no operator's verb for tenants' apps: hosting an app is not owning it.
 """
 
+import asyncio
 import json
 import os
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -58,6 +60,27 @@ def signer_of(message: Hash, signature: bytes) -> Address | None:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A body and when its parts came."""
+
+    body: bytes
+    seconds: float
+    """From the request to the last byte."""
+    arrivals: tuple[tuple[int, float], ...]
+    """Bytes received so far, and the seconds since the request."""
+
+    def bytes_per_second(self) -> float:
+        """Of the second half, when the connection has come up to speed; 0 for an empty body."""
+        if not self.arrivals:
+            return 0.0
+        total, end = self.arrivals[-1]
+        start_bytes, start = next(mark for mark in self.arrivals if 2 * mark[0] >= total)
+        if end <= start:
+            return total / self.seconds
+        return (total - start_bytes) / (end - start)
+
+
 class AgentClient:
     """One session for any number of nodes; each connection is pinned to the certificate the chain records."""
 
@@ -105,6 +128,30 @@ class AgentClient:
         async with self._get(node, signer, target) as response:
             async for line in response.content:
                 yield json.loads(line)
+
+    async def round_trip(self, node: Node, seconds: float) -> float | None:
+        """Seconds that a signed ping took on a connection that was open before; None without a good answer."""
+        if not await self.ping(node, seconds):
+            return None
+        begun = time.perf_counter()
+        answered = await self.ping(node, seconds)
+        return time.perf_counter() - begun if answered else None
+
+    async def download(self, node: Node, signer: Signer, target: str, seconds: float, most: int) -> "Download":
+        """The body of a signed GET, timed. Raises AgentRefused, and Unreachable past `seconds` or `most` bytes."""
+        body = bytearray()
+        arrivals: list[tuple[int, float]] = []
+        begun = time.perf_counter()
+        try:
+            async with asyncio.timeout(seconds), self._get(node, signer, target) as response:
+                async for chunk in response.content.iter_any():
+                    body += chunk
+                    arrivals.append((len(body), time.perf_counter() - begun))
+                    if len(body) > most:
+                        raise Unreachable(_base(node), f"it sent more than {most} bytes")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unreachable(_base(node), str(error) or type(error).__name__) from error
+        return Download(bytes(body), time.perf_counter() - begun, tuple(arrivals))
 
     def _get(self, node: Node, signer: Signer, target: str) -> "_Opened":
         return _Opened(self._session, node, signer, target)

@@ -6,6 +6,7 @@ from types import ModuleType
 
 from flux.contracts.accounts import types as accounts
 from flux.contracts.apps import types as apps
+from flux.contracts.benchmarks import types as benchmarks
 from flux.contracts.escrow import types as escrow
 from flux.contracts.market import types as market
 from flux.contracts.nodes import types as nodes
@@ -24,6 +25,7 @@ from flux.primitives.types import Hash
 _MODULES: tuple[ModuleType, ...] = (
     accounts,
     apps,
+    benchmarks,
     escrow,
     market,
     nodes,

@@ -1,6 +1,7 @@
 """The agent process of one node: builds the objects, runs their loops in one group, stops cleanly."""
 
 import asyncio
+import random
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -11,8 +12,14 @@ import structlog
 from aiohttp import web
 
 from flux.agent.api.auth import Authoriser
+from flux.agent.api.benchmarks import BenchmarkApi
 from flux.agent.api.server import AgentApi
 from flux.agent.apply import Applier
+from flux.agent.challenges.budget import TimeBudget
+from flux.agent.challenges.challenger import Challenger
+from flux.agent.challenges.examiner import Examiner
+from flux.agent.challenges.prover import Prover
+from flux.agent.challenges.source import ChainChallengeSource
 from flux.agent.desired import NodeFacts
 from flux.agent.handover import SeedHandover
 from flux.agent.identity import NodeIdentity
@@ -89,12 +96,21 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
             wanted = loop.desired().get(lease)
             return None if wanted is None else (await apps.app(wanted.lease.app)).owner
 
-        api = AgentApi(node.id, identity, loop, runtime, Authoriser(node.id, time.time), owner_of)
+        authoriser = Authoriser(node.id, time.time)
+        challenges = ChainChallengeSource(client, node.id)
+        prover = Prover(node.id, identity.signer, config.home, TimeBudget(time.monotonic))
+        stack.push_async_callback(prover.close)
+        link = await stack.enter_async_context(AgentClient())
+        examiner = Examiner(link, identity.signer, challenges.sizes, random.SystemRandom())
+        challenger = Challenger(challenges, examiner, reporter, random.SystemRandom(), time.monotonic)
+        benchmarks = BenchmarkApi(prover, authoriser, challenges)
+        api = AgentApi(node.id, identity, loop, runtime, authoriser, owner_of, benchmarks)
         await _serve(stack, api, config, identity)
         log.info("agent started", node=node.id, port=config.listen_port)
         async with asyncio.TaskGroup() as group:
             group.create_task(loop.run())
             group.create_task(prober.run())
+            group.create_task(challenger.run())
             group.create_task(_follow_heads(client, loop, SeedHandover(client, node.id, source, reporter)))
             group.create_task(_follow_engine(runtime, loop, node_labels(chain, node.id)))
             group.create_task(_keep_revealing(revealer))

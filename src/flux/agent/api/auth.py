@@ -1,9 +1,10 @@
 """Who may ask: the owner of the app whose lease it is, by a fresh signature over this very request. Nobody else.
 
-The operator has no tenant verbs: hosting an app is not owning it.
+The operator has no tenant verbs: hosting an app is not owning it. Other nodes may measure this one when the chain says
+so, each by its agent's key.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from flux.contracts.nodes.types import NodeId
 from flux.primitives.address import AddressError, parse
@@ -42,6 +43,20 @@ class Authoriser:
         caller, request = self._authenticate(headers, method, target)
         if caller != await owner():
             raise NotAuthorised(403, "only the app's owner may ask this; sign with the account that deployed it")
+        self._refuse_replay(request + caller)
+        return caller
+
+    async def check_among(
+        self,
+        headers: Mapping[str, str],
+        method: str,
+        target: str,
+        allowed: Callable[[], Awaitable[Collection[Address]]],
+    ) -> Address:
+        """The caller, who is one of several. Raises NotAuthorised like `check`."""
+        caller, request = self._authenticate(headers, method, target)
+        if caller not in await allowed():
+            raise NotAuthorised(403, "only agents that the chain has measure this node now may ask this")
         self._refuse_replay(request + caller)
         return caller
 

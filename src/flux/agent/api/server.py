@@ -9,6 +9,7 @@ import structlog
 from aiohttp import web
 
 from flux.agent.api.auth import Authoriser, NotAuthorised
+from flux.agent.api.benchmarks import BenchmarkApi
 from flux.agent.identity import NodeIdentity
 from flux.agent.loop import AgentLoop, InstanceStatus
 from flux.contracts.market.types import LeaseId
@@ -39,6 +40,7 @@ class AgentApi:
         runtime: ContainerRuntime,
         authoriser: Authoriser,
         owner_of: Callable[[LeaseId], Awaitable[Address | None]],
+        benchmarks: BenchmarkApi | None = None,
     ) -> None:
         self._node = node
         self._identity = identity
@@ -46,6 +48,7 @@ class AgentApi:
         self._runtime = runtime
         self._authoriser = authoriser
         self._owner_of = owner_of
+        self._benchmarks = benchmarks
 
     def application(self) -> web.Application:
         """The aiohttp application."""
@@ -54,6 +57,8 @@ class AgentApi:
         app.router.add_get("/v1/leases/{lease}/status", self.status)
         app.router.add_get("/v1/leases/{lease}/logs", self.logs)
         app.router.add_get("/healthz", self.healthz)
+        if self._benchmarks is not None:
+            app.add_routes(self._benchmarks.routes())
         return app
 
     async def ping(self, request: web.Request) -> web.Response:

@@ -15,6 +15,7 @@ from flux.contracts.nodes.types import (
     InsufficientStake,
     InvalidDeclaration,
     Location,
+    MeasuredTooSlow,
     Node,
     NodeId,
     NodeRegistered,
@@ -49,6 +50,7 @@ class Nodes(Contract):
         InvalidDeclaration,
         WrongNodeStatus,
         TooEarly,
+        MeasuredTooSlow,
     )
 
     def __init__(self, host: Host, params: NodesParams, market: MarketPort, staking: StakingPort) -> None:
@@ -139,7 +141,7 @@ class Nodes(Contract):
     def activate(self, ctx: Context) -> None:
         """The agent says that it is up. After a suspension this is possible once the rejoin delay has passed.
 
-        Raises UnknownAgent, WrongNodeStatus, TooEarly, InsufficientStake for a node that is in no tier.
+        Raises UnknownAgent, WrongNodeStatus, TooEarly; for a node in no tier MeasuredTooSlow or InsufficientStake.
         """
         record = self.state.nodes.get(self._id_of_agent(ctx.sender))
         if record.status not in rules.CAN_ACTIVATE:
@@ -148,6 +150,8 @@ class Nodes(Contract):
             allowed_from = ChainTime(U64(record.status_since + self.params.rejoin_delay))
             if ctx.now < allowed_from:
                 raise TooEarly(allowed_from)
+        if record.measured is Tier.NONE:
+            raise MeasuredTooSlow(record.id)
         if record.tier is Tier.NONE:
             raise InsufficientStake(self.params.tiers[0].stake, self._staking.stakes(record.id)[0])
         self._set_status(ctx, record, NodeStatus.ACTIVE, "")
@@ -200,8 +204,8 @@ class Nodes(Contract):
             self._staking.unbond_own(ctx, node)
 
     def tier_of(self, record: Node) -> Tier:
-        """The tier that a node's stake and hardware give now."""
-        return rules.find_tier(self.params, *self._staking.stakes(record.id), record.hardware)
+        """The tier that a node's stake, declared size and measured speed give now."""
+        return min(rules.find_tier(self.params, *self._staking.stakes(record.id), record.hardware), record.measured)
 
     def own_stake_required(self, record: Node) -> Wei:
         """For staking: what the operator must keep of its own; nothing once the node is gone."""
@@ -215,14 +219,26 @@ class Nodes(Contract):
 
     def stake_changed(self, ctx: Context, node: NodeId) -> None:
         """For staking: the tier follows, down as well as up; below the lowest an active node is suspended."""
-        record = self.node(ctx, node)
+        self._follow_tier(ctx, self.node(ctx, node), rules.NO_TIER)
+
+    def limit_tier(self, ctx: Context, node: NodeId, limit: Tier) -> None:
+        """For benchmarks: the node's speed allows no higher tier than this."""
+        record = self.node(ctx, node).but(measured=limit)
+        self.state.nodes.set(node, record)
+        self._follow_tier(ctx, record, rules.TOO_SLOW)
+
+    def set_located(self, ctx: Context, node: NodeId, *, located: bool) -> None:
+        """For benchmarks: whether the node can be in the country that it declares."""
+        self._update(ctx, self.node(ctx, node).but(located=located))
+
+    def _follow_tier(self, ctx: Context, record: Node, reason: str) -> None:
         tier = self.tier_of(record)
         if record.status is NodeStatus.GONE or tier is record.tier:
             return
         record = record.but(tier=tier)
         if tier is Tier.NONE and record.status is NodeStatus.ACTIVE:
-            self.host.emit(NodeUpdated(node, U8(tier)))
-            self._set_status(ctx, record, NodeStatus.SUSPENDED, rules.NO_TIER)
+            self.host.emit(NodeUpdated(record.id, U8(tier)))
+            self._set_status(ctx, record, NodeStatus.SUSPENDED, reason)
         else:
             self._update(ctx, record)
 

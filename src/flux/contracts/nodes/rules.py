@@ -38,6 +38,7 @@ CAN_ACTIVATE = (NodeStatus.REGISTERED, NodeStatus.SUSPENDED)
 CAN_LEAVE = (NodeStatus.REGISTERED, NodeStatus.ACTIVE, NodeStatus.SUSPENDED)
 """Also the statuses in which an operator may change what the node declares."""
 
+TOO_SLOW = "its committee measured less than the lowest tier asks for"
 NO_TIER = "its stake is below every tier"
 """Why a node is suspended whose stake was slashed or undelegated away."""
 

@@ -109,6 +109,10 @@ class Node(Record, frozen=True):
     status_since: ChainTime
     status_reason: str
     """Why the node is suspended or leaving; empty otherwise."""
+    measured: Tier = Tier.STRATUS
+    """The highest tier that its measured speed allows; Stratus until a committee has measured less."""
+    located: bool = True
+    """Whether its declared country counts; a committee can find that it cannot be there."""
 
 
 class TierRequirement(Record, frozen=True):
@@ -218,3 +222,10 @@ class TooEarly(Revert):
     """This is possible again from protocol time {allowed_from} on."""
 
     allowed_from: ChainTime
+
+
+@dataclass(eq=False)
+class MeasuredTooSlow(Revert):
+    """Node {node} was measured below the lowest tier; see `flux node benchmark`. It is measured again each epoch."""
+
+    node: NodeId

@@ -189,6 +189,10 @@ class Probes(Contract):
         """Nodes in stage two: their second committee should probe them now."""
         return list(self.state.suspects)
 
+    def draw(self, ctx: Context, node: NodeId, purpose: bytes, seats: U16) -> list[NodeId]:
+        """For other contracts: a committee of their own over the node, in drawn order. Raises UnknownNode."""
+        return self._draw(self._record(node), purpose, seats, ctx)
+
     def begin(self, ctx: Context) -> None:
         """Start the first epoch; for genesis."""
         self._start_epoch(ctx, Epoch(U64(0)))
