@@ -221,9 +221,10 @@ class Ledger:
     def begin_restore(self, commitment: StateCommitment, contracts: Iterable[Address], metadata: Metadata) -> None:
         """Begin to replace genesis by the state of a snapshot; a restore that was not finished is given up.
 
-        Until `finish_restore` no state can be read. Raises LedgerError when there are blocks above genesis.
+        Until `finish_restore` no state can be read. Raises LedgerError when there are blocks above genesis, or above
+        the block that was restored: an engine that had no time to note that one restores again.
         """
-        if self.head().number:
+        if self.head().number not in (0, self._base):
             raise LedgerError(
                 f"this node stands at block {self.head().number}; a snapshot is only restored into an empty folder"
             )

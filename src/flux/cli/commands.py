@@ -102,6 +102,7 @@ CHAIN = dict(
         _verb("chain", "block", "Show a block"),
         _verb("chain", "tx", "Show a transaction: what it did, or why it failed"),
         _verb("chain", "params", "Show the protocol's parameters"),
+        _verb("chain", "join", "Make the folder of a node that joins a running network"),
         _verb("chain", "trust", "Say which block verification begins with, or show it"),
         _verb("chain", "export", "Write all blocks to a file"),
     ]

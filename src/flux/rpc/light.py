@@ -38,6 +38,7 @@ class Light:
         return {
             "flux_genesis": inline(lambda: self._genesis),
             "flux_lightBlock": read(self.light_block, parameters.quantity64, required=0),
+            "flux_peers": read(self.peers),
             "flux_header": read(self.header, block, required=0),
             "flux_accessList": read(self.access_list, call_request, block, required=1),
             "flux_storage": read(self.storage, address, _after, block, required=1),
@@ -45,12 +46,22 @@ class Light:
 
     def light_block(self, height: int | None = None) -> object:
         """CometBFT's signed header and validators of a height; its app hash is the hash of our block before it."""
-        if self._light_blocks is None:
-            raise RpcError(NOT_VERIFIABLE, "this chain has one producer; nothing can be verified")
         try:
-            return self._light_blocks.light_block(height)
+            return self._source().light_block(height)
         except LookupError as error:
             raise InvalidParameter(str(error)) from error
+
+    def peers(self) -> object:
+        """Nodes that a new one can connect to."""
+        try:
+            return self._source().peers()
+        except LookupError as error:
+            raise InvalidParameter(str(error)) from error
+
+    def _source(self) -> LightBlocks:
+        if self._light_blocks is None:
+            raise RpcError(NOT_VERIFIABLE, "this chain has one producer; nothing can be verified")
+        return self._light_blocks
 
     def header(self, selector: BlockSelector = Tag.LATEST) -> str:
         """A block's header in RLP; its keccak is the block's hash."""

@@ -25,3 +25,10 @@ class LightBlocks(Protocol):
         Raises LookupError, with a sentence for the client, when there is none. Blocks; called in a worker thread.
         """
         ...
+
+    def peers(self) -> list[dict[str, object]]:
+        """`id`, `host` (null: where the client reached this node) and `port` of nodes that take connections.
+
+        Like `light_block` it blocks and may raise LookupError.
+        """
+        ...

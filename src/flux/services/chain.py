@@ -3,7 +3,7 @@
 import os
 import socket
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -12,7 +12,9 @@ from flux.chain.application import Application, FinalizedBlock
 from flux.chain.pruning import KEEP_ALL
 from flux.consensus.cometbft.config import NodeSettings
 from flux.consensus.cometbft.engine import CometEngine, CometOptions
+from flux.consensus.cometbft.genesis import consensus_params
 from flux.consensus.cometbft.light_blocks import CometLightBlocks
+from flux.consensus.cometbft.light_proxy import serve_light_proxy
 from flux.consensus.cometbft.process import find_program
 from flux.consensus.ports import Engine
 from flux.consensus.snapshot_port import StateSync
@@ -81,6 +83,9 @@ async def run_chain(config: ChainConfig) -> None:
         files = SnapshotFiles(home.snapshots, KEPT_SNAPSHOTS)
         if config.snapshot_interval:
             stack.callback(SnapshotTaker(application, files, config.snapshot_interval).close)
+        if config.comet is not None and (sync := config.comet.state_sync) is not None:
+            server = await stack.enter_async_context(serve_light_proxy(sync.rpc, consensus_params(genesis)))
+            config = replace(config, comet=replace(config.comet, state_sync=replace(sync, server=server)))
         engine = _engine(config, genesis, application, FileStateSync(application, files))
         light_blocks = None if config.comet is None else CometLightBlocks(config.comet.rpc_port)
         rpc = create_app(application, engine, light_blocks=light_blocks, genesis=genesis_file.encode(genesis))

@@ -30,6 +30,21 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
+class StateSyncSettings:
+    """How a node that has nothing yet takes a state from its peers instead of playing back every block."""
+
+    rpc: str
+    """A Flux RPC that shows light blocks; they are verified."""
+    trust_height: int
+    trust_hash: str
+    """Of a light block that the operator trusts, in hex."""
+    trust_seconds: int
+    """How long it can be trusted."""
+    server: str = ""
+    """HOST:PORT where CometBFT asks for light blocks; set while the node runs."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeSettings:
     """What one node is told."""
 
@@ -51,6 +66,7 @@ class NodeSettings:
     log_level: str = "main:info,blocksync:info,statesync:info,*:error"
     """As CometBFT takes it: by module."""
     timing: Timing = Timing()
+    state_sync: StateSyncSettings | None = None
 
 
 def check_settings(settings: NodeSettings) -> None:
@@ -111,6 +127,7 @@ def config_text(settings: NodeSettings, largest_transaction: int) -> str:
             "create_empty_blocks_interval": "0s",
             "peer_gossip_sleep_duration": _duration(timing.gossip),
         },
+        "statesync": _state_sync(settings.state_sync),
         # Transactions are indexed by the application.
         "tx_index": {"indexer": "null"},
         "storage": {"discard_abci_responses": False},
@@ -121,6 +138,22 @@ def config_text(settings: NodeSettings, largest_transaction: int) -> str:
             lines.append(f"\n[{name}]\n")
         lines += [f"{key} = {_toml(value)}\n" for key, value in values.items()]
     return "".join(lines)
+
+
+def _state_sync(settings: StateSyncSettings | None) -> dict[str, object]:
+    """CometBFT does it while it has no block, and passes over it later."""
+    if settings is None or not settings.server:
+        return {"enable": False}
+    return {
+        "enable": True,
+        # It wants two servers, to compare them; a chain's validators are what is believed here.
+        "rpc_servers": f"{settings.server},{settings.server}",
+        "trust_height": settings.trust_height,
+        "trust_hash": settings.trust_hash,
+        "trust_period": f"{settings.trust_seconds}s",
+        "discovery_time": "5s",
+        "chunk_request_timeout": "10s",
+    }
 
 
 def _duration(seconds: float) -> str:

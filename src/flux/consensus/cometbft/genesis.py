@@ -25,6 +25,22 @@ def evidence_seconds(genesis: Genesis) -> int:
     return max(1, genesis.params.validators.evidence_age)
 
 
+def consensus_params(genesis: Genesis) -> dict[str, object]:
+    """What CometBFT is told of blocks and evidence; never changed later."""
+    return {
+        "block": {"max_bytes": str(MAX_BLOCK_BYTES), "max_gas": "-1"},
+        # Evidence expires when it is older by both measures, so the age in seconds decides.
+        "evidence": {
+            "max_age_num_blocks": "1",
+            "max_age_duration": str(evidence_seconds(genesis) * 10**9),
+            "max_bytes": str(EVIDENCE_BYTES),
+        },
+        "validator": {"pub_key_types": ["ed25519"]},
+        "version": {"app": str(APP_VERSION)},
+        "abci": {"vote_extensions_enable_height": "0"},
+    }
+
+
 def comet_genesis(genesis: Genesis) -> str:
     """The text of CometBFT's genesis file. Raises BadHome."""
     if not genesis.validators:
@@ -33,18 +49,7 @@ def comet_genesis(genesis: Genesis) -> str:
         "genesis_time": datetime.fromtimestamp(genesis.timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "chain_id": chain_name(genesis),
         "initial_height": "1",
-        "consensus_params": {
-            "block": {"max_bytes": str(MAX_BLOCK_BYTES), "max_gas": "-1"},
-            # Evidence expires when it is older by both measures, so the age in seconds decides.
-            "evidence": {
-                "max_age_num_blocks": "1",
-                "max_age_duration": str(evidence_seconds(genesis) * 10**9),
-                "max_bytes": str(EVIDENCE_BYTES),
-            },
-            "validator": {"pub_key_types": ["ed25519"]},
-            "version": {"app": str(APP_VERSION)},
-            "abci": {"vote_extensions_enable_height": "0"},
-        },
+        "consensus_params": consensus_params(genesis),
         "validators": [
             {
                 "address": consensus_address(validator.public_key).hex().upper(),

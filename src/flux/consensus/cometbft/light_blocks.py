@@ -1,6 +1,6 @@
-"""Light blocks from the node's own CometBFT, over its RPC on loopback; what `flux_lightBlock` answers with.
+"""Light blocks and peers from the node's own CometBFT, over its RPC on loopback: for `flux_lightBlock`, `flux_peers`.
 
-Nothing is checked here: who asks verifies. Only what a light client reads is passed on.
+Nothing is checked here: who asks verifies. Only what a light client or a joining node reads is passed on.
 """
 
 import json
@@ -32,6 +32,11 @@ class CometLightBlocks:
             if not answer["validators"] or len(validators) >= int(answer["total"]):
                 return {"signed_header": signed, "validators": validators}
 
+    def peers(self) -> list[dict[str, object]]:
+        """Where this node and those it is connected to take connections. Raises LookupError."""
+        found = [_peer(self._ask("status", {})["node_info"], None)]
+        return found + [_peer(peer["node_info"], peer["remote_ip"]) for peer in self._ask("net_info", {})["peers"]]
+
     def _ask(self, method: str, params: dict[str, str]) -> dict[str, Any]:
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
         request = urllib.request.Request(self._url, body, {"Content-Type": "application/json"})
@@ -47,6 +52,11 @@ class CometLightBlocks:
             raise LookupError(f"no such light block here: {problem.get('data') or problem.get('message')}")
         result: dict[str, Any] = answer["result"]
         return result
+
+
+def _peer(info: dict[str, Any], host: object) -> dict[str, object]:
+    """`host` is null where the asker knows it better."""
+    return {"id": info["id"], "host": host, "port": int(str(info["listen_addr"]).rpartition(":")[2])}
 
 
 def _error_of(body: bytes) -> dict[str, Any]:
