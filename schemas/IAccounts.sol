@@ -39,6 +39,9 @@ interface IAccounts {
     /// ERC-20 metadata.
     function decimals() external view returns (uint8);
 
+    /// Pay from the treasury. Raises ERC20InsufficientBalance, ERC20InvalidReceiver.
+    function grant(address recipient, uint256 value) external;
+
     /// ERC-20 metadata: `name()` on the wire; the underscore keeps it apart from the contract's own name.
     function name() external view returns (string memory);
 

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from flux.chain.application import Application
+from flux.contracts.governor.types import ProposalExecuted, VoteCast
 from flux.contracts.market.types import CloseReason, LeaseAssigned, LeaseClosed, LeaseRestored
 from flux.database.memory_store import MemoryStore
 from flux.kernel.context import SYSTEM_ADDRESS
@@ -45,7 +46,7 @@ class Run:
 
     def _count(self, log: Log) -> None:
         assert log.address != SYSTEM_ADDRESS, "work of the protocol failed"
-        for event in (LeaseAssigned, LeaseClosed, LeaseRestored):
+        for event in (LeaseAssigned, LeaseClosed, LeaseRestored, ProposalExecuted, VoteCast):
             codec = event_codec(event)
             if log.topics[0] == codec.topic0:
                 decoded = codec.decode(log.topics, log.data)
@@ -59,5 +60,7 @@ def test_every_invariant_holds_after_every_block_of_a_chain(seed: int) -> None:
         run.block()
     run.application.close()
     assert run.seen["LeaseAssigned"] > BLOCKS // 10
+    assert run.seen["ProposalExecuted"] > 1
+    assert run.seen["VoteCast"] > 10
     assert min(run.seen["done"], run.seen["refused"]) > BLOCKS // 10
     assert len([reason for reason in CloseReason if run.seen[reason.name]]) >= 6, run.seen

@@ -38,6 +38,7 @@ from flux.contracts.nodes.types import (
     NodeId,
     NodeStatus,
 )
+from flux.contracts.policy.contract import Policy
 from flux.contracts.secrets.contract import Secrets
 from flux.contracts.secrets.invariants import check as check_secrets
 from flux.contracts.staking.contract import Staking
@@ -239,11 +240,13 @@ class Lab:
         self.market = HandMarket()
         self.heard = Heard()
         apps, escrow, nodes, secrets, staking = Forward(), Forward(), Forward(), Forward(), Forward()
+        policy = Forward()
         self.accounts = Accounts(self._host(Accounts), params.accounts)
         self.nodes = Nodes(self._host(Nodes), params.nodes, self.market, staking)
         self.staking = Staking(self._host(Staking), params.staking, self.accounts, self.nodes, self.heard, self.heard)
         staking.target = self.staking
-        self.apps = Apps(self._host(Apps), params.apps, self.market, escrow, secrets)
+        self.apps = Apps(self._host(Apps), params.apps, self.market, escrow, secrets, policy)
+        policy.target = self.policy = Policy(self._host(Policy), params.policy, self.apps)
         self.escrow = Escrow(self._host(Escrow), params.escrow, apps, self.market, nodes)
         self.secrets = Secrets(self._host(Secrets), params.secrets, apps, self.market, nodes)
         apps.target, escrow.target, nodes.target, secrets.target = self.apps, self.escrow, self.nodes, self.secrets

@@ -8,7 +8,8 @@ import asyncio
 import hashlib
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -56,6 +57,14 @@ class LocalChain:
     """While true no lease is confirmed."""
     light: LightSource | None = None
     """What signs its blocks."""
+    ahead: float = 0.0
+    """Seconds that the chain's clock is ahead of the machine's."""
+    notify: Callable[[], None] = lambda: None
+
+    def skip(self, seconds: float) -> None:
+        """Move the chain's clock; less than the gap limit, or it counts as a gap."""
+        self.ahead += seconds
+        self.notify()
 
     def image(self, name: str) -> str:
         """An image that the registry has."""
@@ -97,7 +106,9 @@ async def _served(folder: Path, nodes: int, made: LocalChain, powers: Powers | N
         factory = ProtocolFactory(genesis.params)
         application = Application(MemoryStore(), factory, chain_genesis(genesis, factory))
         stack.callback(application.close)
-        engine = await stack.enter_async_context(SoloEngine(application, development_addresses()[9]))
+        engine = SoloEngine(application, development_addresses()[9], clock=lambda: time.time() + made.ahead)
+        made.notify = engine.notify
+        await stack.enter_async_context(engine)
         if powers is not None:
             made.light = LightSource(application, LightChain(powers, chain_name(genesis), SECOND // 100))
         app = create_app(application, engine, light_blocks=made.light, genesis=encode(genesis))

@@ -19,15 +19,20 @@ from flux.contracts.apps.types import App, AppSpec, Component, Constraints, Port
 from flux.contracts.benchmarks.contract import Benchmarks
 from flux.contracts.benchmarks.types import Measurement
 from flux.contracts.escrow.contract import Escrow
+from flux.contracts.governor.contract import Governor
+from flux.contracts.governor.types import ProposalInfo, ProposalState
 from flux.contracts.market.contract import Market
 from flux.contracts.market.types import FailReason, Lease, LeaseState, PortBinding
 from flux.contracts.nodes.contract import Nodes
 from flux.contracts.nodes.types import Ask, Location, Node, NodeId
+from flux.contracts.parameters.contract import Parameters
+from flux.contracts.policy.contract import Policy
 from flux.contracts.probes.contract import Probes
 from flux.contracts.secrets.contract import Secrets
 from flux.contracts.secrets.types import SealedSeed
 from flux.contracts.staking.contract import Staking
 from flux.contracts.staking.types import EVERYTHING
+from flux.contracts.votes.contract import Votes
 from flux.kernel.context import SYSTEM_ADDRESS, Block, Context, ContractStorage
 from flux.kernel.contract import Contract
 from flux.kernel.schedule import Clock
@@ -57,13 +62,36 @@ TIGHT = TIGHT.but(
     ),
     benchmarks=TIGHT.benchmarks.but(kilometres_per_second=U32(200_000), recovery_epochs=U16(1)),
     escrow=TIGHT.escrow.but(min_deposit=Wei(U256(10**9))),
+    governor=TIGHT.governor.but(
+        proposal_threshold=Wei(U256(WEI_PER_FLUX)), deposit=Wei(U256(WEI_PER_FLUX)), min_quorum=Wei(U256(WEI_PER_FLUX))
+    ),
 )
 """Bounds so low that random users meet them."""
+NUMBERS = (
+    "market.exclusion", "market.start_deadline", "market.max_leases_per_node", "market.max_placements_per_block",
+    "escrow.fee_basis_points", "escrow.min_placement", "nodes.rejoin_delay", "probes.epoch", "probes.suspicion_bound",
+    "governor.timelock", "votes.unlock_delay", "chain.gas_stored_byte", "market.nothing",
+)  # fmt: skip
+"""What random proposals change."""
 CALLS: dict[tuple[type[Contract], str], Call] = {
     (contract, item.attribute): Call(
         contract.address, item.name, tuple(item.arguments.values()), item.returns, lane=item.declaration.lane
     )
-    for contract in (Accounts, Apps, Benchmarks, Escrow, Market, Nodes, Probes, Secrets, Staking)
+    for contract in (
+        Accounts,
+        Apps,
+        Benchmarks,
+        Escrow,
+        Governor,
+        Market,
+        Nodes,
+        Parameters,
+        Policy,
+        Probes,
+        Secrets,
+        Staking,
+        Votes,
+    )
     for item in contract.methods.values()
 }
 
@@ -117,6 +145,9 @@ class Head:
         self.escrow: Escrow = by_type[Escrow]
         self.probes: Probes = by_type[Probes]
         self.benchmarks: Benchmarks = by_type[Benchmarks]
+        self.governor: Governor = by_type[Governor]
+        self.votes: Votes = by_type[Votes]
+        self.policy: Policy = by_type[Policy]
 
     def problems(self) -> list[str]:
         """Violated invariants, those of single contracts and those that need the whole state."""
@@ -150,6 +181,7 @@ class Users:
             self.deploy, self.deploy, self.update, self.scale, self.pause_or_resume, self.top_up, self.remove,
             *[self.confirm] * 12, self.fail, self.move, self.hand_seeds, self.outage, self.outage, self.refute,
             self.refute, self.lie, self.pay, self.measure, self.measure,
+            self.lock, self.unlock, self.delegate, *[self.propose] * 4, *[self.vote] * 6, self.hurry, self.police,
         ]  # fmt: skip
         return self.draw.choice(deeds)()
 
@@ -302,6 +334,75 @@ class Users:
             return [self.call(self.draw.choice(TENANTS), Escrow, "settle", self.draw.choice(self.apps).id)]
         target = address(self.draw.choice(TENANTS))
         return [self.call(self.draw.choice(OPERATORS), Accounts, "transfer", target, 10**15)]
+
+    def lock(self) -> list[bytes]:
+        amount = self.draw.randrange(1, 1_500) * WEI_PER_FLUX
+        return [self.call(self.draw.choice(OPERATORS), Votes, "lock", value=amount)]
+
+    def unlock(self) -> list[bytes]:
+        voter = self.draw.choice(OPERATORS)
+        locked = self.head.votes.holding(self.head.ctx, address(voter)).locked
+        return [self.call(voter, Votes, "unlock", Wei(U256(locked // self.draw.choice((1, 5, 9, 20)))))]
+
+    def delegate(self) -> list[bytes]:
+        target = address(self.draw.choice((*OPERATORS, *TENANTS)))
+        return [self.call(self.draw.choice(OPERATORS), Votes, "delegate", target)]
+
+    def propose(self) -> list[bytes]:
+        """Something of everything that governance may do, within bounds and out of them."""
+        draw = self.draw
+        actions = []
+        for _ in range(draw.choice((1, 1, 2))):
+            path, value = draw.choice(NUMBERS), U256(draw.choice((30, 45, 60, 90, 200, 10**6)))
+            app = draw.choice(self.apps).id if self.apps else 1
+            actions.append(
+                draw.choice(
+                    (
+                        (Parameters, "set_parameter", path, value),
+                        (Parameters, "set_parameter", path, value),
+                        (Accounts, "grant", address(draw.choice(TENANTS)), Wei(U256(draw.randrange(10**15)))),
+                        (Policy, "deny_app", app, "because"),
+                        (Policy, "allow_app", app),
+                    )
+                )
+            )
+        calls = [(contract.address, CALLS[contract, name].encode(*rest)) for contract, name, *rest in actions]
+        targets, data = [target for target, _ in calls], [item for _, item in calls]
+        text = f"proposal {draw.randrange(10**6)}"
+        proposer = draw.choice(OPERATORS)
+        return [self.call(proposer, Governor, "propose", targets, [U256(0)] * len(targets), data, text)]
+
+    def vote(self) -> list[bytes]:
+        open_now = [info for info in self.proposals() if info.state is ProposalState.ACTIVE]
+        if not open_now:
+            return []
+        id = self.draw.choice(open_now).proposal.id
+        voters = OPERATORS if self.draw.random() < 0.5 else [self.draw.choice((*OPERATORS, *TENANTS))]
+        return [
+            self.call(voter, Governor, "cast_vote", id, self.draw.choice((0, 1, 1, 1, 1, 2, 3))) for voter in voters
+        ]
+
+    def hurry(self) -> list[bytes]:
+        """Somebody queues, executes or cancels by hand, at a right or wrong time."""
+        if not (known := self.proposals()):
+            return []
+        info = self.draw.choice(known)
+        proposal = info.proposal
+        values = [U256(0)] * len(proposal.targets)
+        method = self.draw.choice(("queue", "execute", "cancel"))
+        arguments = (list(proposal.targets), values, list(proposal.calldatas), proposal.description_hash)
+        sender = self.operators[proposal.proposer] if self.draw.random() < 0.5 else self.draw.choice(OPERATORS)
+        return [self.call(sender, Governor, method, *arguments)]
+
+    def police(self) -> list[bytes]:
+        if self.draw.random() < 0.5:
+            return self.own(Policy, "appeal", "not guilty")
+        return self.own(Policy, "enforce")
+
+    def proposals(self) -> list[ProposalInfo]:
+        """The newest ones."""
+        first = max(1, self.head.governor.proposal_count(self.head.ctx) - 5)
+        return self.head.governor.proposals(self.head.ctx, U64(first), U16(10))
 
     def ask(self) -> Ask:
         return Ask(*(U64(self.draw.randrange(1, 4) * part) for part in (8_000_000, 4_000_000, 100_000, 1)))

@@ -10,17 +10,20 @@ from flux.contracts.apps.contract import Apps
 from flux.contracts.apps.types import AppId, AppSpec, Constraints, encode_spec
 from flux.contracts.benchmarks.contract import Benchmarks
 from flux.contracts.escrow.contract import Escrow
+from flux.contracts.governor.contract import Governor
 from flux.contracts.market.contract import Market
 from flux.contracts.market.types import Lease, LeaseId, LeaseState, PortBinding
 from flux.contracts.nodes.contract import Nodes
 from flux.contracts.nodes.types import Ask, Endpoint, Hardware, Location, NodeId
 from flux.contracts.parameters.contract import Parameters
+from flux.contracts.policy.contract import Policy
 from flux.contracts.probes.contract import Probes
 from flux.contracts.rewards.contract import Rewards
 from flux.contracts.secrets.contract import Secrets
 from flux.contracts.staking.contract import Staking
 from flux.contracts.validators.contract import Validators
 from flux.contracts.validators.types import FirstValidator
+from flux.contracts.votes.contract import Votes
 from flux.kernel.contract import Contract
 from flux.kernel.events import Event, event_codec
 from flux.primitives.types import NO_WEI, U16, U64, Address, Hash
@@ -62,6 +65,8 @@ class ProtocolWorld:
         self.staking, self.rewards = self._contract(Staking), self._contract(Rewards)
         self.validators = self._contract(Validators)
         self.benchmarks = self._contract(Benchmarks)
+        self.votes, self.governor = self._contract(Votes), self._contract(Governor)
+        self.policy = self._contract(Policy)
 
     def _contract(self, kind: type[C]) -> C:
         return cast(C, next(contract for contract in self.machine.contracts if type(contract) is kind))

@@ -107,6 +107,21 @@ CHAIN = dict(
         _verb("chain", "export", "Write all blocks to a file"),
     ]
 )
+DAO = dict(
+    [
+        _verb("dao", "ls", "List proposals, the newest first"),
+        _verb("dao", "show", "Show a proposal: what it does, how the vote stands"),
+        _verb("dao", "propose", "Propose a change: a parameter, a grant, an upgrade, a denial"),
+        _verb("dao", "vote", "Vote for or against a proposal, or abstain"),
+        _verb("dao", "queue", "Send a passed proposal into the timelock by hand"),
+        _verb("dao", "execute", "Carry out a proposal by hand after its timelock"),
+        _verb("dao", "cancel", "Take your own proposal back before the vote"),
+        _verb("dao", "power", "Show an account's voting power"),
+        _verb("dao", "lock", "Lock FLUX to vote with it"),
+        _verb("dao", "unlock", "Get locked FLUX back after a delay"),
+        _verb("dao", "delegate", "Let another account vote with your power"),
+    ]
+)
 INGRESS = dict(
     [
         _verb("ingress", "start", "Serve apps at http://<app>.<domain>"),
@@ -125,5 +140,6 @@ NOUNS: dict[str, Entry] = {
     "validator": Noun("flux.cli.validator", "Take part in consensus", _OPERATORS, verbs=VALIDATOR),
     "ingress": Noun("flux.cli.ingress", "Serve apps to the public", _OPERATORS, verbs=INGRESS),
     "wallet": Noun("flux.cli.wallet", "Keys and FLUX", _ALL, verbs=WALLET),
+    "dao": Noun("flux.cli.dao", "Govern: propose, vote, lock FLUX", _ALL, verbs=DAO),
     "chain": Noun("flux.cli.chain", "Run and inspect the chain", _ALL, verbs=CHAIN),
 }

@@ -39,6 +39,13 @@ HINTS = {
     "UnknownMethod": "the chain is of another version than this program",
     "InvalidSpec": "check the file with `flux spec check`",
     "InvalidInstances": "choose how many with --instances",
+    "GovernorInsufficientProposerVotes": "lock FLUX with `flux dao lock`; it counts from the next second on",
+    "GovernorInsufficientDeposit": "lock more with `flux dao lock`",
+    "GovernorUnexpectedProposalState": "see where it stands with `flux dao show`",
+    "UnknownParameter": "see the paths with `flux chain params`",
+    "NotLocked": "see what is locked with `flux dao power`",
+    "ImageIsDenied": "see docs/guides/governance.md for how a denial is lifted",
+    "AppIsDenied": "see docs/guides/governance.md for how to appeal",
     "TooManyPayers": "let one of those who have paid top it up",
 }
 

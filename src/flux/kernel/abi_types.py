@@ -10,12 +10,13 @@ from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from flux.kernel.record import Record
-from flux.primitives.types import U8, U16, U32, U64, U128, U256, Address, Hash
+from flux.primitives.types import U8, U16, U32, U48, U64, U128, U256, Address, Hash
 
 ELEMENTARY: dict[object, str] = {
     U8: "uint8",
     U16: "uint16",
     U32: "uint32",
+    U48: "uint48",
     U64: "uint64",
     U128: "uint128",
     U256: "uint256",
@@ -113,6 +114,8 @@ def from_abi(annotation: object) -> Convert | None:
 
 
 def camel(name: str) -> str:
-    """`set_offer` as Solidity writes it: `setOffer`."""
+    """`set_offer` as Solidity writes it: `setOffer`; a name in capitals stays as it is (`CLOCK_MODE`, ERC-6372)."""
+    if name.isupper():
+        return name
     head, *rest = name.split("_")
     return head + "".join(part.capitalize() for part in rest)

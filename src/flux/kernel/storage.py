@@ -196,6 +196,14 @@ class Map(Collection, Generic[K, V]):
         for key, data in self._storage.range(start, after_prefix(start), reverse=reverse):
             yield self._key.decode(key[size:]), self._decode(data)
 
+    def last_before(self, head: bytes, end: bytes) -> tuple[K, V] | None:
+        """The last (key, value) whose encoded key begins with `head` and is smaller than `head + end`."""
+        start = self.prefix + head
+        size = len(self.prefix)
+        for key, data in self._storage.range(start, start + end, reverse=True):
+            return self._key.decode(key[size:]), self._decode(data)
+        return None
+
 
 class OrderedSet(Collection, Generic[K]):
     """Members in key order."""

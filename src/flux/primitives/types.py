@@ -8,6 +8,7 @@ from typing import NewType
 U8 = NewType("U8", int)
 U16 = NewType("U16", int)
 U32 = NewType("U32", int)
+U48 = NewType("U48", int)
 U64 = NewType("U64", int)
 U128 = NewType("U128", int)
 U256 = NewType("U256", int)

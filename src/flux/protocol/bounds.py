@@ -120,6 +120,23 @@ BOUNDS: dict[str, Bound] = {
     "validators.max_reveals": Bound(100, 1_000_000),
     "validators.epochs_kept": Bound(2, 100, only_rises=True),
     "parameters.upgrade_notice": Bound(60, 90 * DAY),
+    "votes.unlock_delay": Bound(30, 90 * DAY),
+    "votes.max_unlocks": Bound(1, 256),
+    "governor.voting_delay": Bound(1, 30 * DAY),
+    "governor.voting_period": Bound(20, 30 * DAY),
+    "governor.timelock": Bound(1, 30 * DAY),
+    "governor.execution_grace": Bound(600, 90 * DAY),
+    "governor.proposal_threshold": Bound(1, 1_000_000 * WEI_PER_FLUX),
+    "governor.deposit": Bound(1, 100_000 * WEI_PER_FLUX),
+    "governor.quorum_basis_points": Bound(100, 6_000),
+    "governor.min_quorum": Bound(1, 20_000_000 * WEI_PER_FLUX),
+    "governor.max_open_proposals": Bound(1, 100),
+    "governor.max_actions": Bound(1, 50),
+    "governor.max_description_bytes": Bound(256, 64 * 1024),
+    "governor.max_calldata_bytes": Bound(1_024, 64 * 1024),
+    "policy.notice": Bound(60, 90 * DAY),
+    "policy.appeal": Bound(60, 90 * DAY),
+    "policy.max_reason_bytes": Bound(64, 4_096),
 }
 """By path; `*` stands for the number of an item of a list."""
 
@@ -169,5 +186,10 @@ def disagreements(params: Params) -> Iterator[str]:
         yield "stake could have left before evidence against it, or before light clients stop trusting it"
     if validators.max_missed >= validators.missed_window:
         yield "no validator could ever miss too many blocks"
+    governor, votes, policy = params.governor, params.votes, params.policy
+    if votes.unlock_delay < governor.voting_delay + governor.timelock // 2:
+        yield "whoever decides could leave with their FLUX before it counts"
+    if policy.notice + policy.appeal < governor.voting_delay + governor.voting_period + governor.timelock:
+        yield "an appeal would end before the vote that it asks for"
     if escrow.min_placement > escrow.min_runtime:
         yield "the smallest deposit would not pay for being placed"

@@ -31,3 +31,5 @@ def apply(genesis: Genesis, factory: ProtocolFactory, world: World) -> None:
     contracts.validators.begin(context, genesis.chain_id, genesis.validators)
     contracts.rewards.begin(context, users_part(genesis))
     contracts.probes.begin(context)
+    contracts.votes.begin(context, genesis.chain_id)
+    contracts.governor.begin(context, genesis.chain_id)

@@ -3,21 +3,47 @@
 Each forwards exactly what the consumers declare in their `ports.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from flux.chain.call import CONTRACT_FAULTS
 from flux.contracts.apps.contract import Apps
 from flux.contracts.apps.types import App, AppId, AppSpec, Revision
+from flux.contracts.governor.ports import Action
 from flux.contracts.market.contract import Market
 from flux.contracts.market.types import Lease, LeaseId, RatePerSecond, Usage
 from flux.contracts.nodes.types import Ask, NodeId
 from flux.contracts.probes.ports import EpochPort
 from flux.contracts.probes.types import Epoch
 from flux.contracts.staking.contract import Staking
-from flux.contracts.staking.ports import RewardsPort, VotesPort
+from flux.contracts.staking.ports import RewardsPort
 from flux.contracts.staking.types import Shares
 from flux.contracts.validators.contract import Validators
-from flux.kernel.context import Context
+from flux.kernel.context import Context, World
+from flux.kernel.contract import Contract
+from flux.kernel.errors import Revert, UnknownMethod
 from flux.primitives.types import Address, Wei
+
+
+@dataclass(eq=False)
+class ProtocolFault(Revert):
+    """The protocol met a bug of its own: {kind}."""
+
+    kind: str
+
+
+class _Rehearsed(Revert):
+    """The calls would succeed."""
+
+
+def contained(work: Callable[[], None]) -> None:
+    """Run a piece of the protocol's own work; a bug in it becomes a ProtocolFault."""
+    try:
+        work()
+    except Revert:
+        raise
+    except CONTRACT_FAULTS as error:
+        raise ProtocolFault(type(error).__name__) from error
 
 
 class MarketLink:
@@ -66,8 +92,44 @@ class EpochHooks:
             hook.epoch_ended(ctx, epoch)
 
 
+class CallsLink:
+    """Every contract's governed methods, for the governor: the one way in which a vote acts."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.contracts: dict[Address, Contract] = {}
+
+    def is_governed(self, action: Action) -> bool:
+        """Whether the call names a governed method."""
+        contract = self.contracts.get(action.target)
+        method = None if contract is None else contract.find_method(action.data)
+        return method is not None and method.declaration.governed
+
+    def run(self, ctx: Context, actions: Sequence[Action]) -> None:
+        """Make the calls; what is no governed method is none."""
+        for action in actions:
+            if not self.is_governed(action):
+                raise UnknownMethod(action.data[:4])
+            self.contracts[action.target].call(ctx, action.data)
+
+    def rehearse(self, ctx: Context, actions: Sequence[Action]) -> None:
+        """Make the calls and take everything back."""
+
+        def make_and_take_back() -> None:
+            self.run(ctx, actions)
+            raise _Rehearsed()
+
+        failure = self._world.attempt(make_and_take_back)
+        if failure is not None and not isinstance(failure, _Rehearsed):
+            raise failure
+
+    def attempt(self, ctx: Context, actions: Sequence[Action]) -> Revert | None:
+        """Make all calls or none."""
+        return self._world.attempt(lambda: contained(lambda: self.run(ctx, actions)))
+
+
 class AppsLink:
-    """The apps, for escrow and secrets, which they are built from."""
+    """The apps, for escrow, secrets and the policy, which they are built from."""
 
     apps: Apps
 
@@ -82,6 +144,10 @@ class AppsLink:
     def check(self, spec: bytes) -> AppSpec:
         """The spec of bytes from outside."""
         return self.apps.check(spec)
+
+    def close_denied(self, ctx: Context, app: AppId) -> None:
+        """End an open app."""
+        self.apps.close_denied(ctx, app)
 
     def depleted(self, ctx: Context, app: AppId) -> None:
         """The escrow ran dry."""
@@ -108,17 +174,6 @@ class StakingLink:
     def unbond_own(self, ctx: Context, node: NodeId) -> None:
         """A node is gone."""
         self.staking.unbond_own(ctx, node)
-
-
-class VotesLink:
-    """Whoever counts voting power; staking is built before it, and works where nobody does."""
-
-    votes: VotesPort | None = None
-
-    def power_changed(self, ctx: Context, account: Address, bonded: Wei) -> None:
-        """What counts as an account's bonded FLUX changed."""
-        if self.votes is not None:
-            self.votes.power_changed(ctx, account, bonded)
 
 
 class RewardsLink:

@@ -11,6 +11,8 @@ from flux.contracts.benchmarks import invariants as benchmarks
 from flux.contracts.benchmarks.contract import Benchmarks
 from flux.contracts.escrow import invariants as escrow
 from flux.contracts.escrow.contract import Escrow
+from flux.contracts.governor import invariants as governor
+from flux.contracts.governor.contract import Governor
 from flux.contracts.market import invariants as market
 from flux.contracts.market.contract import Market
 from flux.contracts.market.types import LeaseState
@@ -19,6 +21,8 @@ from flux.contracts.nodes.contract import Nodes
 from flux.contracts.nodes.types import NodeStatus
 from flux.contracts.parameters import invariants as parameters
 from flux.contracts.parameters.contract import Parameters
+from flux.contracts.policy import invariants as policy
+from flux.contracts.policy.contract import Policy
 from flux.contracts.probes import invariants as probes
 from flux.contracts.probes.contract import Probes
 from flux.contracts.rewards import invariants as rewards
@@ -29,6 +33,8 @@ from flux.contracts.staking import invariants as staking
 from flux.contracts.staking.contract import Staking
 from flux.contracts.validators import invariants as validators
 from flux.contracts.validators.contract import Validators
+from flux.contracts.votes import invariants as votes
+from flux.contracts.votes.contract import Votes
 from flux.kernel.contract import Contract
 
 Check = Callable[[Any], list[str]]
@@ -45,6 +51,9 @@ CHECKS: dict[type[Contract], Check] = {
     Parameters: parameters.check,
     Staking: staking.check,
     Rewards: rewards.check,
+    Votes: votes.check,
+    Governor: governor.check,
+    Policy: policy.check,
 }
 
 
@@ -59,6 +68,10 @@ def _check_between(contracts: Sequence[Contract]) -> Iterator[str]:
     leases: Market = by_type[Market]
     yield from _check_accrual(leases, by_type[Escrow])
     yield from _check_nodes(leases, by_type[Nodes])
+    power: Votes = by_type[Votes]
+    held = {account: holding.held for account, holding in power.state.holdings.items() if holding.held}
+    if held != governor.held(by_type[Governor]):
+        yield "what is held of locked FLUX is not what open proposals stand with"
     suspects = [node for node, load in leases.state.loads.items() if load.suspect]
     watched = list(by_type[Probes].state.suspects)
     if suspects != watched:

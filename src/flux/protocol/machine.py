@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
-from flux.chain.call import CONTRACT_FAULTS
 from flux.chain.consensus_info import NO_INFO, ConsensusInfo, ValidatorUpdate
 from flux.chain.params import ChainParams
 from flux.contracts.accounts.contract import Accounts
 from flux.contracts.addresses import PARAMETERS
+from flux.contracts.governor.contract import Governor
 from flux.contracts.market.contract import Market
 from flux.contracts.market.fleet_cache import FleetCache
 from flux.contracts.parameters.state import ParametersState
@@ -21,6 +21,7 @@ from flux.contracts.parameters.types import Upgrade
 from flux.contracts.probes.contract import Probes
 from flux.contracts.rewards.contract import Rewards
 from flux.contracts.validators.contract import Validators
+from flux.contracts.votes.contract import Votes
 from flux.kernel.context import SYSTEM_ADDRESS, Block, Context, ContractStorage, World
 from flux.kernel.contract import Contract, Method
 from flux.kernel.errors import Revert, UnknownMethod
@@ -29,15 +30,8 @@ from flux.kernel.revert_data import encode_error
 from flux.kernel.schedule import Clock, Due, Schedule
 from flux.primitives.types import NO_WEI, U8, U64, Address, ConsensusAddress, Gas, Hash, Height, Timestamp, Wei
 from flux.protocol.forks import active_fork
+from flux.protocol.hooks import contained
 from flux.protocol.params import Params
-
-
-@dataclass(eq=False)
-class ProtocolFault(Revert):
-    """The protocol met a bug of its own: {kind}."""
-
-    kind: str
-
 
 PLACEMENT = 255
 """Kind under which a failed placement is reported; contracts number their own work from 1."""
@@ -79,6 +73,8 @@ class ContractSet:
     probes: Probes
     validators: Validators
     rewards: Rewards
+    votes: Votes
+    governor: Governor
 
 
 class ProtocolMachine:
@@ -203,16 +199,7 @@ class ProtocolMachine:
 
     def _run(self, due: Due, work: Callable[[], None]) -> None:
         """Run a piece of work so that neither a refusal nor a bug in it stops the chain."""
-        failure: Revert | None = self._world.attempt(lambda: _contained(work))
+        failure: Revert | None = self._world.attempt(lambda: contained(work))
         if failure is not None:
             event = ScheduledWorkFailed(due.contract, U8(due.kind), U64(due.subject), encode_error(failure))
             self._world.emit(event_codec(ScheduledWorkFailed).encode(SYSTEM_ADDRESS, event))
-
-
-def _contained(work: Callable[[], None]) -> None:
-    try:
-        work()
-    except Revert:
-        raise
-    except CONTRACT_FAULTS as error:
-        raise ProtocolFault(type(error).__name__) from error

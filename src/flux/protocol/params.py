@@ -10,14 +10,17 @@ from flux.contracts.accounts.types import AccountsParams
 from flux.contracts.apps.types import AppsParams
 from flux.contracts.benchmarks.types import BenchmarksParams, TaskSizes, TierBenchmark
 from flux.contracts.escrow.types import EscrowParams
+from flux.contracts.governor.types import GovernorParams
 from flux.contracts.market.types import MarketParams
 from flux.contracts.nodes.types import Ask, NodesParams, TierRequirement
 from flux.contracts.parameters.types import ParametersParams
+from flux.contracts.policy.types import PolicyParams
 from flux.contracts.probes.types import ProbesParams
 from flux.contracts.rewards.types import RewardsParams
 from flux.contracts.secrets.types import SecretsParams
 from flux.contracts.staking.types import BasisPoints, PartsPerMillion, StakingParams
 from flux.contracts.validators.types import ValidatorsParams
+from flux.contracts.votes.types import VotesParams
 from flux.kernel.record import Record
 from flux.primitives.types import U8, U16, U32, U64, U256, WEI_PER_FLUX, WEI_PER_GWEI, Gas, Seconds, Wei
 from flux.primitives.types import flux as whole
@@ -47,6 +50,9 @@ class Params(Record, frozen=True):
     validators: ValidatorsParams
     benchmarks: BenchmarksParams
     parameters: ParametersParams
+    votes: VotesParams
+    governor: GovernorParams
+    policy: PolicyParams
 
 
 def _seconds(value: int) -> Seconds:
@@ -187,6 +193,22 @@ DEFAULT = Params(
         kilometres_per_second=U32(200_000),
     ),
     parameters=ParametersParams(upgrade_notice=_seconds(7 * 86_400)),
+    votes=VotesParams(unlock_delay=_seconds(7 * 86_400), max_unlocks=U16(16)),
+    governor=GovernorParams(
+        voting_delay=_seconds(86_400),
+        voting_period=_seconds(5 * 86_400),
+        timelock=_seconds(2 * 86_400),
+        execution_grace=_seconds(14 * 86_400),
+        proposal_threshold=whole(10_000),
+        deposit=whole(1_000),
+        quorum_basis_points=U16(2_000),
+        min_quorum=whole(1_000_000),
+        max_open_proposals=U16(3),
+        max_actions=U8(10),
+        max_description_bytes=U32(8 * 1024),
+        max_calldata_bytes=U32(8 * 1024),
+    ),
+    policy=PolicyParams(notice=_seconds(7 * 86_400), appeal=_seconds(14 * 86_400), max_reason_bytes=U16(1_024)),
 )
 """Mainnet and testnet."""
 
@@ -230,4 +252,16 @@ def minimal() -> Params:
             kilometres_per_second=U32(4_000_000_000),
         ),
         parameters=DEFAULT.parameters.but(upgrade_notice=_seconds(60)),
+        votes=DEFAULT.votes.but(unlock_delay=_seconds(60)),
+        governor=DEFAULT.governor.but(
+            voting_delay=_seconds(1),
+            voting_period=_seconds(30),
+            timelock=_seconds(5),
+            execution_grace=_seconds(600),
+            proposal_threshold=whole(100),
+            deposit=whole(10),
+            min_quorum=whole(1_000),
+            max_open_proposals=U16(10),
+        ),
+        policy=DEFAULT.policy.but(notice=_seconds(60), appeal=_seconds(120)),
     )

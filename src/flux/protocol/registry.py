@@ -4,20 +4,23 @@ from flux.contracts.accounts.contract import Accounts
 from flux.contracts.apps.contract import Apps
 from flux.contracts.benchmarks.contract import Benchmarks
 from flux.contracts.escrow.contract import Escrow
+from flux.contracts.governor.contract import Governor
 from flux.contracts.market.contract import Market
 from flux.contracts.market.fleet_cache import FleetCache
 from flux.contracts.nodes.contract import Nodes
 from flux.contracts.parameters.contract import Parameters
 from flux.contracts.parameters.state import ParametersState
+from flux.contracts.policy.contract import Policy
 from flux.contracts.probes.contract import Probes
 from flux.contracts.rewards.contract import Rewards
 from flux.contracts.secrets.contract import Secrets
 from flux.contracts.staking.contract import Staking
 from flux.contracts.validators.contract import Validators
+from flux.contracts.votes.contract import Votes
 from flux.kernel.context import ContractStorage, Host, World
 from flux.kernel.contract import Contract
 from flux.primitives.types import Hash
-from flux.protocol.hooks import AppsLink, BlockWork, EpochHooks, MarketLink, RewardsLink, StakingLink, VotesLink
+from flux.protocol.hooks import AppsLink, BlockWork, CallsLink, EpochHooks, MarketLink, RewardsLink, StakingLink
 from flux.protocol.machine import ContractSet, ProtocolMachine, Settings
 from flux.protocol.overrides import ParameterRules, apply
 from flux.protocol.params import Params
@@ -37,6 +40,9 @@ CONTRACTS: tuple[type[Contract], ...] = (
     Staking,
     Rewards,
     Benchmarks,
+    Votes,
+    Governor,
+    Policy,
 )
 
 
@@ -58,13 +64,16 @@ class ProtocolFactory:
         settings = self._settings_of(world)
         params = settings.params
         to_market, to_apps, to_staking = MarketLink(), AppsLink(), StakingLink()
-        to_votes, to_rewards = VotesLink(), RewardsLink()
+        to_rewards, to_calls = RewardsLink(), CallsLink(world)
+        votes = Votes(Host(world, Votes.address), params.votes)
+        governor = Governor(Host(world, Governor.address), params.governor, votes, to_calls)
         accounts = Accounts(Host(world, Accounts.address), params.accounts)
         nodes = Nodes(Host(world, Nodes.address), params.nodes, to_market, to_staking)
-        staking = Staking(Host(world, Staking.address), params.staking, accounts, nodes, to_votes, to_rewards)
+        staking = Staking(Host(world, Staking.address), params.staking, accounts, nodes, votes, to_rewards)
         escrow = Escrow(Host(world, Escrow.address), params.escrow, to_apps, to_market, nodes)
         secrets = Secrets(Host(world, Secrets.address), params.secrets, to_apps, to_market, nodes)
-        apps = Apps(Host(world, Apps.address), params.apps, to_market, escrow, secrets)
+        policy = Policy(Host(world, Policy.address), params.policy, to_apps)
+        apps = Apps(Host(world, Apps.address), params.apps, to_market, escrow, secrets, policy)
         market = Market(Host(world, Market.address), params.market, apps, nodes, escrow, secrets, settings.fleets)
         validators = Validators(Host(world, Validators.address), params.validators, nodes, staking)
         work = BlockWork(validators, staking)
@@ -88,8 +97,12 @@ class ProtocolFactory:
             staking,
             rewards,
             benchmarks,
+            votes,
+            governor,
+            policy,
         )
-        return ContractSet(settings, everything, accounts, market, probes, validators, rewards)
+        to_calls.contracts = {contract.address: contract for contract in everything}
+        return ContractSet(settings, everything, accounts, market, probes, validators, rewards, votes, governor)
 
     def _settings_of(self, world: World) -> Settings:
         state = ParametersState(ContractStorage(world, Parameters.address))

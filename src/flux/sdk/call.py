@@ -11,7 +11,7 @@ from flux.primitives.types import Address
 class Call:
     """Encodes a method's arguments and decodes its result."""
 
-    __slots__ = ("_arguments", "_encode", "_result", "_returns", "contract", "lane", "name", "selector")
+    __slots__ = ("_arguments", "_codec", "_result", "_returns", "contract", "lane", "name", "selector")
 
     def __init__(
         self, contract: Address, name: str, arguments: Sequence[object], returns: object | None, *, lane: bool = False
@@ -21,7 +21,7 @@ class Call:
         self.lane = lane
         types = tuple(abi_type(kind) for kind in arguments)
         self.selector = abi.selector(f"{name}({','.join(types)})")
-        self._encode = abi.codec(types).encode
+        self._codec = abi.codec(types)
         self._arguments = [to_abi(kind) for kind in arguments]
         self._returns = None if returns is None else abi.codec((abi_type(returns),))
         self._result = None if returns is None else from_abi(returns)
@@ -31,7 +31,11 @@ class Call:
         plain = [
             value if convert is None else convert(value) for value, convert in zip(values, self._arguments, strict=True)
         ]
-        return self.selector + self._encode(plain)
+        return self.selector + self._codec.encode(plain)
+
+    def decode_arguments(self, data: bytes) -> list[Any]:
+        """The arguments of call data without its selector, as the ABI has them. Raises AbiError."""
+        return list(self._codec.decode(data))
 
     def decode(self, data: bytes) -> Any:
         """The typed result."""

@@ -8,14 +8,17 @@ from flux.contracts.accounts import types as accounts
 from flux.contracts.apps import types as apps
 from flux.contracts.benchmarks import types as benchmarks
 from flux.contracts.escrow import types as escrow
+from flux.contracts.governor import types as governor
 from flux.contracts.market import types as market
 from flux.contracts.nodes import types as nodes
 from flux.contracts.parameters import types as parameters
+from flux.contracts.policy import types as policy
 from flux.contracts.probes import types as probes
 from flux.contracts.rewards import types as rewards
 from flux.contracts.secrets import types as secrets
 from flux.contracts.staking import types as staking
 from flux.contracts.validators import types as validators
+from flux.contracts.votes import types as votes
 from flux.kernel.errors import COMMON_ERRORS, Revert
 from flux.kernel.events import Event, EventCodec, event_codec
 from flux.kernel.revert_data import decode_error, error_selector
@@ -27,14 +30,17 @@ _MODULES: tuple[ModuleType, ...] = (
     apps,
     benchmarks,
     escrow,
+    governor,
     market,
     nodes,
     parameters,
+    policy,
     probes,
     rewards,
     secrets,
     staking,
     validators,
+    votes,
 )
 
 

@@ -9,7 +9,19 @@ from flux.primitives.hexadecimal import from_hex, to_hex
 from flux.sdk.call import Call
 
 SYSTEM = "0xfffffffffffffffffffffffffffffffffffffffe"
-_CONTRACTS = ("accounts", "apps", "escrow", "market", "nodes", "probes", "secrets")
+_CONTRACTS = (
+    "accounts",
+    "apps",
+    "escrow",
+    "governor",
+    "market",
+    "nodes",
+    "parameters",
+    "policy",
+    "probes",
+    "secrets",
+    "votes",
+)
 
 
 def describe_call(transaction: dict[str, Any]) -> str:

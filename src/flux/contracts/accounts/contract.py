@@ -13,7 +13,7 @@ from flux.contracts.accounts.types import (
     SupplyCapExceeded,
     Transfer,
 )
-from flux.contracts.addresses import ACCOUNTS
+from flux.contracts.addresses import ACCOUNTS, TREASURY
 from flux.kernel.context import Context, Host
 from flux.kernel.contract import Contract, method, view
 from flux.primitives.types import NO_WEI, U8, U256, Address, Wei
@@ -65,6 +65,11 @@ class Accounts(Contract):
         self.state.allowances.set((sender, ctx.sender), rules.allowance_left(allowance, value))
         self._move(sender, recipient, value)
         return True
+
+    @method(gas=40_000, governed=True)
+    def grant(self, ctx: Context, recipient: Address, value: Wei) -> None:
+        """Pay from the treasury. Raises ERC20InsufficientBalance, ERC20InvalidReceiver."""
+        self._move(TREASURY, recipient, value)
 
     @view()
     def name_(self, ctx: Context) -> str:

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from flux.contracts.addresses import APPS, ESCROW
 from flux.contracts.apps import rules
-from flux.contracts.apps.ports import EscrowPort, MarketPort, SecretsPort
+from flux.contracts.apps.ports import EscrowPort, MarketPort, PolicyPort, SecretsPort
 from flux.contracts.apps.state import AppsState
 from flux.contracts.apps.types import (
     App,
@@ -57,7 +57,13 @@ class Apps(Contract):
     )
 
     def __init__(
-        self, host: Host, params: AppsParams, market: MarketPort, escrow: EscrowPort, secrets: SecretsPort
+        self,
+        host: Host,
+        params: AppsParams,
+        market: MarketPort,
+        escrow: EscrowPort,
+        secrets: SecretsPort,
+        policy: PolicyPort,
     ) -> None:
         super().__init__(host)
         self.params = params
@@ -65,16 +71,18 @@ class Apps(Contract):
         self._market = market
         self._escrow = escrow
         self._secrets = secrets
+        self._policy = policy
 
     @method(gas=100_000, payable=True)
     def deploy(self, ctx: Context, name: str, instances: U16, spec: bytes, ciphertext: bytes) -> AppId:
         """Deploy a new app; the caller owns it and the value is its first deposit.
 
-        Raises InvalidName, NameTaken, InvalidInstances, InvalidSpec, DepositTooSmall.
+        Raises InvalidName, NameTaken, InvalidInstances, InvalidSpec, ImageIsDenied, DepositTooSmall.
         """
         rules.check_name(name)
         rules.check_instances(instances, self.params)
         checked = self.check(spec)
+        self._policy.check_spec(ctx, checked)
         rules.check_ciphertext(checked, ciphertext, self.params)
         if (holder := self.state.names.find(name)) is not None:
             raise NameTaken(name, holder)
@@ -94,11 +102,13 @@ class Apps(Contract):
     def update(self, ctx: Context, app: AppId, instances: U16, spec: bytes, ciphertext: bytes) -> Revision:
         """A new revision; the market replaces the instances one by one.
 
-        Raises what deploy raises, and BalanceTooLow when the new revision costs more than the balance covers.
+        Raises what deploy raises, AppIsDenied, and BalanceTooLow when it costs more than the balance covers.
         """
         record = self._own(ctx, app, *rules.OPEN)
         rules.check_instances(instances, self.params)
         checked = self.check(spec)
+        self._policy.check_app(ctx, app)
+        self._policy.check_spec(ctx, checked)
         rules.check_ciphertext(checked, ciphertext, self.params)
         self._check_growth(ctx, record, checked, instances)
         revision = Revision(U32(record.revision + 1))
@@ -134,12 +144,7 @@ class Apps(Contract):
     @method(gas=80_000)
     def remove(self, ctx: Context, app: AppId) -> None:
         """End the app for good: its leases close, unused deposits go back, its name is free again."""
-        record = self._own(ctx, app, *rules.OPEN)
-        self.state.names.delete(record.name)
-        self.state.owned.delete((record.owner, app))
-        self._set_status(ctx, record, AppStatus.CLOSED)
-        self._escrow.close(ctx, app)
-        self._drop_revisions(ctx, app, Revision(U32(record.revision + 1)))
+        self._close(ctx, self._own(ctx, app, *rules.OPEN))
 
     @view()
     def app(self, ctx: Context, app: AppId) -> App:
@@ -185,6 +190,10 @@ class Apps(Contract):
     def app_spec(self, app: AppId, revision: Revision) -> AppSpec:
         """The spec of a revision that is kept: the newest ones and all that have a lease. Raises UnknownRevision."""
         return _decoded(self._spec_bytes(app, revision))
+
+    def close_denied(self, ctx: Context, app: AppId) -> None:
+        """For the policy: end an open app as its owner would."""
+        self._close(ctx, self.app(ctx, app))
 
     def depleted(self, ctx: Context, app: AppId) -> None:
         """For the escrow: the account ran dry. A paused app stays paused."""
@@ -238,7 +247,17 @@ class Apps(Contract):
             self.state.specs.delete(key)
             self._secrets.drop(ctx, app, key[1])
 
+    def _close(self, ctx: Context, record: App) -> None:
+        self.state.names.delete(record.name)
+        self.state.owned.delete((record.owner, record.id))
+        self._set_status(ctx, record, AppStatus.CLOSED)
+        self._escrow.close(ctx, record.id)
+        self._drop_revisions(ctx, record.id, Revision(U32(record.revision + 1)))
+
     def _set_status(self, ctx: Context, record: App, status: AppStatus) -> None:
+        if status is AppStatus.ACTIVE:
+            self._policy.check_app(ctx, record.id)
+            self._policy.check_spec(ctx, self.app_spec(record.id, record.revision))
         self.host.emit(AppStatusChanged(record.id, U8(status)))
         self._save(ctx, record.but(status=status))
 

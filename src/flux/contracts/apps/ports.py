@@ -43,6 +43,18 @@ class EscrowPort(Protocol):
         ...
 
 
+class PolicyPort(Protocol):
+    """The denylist, kept by votes."""
+
+    def check_spec(self, ctx: Context, spec: AppSpec) -> None:
+        """Raises ImageIsDenied for an image that may not run."""
+        ...
+
+    def check_app(self, ctx: Context, app: AppId) -> None:
+        """Raises AppIsDenied for an app that may not run."""
+        ...
+
+
 class SecretsPort(Protocol):
     """The secrets, which keep the private half."""
 

@@ -11,6 +11,7 @@ _ALLOWANCE = Call(addresses.ACCOUNTS, "allowance", (Address, Address), Wei)
 _APPROVE = Call(addresses.ACCOUNTS, "approve", (Address, Wei), bool)
 _BALANCE_OF = Call(addresses.ACCOUNTS, "balanceOf", (Address,), Wei)
 _DECIMALS = Call(addresses.ACCOUNTS, "decimals", (), U8)
+_GRANT = Call(addresses.ACCOUNTS, "grant", (Address, Wei), None)
 _NAME_ = Call(addresses.ACCOUNTS, "name", (), str)
 _SUPPLY = Call(addresses.ACCOUNTS, "supply", (), Supply)
 _SYMBOL = Call(addresses.ACCOUNTS, "symbol", (), str)
@@ -45,6 +46,10 @@ class Accounts:
         """ERC-20 metadata."""
         result: U8 = await self.client.view(_DECIMALS, block=block)
         return result
+
+    async def grant(self, signer: Signer, recipient: Address, value: Wei) -> Receipt:
+        """Pay from the treasury. Raises ERC20InsufficientBalance, ERC20InvalidReceiver."""
+        return await self.client.transact(signer, _GRANT, recipient, value)
 
     async def name_(self, *, block: str = "latest") -> str:
         """ERC-20 metadata: `name()` on the wire; the underscore keeps it apart from the contract's own name."""
