@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
 
@@ -107,7 +108,7 @@ class AgentClient:
         url = f"{_base(node)}/v1/ping?challenge={challenge.hex()}"
         try:
             timeout = aiohttp.ClientTimeout(total=seconds)
-            async with self._session.get(url, ssl=_pin(node), timeout=timeout) as response:
+            async with self._session.get(url, ssl=_pin(node.endpoint.certificate), timeout=timeout) as response:
                 answer = await response.json()
                 signature = from_hex(answer["signature"])
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError):
@@ -169,7 +170,7 @@ class _Opened:
             SIGNATURE_HEADER: to_hex(signature.to_bytes()),
         }
         self._node = node
-        self._context = session.get(f"{_base(node)}{target}", ssl=_pin(node), headers=headers)
+        self._context = session.get(f"{_base(node)}{target}", ssl=_pin(node.endpoint.certificate), headers=headers)
 
     async def __aenter__(self) -> aiohttp.ClientResponse:
         try:
@@ -193,5 +194,8 @@ def _base(node: Node) -> str:
     return f"https://{host}:{node.endpoint.port}"
 
 
-def _pin(node: Node) -> aiohttp.Fingerprint:
-    return aiohttp.Fingerprint(node.endpoint.certificate)
+@lru_cache(maxsize=4096)
+def _pin(certificate: Hash) -> aiohttp.Fingerprint:
+    """The same object for the same certificate: the pool hands a connection out again only for an equal pin, and pins
+    are equal only to themselves."""
+    return aiohttp.Fingerprint(certificate)

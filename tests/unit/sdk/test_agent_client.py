@@ -1,0 +1,78 @@
+"""The client of a node's API over real TLS."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from flux.agent.identity import NodeIdentity, create
+from flux.contracts.nodes.types import NodeId
+from flux.primitives.hexadecimal import to_hex
+from flux.primitives.types import U32
+from flux.sdk.agent_api import AgentClient, ping_hash
+
+NODE = NodeId(U32(7))
+
+
+class Agent:
+    """A node that signs challenges, and counts the connections that they came over."""
+
+    def __init__(self, identity: NodeIdentity) -> None:
+        self._identity = identity
+        self.callers: set[object] = set()
+
+    async def ping(self, request: web.Request) -> web.Response:
+        assert request.transport is not None
+        self.callers.add(request.transport.get_extra_info("peername"))
+        challenge = bytes.fromhex(request.query["challenge"])
+        signature = self._identity.signer.sign_hash(ping_hash(NODE, challenge))
+        return web.json_response({"signature": to_hex(signature.to_bytes())})
+
+
+@asynccontextmanager
+async def listening(agent: Agent, identity: NodeIdentity) -> AsyncIterator[Any]:
+    """The agent's record on chain, as far as a client looks at it. A new one each time, as reads of the chain give."""
+    application = web.Application()
+    application.router.add_get("/v1/ping", agent.ping)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=identity.tls()).start()
+    port = runner.addresses[0][1]
+
+    def record() -> SimpleNamespace:
+        endpoint = SimpleNamespace(host="127.0.0.1", port=port, certificate=identity.certificate)
+        return SimpleNamespace(id=NODE, agent=identity.signer.address, endpoint=endpoint)
+
+    try:
+        yield record
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+def identity(tmp_path: Path) -> NodeIdentity:
+    return create(tmp_path / "node", "127.0.0.1")
+
+
+async def test_pings_of_a_node_share_one_connection(identity: NodeIdentity) -> None:
+    agent = Agent(identity)
+    async with listening(agent, identity) as record, AgentClient() as client:
+        for _ in range(5):
+            assert await client.ping(record(), 10)
+    assert len(agent.callers) == 1
+
+
+async def test_a_node_with_another_certificate_on_chain_is_not_spoken_to(
+    identity: NodeIdentity, tmp_path: Path
+) -> None:
+    agent = Agent(identity)
+    async with listening(agent, identity) as record, AgentClient() as client:
+        assert await client.ping(record(), 10)
+        impostor = record()
+        impostor.endpoint.certificate = create(tmp_path / "other", "127.0.0.1").certificate
+        assert not await client.ping(impostor, 10)
+    assert len(agent.callers) == 1
