@@ -17,6 +17,7 @@ BENCHES = {
     "transfers": "bench.transfers",
     "placement": "bench.decisions",
     "committed": "bench.committed",
+    "economy": "bench.economy",
     "cloud": "bench.cloud",
 }
 """In the order in which they run; each module has `run(report) -> Section`."""

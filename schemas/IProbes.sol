@@ -72,6 +72,9 @@ interface IProbes {
     /// The current epoch.
     function epoch() external view returns (EpochInfo memory);
 
+    /// Whom the node can report on for the epoch before the current one. Walks all nodes, as `targets` does.
+    function pastTargets(uint32 node) external view returns (uint32[] memory);
+
     /// The epoch that can be reported on now; its seed says whose targets were whose.
     function previousEpoch() external view returns (EpochInfo memory);
 

@@ -27,7 +27,7 @@ def counts(world: ProtocolWorld, member: NodeId, seen: Mapping[int, int]) -> lis
     for number in range(1, world.nodes.count(ctx) + 1):
         target = world.nodes.find(NodeId(U32(number)))
         assert target is not None
-        if member in probes._draw(target, b"first", world.params.probes.committee, ctx, seed):
+        if member in probes.committee_at(ctx, target.id, seed):
             found.append(TargetCount(target.id, U32(1_000), U32(seen.get(number, 1_000))))
     return found
 

@@ -9,6 +9,7 @@ from flux.agent.challenges.examiner import FalseAnswer
 from flux.contracts.benchmarks.types import Measurement
 from flux.contracts.market.types import FailReason, LeaseId, PortBinding
 from flux.contracts.nodes.types import NodeId
+from flux.contracts.probes.types import Epoch, TargetCount
 from flux.contracts.secrets.types import SealedSeed
 from flux.primitives.types import U32, Hash
 from flux.sdk.bindings.benchmarks import Benchmarks
@@ -82,6 +83,10 @@ class ChainReporter:
         """A node signed a processor answer one step of which does not follow."""
         log.warning("evidence of a false answer", node=node, epoch=answer.task.epoch, position=answer.position)
         return False
+
+    async def availability(self, epoch: Epoch, digest: Hash, counts: list[TargetCount]) -> bool:
+        """What we saw of our targets in an epoch that is over."""
+        return await self._report("availability", epoch, self._probes.report, epoch, digest, counts)
 
     async def _report(self, kind: str, subject: int, send: Send, *arguments: object) -> bool:
         async with self._turn:

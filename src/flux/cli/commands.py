@@ -70,6 +70,10 @@ NODE = dict(
         _verb("node", "redelegate", "Move stake to another node"),
         _verb("node", "delegations", "List what an account has staked, and what is on its way out"),
         _verb("node", "commission", "Set what the operator keeps of its delegators' rewards"),
+        _verb("node", "rewards", "Show what was earned and not taken yet"),
+        _verb("node", "claim", "Take rewards"),
+        _verb("node", "compound", "Stake rewards on the same node"),
+        _verb("node", "roi", "Reckon a node's income against stake, electricity and hardware"),
         _verb("node", "withdraw", "Take stake that is through with unbonding"),
     ]
 )

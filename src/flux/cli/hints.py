@@ -22,6 +22,7 @@ HINTS = {
     "InsufficientBalance": "see `flux wallet balance`; another account signs with --account",
     "InsufficientStake": "stake more with --stake or `flux node stake`, or let others delegate",
     "InsufficientHardware": "see what each tier needs with `flux chain params`",
+    "NothingToClaim": "rewards come one epoch after the one they are for; see `flux node rewards`",
     "NothingToWithdraw": "see what is on its way with `flux node delegations`",
     "NotEnoughStaked": "see what you have staked with `flux node delegations`",
     "BelowMinimum": "`all` takes everything; see the minimum with `flux chain params staking`",

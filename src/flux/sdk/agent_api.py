@@ -102,8 +102,8 @@ class AgentClient:
         """Close the connections."""
         await self._session.close()
 
-    async def ping(self, node: Node, seconds: float) -> bool:
-        """Whether the node answers in time with a signature of its agent key over a fresh challenge."""
+    async def ping(self, node: Node, seconds: float) -> bytes | None:
+        """The node's signed answer (challenge, then signature of its agent key), or None when none came in time."""
         challenge = os.urandom(16)
         url = f"{_base(node)}/v1/ping?challenge={challenge.hex()}"
         try:
@@ -112,8 +112,8 @@ class AgentClient:
                 answer = await response.json()
                 signature = from_hex(answer["signature"])
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError):
-            return False
-        return signer_of(ping_hash(node.id, challenge), signature) == node.agent
+            return None
+        return challenge + signature if signer_of(ping_hash(node.id, challenge), signature) == node.agent else None
 
     async def status(self, node: Node, signer: Signer, lease: LeaseId) -> dict[str, Any]:
         """What runs for a lease: components with state, health, exit code."""

@@ -245,7 +245,7 @@ class LocalCloud:
         records = await asyncio.gather(*(nodes.node(node.id) for node in self.nodes))
         if any(record.status is not NodeStatus.ACTIVE for record in records):
             return False
-        return all(await asyncio.gather(*(agents.ping(record, _PING_SECONDS) for record in records)))
+        return None not in (await asyncio.gather(*(agents.ping(record, _PING_SECONDS) for record in records)))
 
     async def _ingress_answers(self, session: aiohttp.ClientSession) -> bool:
         try:

@@ -6,6 +6,9 @@ import msgspec
 
 from flux.agent.probes.prober import Prober
 from flux.contracts.nodes.types import Node, NodeId, NodeStatus
+from flux.contracts.probes.types import Epoch, TargetCount
+from flux.primitives import merkle
+from flux.primitives.types import U32, U64, Hash
 
 
 def make_node(number: int) -> Node:
@@ -34,6 +37,9 @@ class Net:
         self.down: set[int] = set()
         self.open: list[int] = []
         self.reports: list[tuple[str, int]] = []
+        self.now = 7
+        self.past = [NodeId(U32(number)) for number in numbers]
+        self.digests: list[bytes] = []
 
     async def targets(self) -> Sequence[Node]:
         return self.nodes
@@ -44,8 +50,19 @@ class Net:
     async def confirms(self, node: NodeId) -> bool:
         return True
 
-    async def ping(self, node: Node, seconds: float) -> bool:
-        return node.id not in self.down
+    async def epoch(self) -> Epoch:
+        return Epoch(U64(self.now))
+
+    async def past_targets(self) -> Sequence[NodeId]:
+        return self.past
+
+    async def ping(self, node: Node, seconds: float) -> bytes | None:
+        return None if node.id in self.down else b"signed by %d" % node.id
+
+    async def availability(self, epoch: Epoch, digest: Hash, counts: list[TargetCount]) -> bool:
+        self.reports += [("availability", epoch), *((f"{item.answered}/{item.asked}", item.node) for item in counts)]
+        self.digests.append(digest)
+        return True
 
     async def suspect(self, node: NodeId) -> bool:
         self.reports.append(("suspect", node))
@@ -62,7 +79,7 @@ class Net:
 
 async def make_prober(net: Net, node: int = 1) -> Prober:
     prober = Prober(NodeId(node), net, net, net)  # type: ignore[arg-type]
-    prober.watch(await net.targets())
+    await prober.refresh()
     return prober
 
 
@@ -114,3 +131,51 @@ async def test_a_suspect_says_that_it_is_alive_and_others_confirm_what_they_reac
     assert net.reports.count(("alive", 0)) == 1
     assert net.reports.count(("reached", 2)) == 1
     assert ("reached", 3) not in net.reports
+
+
+async def test_an_epoch_that_is_over_is_reported_once_with_counts_and_a_digest_over_the_answers() -> None:
+    net = Net(2, 3)
+    prober = await make_prober(net)
+    await prober.round()
+    net.down = {3}
+    await prober.round()
+    net.now = 8
+    await prober.refresh()
+    await prober.refresh()
+    assert net.reports == [("availability", 7), ("2/2", 2), ("1/2", 3)]
+    leaves = [merkle.leaf(node.to_bytes(4, "big") + b"signed by %d" % node) for node in (2, 3, 2)]
+    assert net.digests == [merkle.root(leaves)]
+
+
+async def test_only_targets_that_the_chain_takes_reports_on_are_reported() -> None:
+    net = Net(2, 3)
+    prober = await make_prober(net)
+    await prober.round()
+    net.past, net.now = [NodeId(U32(3)), NodeId(U32(9))], 8
+    await prober.refresh()
+    assert net.reports == [("availability", 7), ("1/1", 3)]
+    net.past, net.now = [], 9
+    await prober.round()
+    await prober.refresh()
+    assert len(net.reports) == 2
+
+
+async def test_an_epoch_that_ended_long_ago_is_not_reported() -> None:
+    net = Net(2, 3)
+    prober = await make_prober(net)
+    await prober.round()
+    net.now = 9
+    await prober.refresh()
+    assert net.reports == []
+
+
+async def test_rounds_in_which_nobody_answers_are_not_counted_against_others() -> None:
+    net = Net(2, 3)
+    prober = await make_prober(net)
+    net.down = {2, 3}
+    await prober.round()
+    net.down = set()
+    await prober.round()
+    net.now = 8
+    await prober.refresh()
+    assert net.reports == [("availability", 7), ("1/1", 2), ("1/1", 3)]

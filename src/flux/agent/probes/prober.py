@@ -10,7 +10,10 @@ from typing import Protocol
 
 import structlog
 
+from flux.agent.probes.tally import EpochTally
 from flux.contracts.nodes.types import Node, NodeId, NodeStatus
+from flux.contracts.probes.types import MAX_TARGETS, Epoch, TargetCount
+from flux.primitives.types import Hash
 from flux.sdk.errors import ClientError
 
 log = structlog.get_logger(__name__)
@@ -25,13 +28,15 @@ REFRESH = 10.0
 class Pinger(Protocol):
     """Asks a node whether it is alive and itself."""
 
-    async def ping(self, node: Node, seconds: float) -> bool: ...
+    async def ping(self, node: Node, seconds: float) -> bytes | None: ...
 
 
 class ProbeSource(Protocol):
     """The chain as the prober needs it."""
 
     async def targets(self) -> Sequence[Node]: ...
+    async def epoch(self) -> Epoch: ...
+    async def past_targets(self) -> Sequence[NodeId]: ...
     async def suspects(self) -> Sequence[Node]: ...
     async def confirms(self, node: NodeId) -> bool: ...
 
@@ -42,6 +47,7 @@ class ProbeReporter(Protocol):
     async def suspect(self, node: NodeId) -> bool: ...
     async def alive(self) -> bool: ...
     async def reached(self, node: NodeId) -> bool: ...
+    async def availability(self, epoch: Epoch, digest: Hash, counts: list[TargetCount]) -> bool: ...
 
 
 class Prober:
@@ -56,6 +62,8 @@ class Prober:
         self._failures: dict[NodeId, int] = {}
         self._reported: set[NodeId] = set()
         self._confirmed: set[NodeId] = set()
+        self._epoch: Epoch | None = None
+        self._tally = EpochTally()
 
     async def run(self) -> None:
         """Probe until cancelled."""
@@ -65,33 +73,46 @@ class Prober:
             begun = loop.time()
             try:
                 if begun >= refresh_at:
-                    self.watch(await self._source.targets())
+                    await self.refresh()
                     refresh_at = begun + REFRESH
                 await self.round()
             except ClientError as error:
                 log.warning("chain not read, nothing is reported", reason=str(error))
             await asyncio.sleep(max(0.0, begun + INTERVAL - loop.time()))
 
-    def watch(self, targets: Sequence[Node]) -> None:
-        """Watch these nodes from the next round on."""
-        self._targets = targets
+    async def refresh(self) -> None:
+        """Read the epoch and whom to watch; when an epoch is over, report what was seen in it."""
+        epoch = await self._source.epoch()
+        if self._epoch is not None and epoch != self._epoch:
+            over, seen = self._epoch, self._tally
+            self._epoch, self._tally = epoch, EpochTally()
+            if epoch == over + 1:
+                await self._report_epoch(over, seen)
+        self._epoch = epoch
+        self._targets = await self._source.targets()
+
+    async def _report_epoch(self, epoch: Epoch, seen: EpochTally) -> None:
+        counts = seen.counts(list(await self._source.past_targets()), MAX_TARGETS)
+        if counts:
+            await self._reporter.availability(epoch, seen.digest(), counts)
 
     async def round(self) -> None:
         """One round: ping all targets at once, report what changed, answer open suspicions."""
         answers = await self._ping_all(self._targets)
-        if answers and not any(answers.values()) and len(answers) > 1:
+        if len(answers) > 1 and all(answer is None for answer in answers.values()):
             log.warning("no node answers, taking the fault for ours", targets=len(answers))
         else:
+            self._tally.count(answers)
             await self._judge(answers)
         await self._answer_suspicions(await self._source.suspects())
 
-    async def _ping_all(self, nodes: Sequence[Node]) -> Mapping[NodeId, bool]:
+    async def _ping_all(self, nodes: Sequence[Node]) -> Mapping[NodeId, bytes | None]:
         answers = await asyncio.gather(*(self._pinger.ping(node, PING_TIMEOUT) for node in nodes))
         return {node.id: answer for node, answer in zip(nodes, answers, strict=True)}
 
-    async def _judge(self, answers: Mapping[NodeId, bool]) -> None:
+    async def _judge(self, answers: Mapping[NodeId, bytes | None]) -> None:
         for node, answered in answers.items():
-            if answered:
+            if answered is not None:
                 self._failures.pop(node, None)
                 self._reported.discard(node)
                 continue
@@ -109,7 +130,7 @@ class Prober:
         others = [node for node in suspects if node.id != self._node and node.id not in self._confirmed]
         mine = [node for node in others if await self._source.confirms(node.id)]
         for node, answered in (await self._ping_all(mine)).items():
-            if answered and await self._reporter.reached(node):
+            if answered is not None and await self._reporter.reached(node):
                 self._confirmed.add(node)
 
 

@@ -170,14 +170,12 @@ class Probes(Contract):
     @view(gas=1_000_000)
     def targets(self, ctx: Context, node: NodeId) -> list[NodeId]:
         """Whom the node watches. Walks all nodes: for agents, once an epoch and after changes."""
-        found = []
-        for number in range(1, self._nodes.count(ctx) + 1):
-            target = self._nodes.find(NodeId(U32(number)))
-            if target is None or not _must_answer(target) or target.id == node:
-                continue
-            if node in self._draw(target, rules.FIRST, self.params.committee, ctx):
-                found.append(target.id)
-        return found
+        return self._targets(ctx, node, self.state.epoch.get().seed)
+
+    @view(gas=1_000_000)
+    def past_targets(self, ctx: Context, node: NodeId) -> list[NodeId]:
+        """Whom the node can report on for the epoch before the current one. Walks all nodes, as `targets` does."""
+        return self._targets(ctx, node, self.state.previous.get().seed)
 
     @view()
     def suspicion(self, ctx: Context, node: NodeId) -> Suspicion:
@@ -192,6 +190,10 @@ class Probes(Contract):
     def draw(self, ctx: Context, node: NodeId, purpose: bytes, seats: U16) -> list[NodeId]:
         """For other contracts: a committee of their own over the node, in drawn order. Raises UnknownNode."""
         return self._draw(self._record(node), purpose, seats, ctx)
+
+    def committee_at(self, ctx: Context, node: NodeId, seed: Hash) -> list[NodeId]:
+        """Who watches the node under a seed. Raises UnknownNode."""
+        return self._draw(self._record(node), rules.FIRST, self.params.committee, ctx, seed)
 
     def begin(self, ctx: Context) -> None:
         """Start the first epoch; for genesis."""
@@ -247,10 +249,19 @@ class Probes(Contract):
         self.state.suspects.discard(node)
         self.state.suspicions.delete(node)
 
+    def _targets(self, ctx: Context, node: NodeId, seed: Hash) -> list[NodeId]:
+        found = []
+        for number in range(1, self._nodes.count(ctx) + 1):
+            target = self._nodes.find(NodeId(U32(number)))
+            if target is None or not _must_answer(target) or target.id == node:
+                continue
+            if node in self._draw(target, rules.FIRST, self.params.committee, ctx, seed):
+                found.append(target.id)
+        return found
+
     def _see(self, ctx: Context, reporter: NodeId, epoch: EpochInfo, count: TargetCount) -> None:
         """Take in what one member saw of one node."""
-        target = self._record(count.node)
-        committee = self._draw(target, rules.FIRST, self.params.committee, ctx, epoch.seed)
+        committee = self.committee_at(ctx, count.node, epoch.seed)
         if reporter not in committee:
             raise NotInCommittee(reporter, count.node, epoch.epoch)
         found = self.state.availabilities.find(count.node)

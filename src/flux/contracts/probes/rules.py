@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from flux.contracts.nodes.types import NodeId
-from flux.contracts.probes.types import InvalidCounts, Seen, TargetCount
+from flux.contracts.probes.types import MAX_TARGETS, InvalidCounts, Seen, TargetCount
 from flux.primitives.keccak import keccak256
 from flux.primitives.types import U32, U64, ChainTime, Hash, Seconds
 
@@ -12,8 +12,6 @@ FIRST = b"first"
 SECOND = b"second"
 UNSEEN = 2
 """Seconds between a member's last good probe and its vote: two failed probes, one a second (agent/probes)."""
-MAX_TARGETS = 32
-"""Nodes that one report covers; a member with more reports on those with the lowest numbers."""
 _DRAWS_PER_SEAT = 24
 _DRAWS_AT_LEAST = 96
 

@@ -10,6 +10,8 @@ from flux.kernel.record import Record
 from flux.primitives.types import U16, U32, U64, Address, ChainTime, Hash, Seconds
 
 Epoch = NewType("Epoch", U64)
+MAX_TARGETS = 32
+"""Nodes that one report covers; a member with more reports on those with the lowest numbers."""
 
 
 class EpochInfo(Record, frozen=True):

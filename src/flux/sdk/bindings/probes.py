@@ -12,6 +12,7 @@ _ALIVE = Call(addresses.PROBES, "alive", (), None, lane=True)
 _AVAILABILITY = Call(addresses.PROBES, "availability", (NodeId,), Availability)
 _COMMITTEE = Call(addresses.PROBES, "committee", (NodeId,), list[NodeId])
 _EPOCH = Call(addresses.PROBES, "epoch", (), EpochInfo)
+_PAST_TARGETS = Call(addresses.PROBES, "pastTargets", (NodeId,), list[NodeId])
 _PREVIOUS_EPOCH = Call(addresses.PROBES, "previousEpoch", (), EpochInfo)
 _REACHED = Call(addresses.PROBES, "reached", (NodeId,), None, lane=True)
 _REPORT = Call(addresses.PROBES, "report", (Epoch, Hash, list[TargetCount]), None, lane=True)
@@ -47,6 +48,11 @@ class Probes:
     async def epoch(self, *, block: str = "latest") -> EpochInfo:
         """The current epoch."""
         result: EpochInfo = await self.client.view(_EPOCH, block=block)
+        return result
+
+    async def past_targets(self, node: NodeId, *, block: str = "latest") -> list[NodeId]:
+        """Whom the node can report on for the epoch before the current one. Walks all nodes, as `targets` does."""
+        result: list[NodeId] = await self.client.view(_PAST_TARGETS, node, block=block)
         return result
 
     async def previous_epoch(self, *, block: str = "latest") -> EpochInfo:
