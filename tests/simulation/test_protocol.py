@@ -8,14 +8,32 @@ import pytest
 from flux.chain.application import Application
 from flux.contracts.governor.types import ProposalExecuted, VoteCast
 from flux.contracts.market.types import CloseReason, LeaseAssigned, LeaseClosed, LeaseRestored
+from flux.contracts.validators.types import (
+    EvidenceIgnored,
+    PowerChanged,
+    SeedRevealed,
+    ValidatorDisabled,
+    ValidatorEnabled,
+    ValidatorJailed,
+    ValidatorTombstoned,
+)
 from flux.database.memory_store import MemoryStore
 from flux.kernel.context import SYSTEM_ADDRESS
-from flux.kernel.events import Log, event_codec
+from flux.kernel.events import Event, Log, event_codec
 from flux.primitives.types import U64, Timestamp
 from support.chain_lab import PRODUCER
 from support.protocol_scenario import ProtocolScenario
 
 BLOCKS = 250
+VALIDATOR_EVENTS: tuple[type[Event], ...] = (
+    ValidatorEnabled,
+    ValidatorDisabled,
+    PowerChanged,
+    ValidatorJailed,
+    ValidatorTombstoned,
+    EvidenceIgnored,
+    SeedRevealed,
+)
 STEPS = (0, 0, 1, 1, 1, 1, 2, 2, 7, 15, 25, 40)
 """Seconds between blocks; the last is a gap, in which protocol time stands still."""
 
@@ -34,7 +52,10 @@ class Run:
         application = self.application
         timestamp = Timestamp(U64(application.ledger.head().header.timestamp + self.draw.choice(STEPS)))
         application.submit_many(self.scenario.transactions(application, self.draw), timestamp)
-        finalized = application.finalize(application.propose(timestamp), timestamp, PRODUCER)
+        finalized = application.finalize(
+            application.propose(timestamp), timestamp, PRODUCER, self.scenario.tell(application, self.draw)
+        )
+        self.scenario.told(finalized.validator_updates)
         assert finalized.faults == []
         application.commit(finalized)
         for receipt in finalized.receipts:
@@ -46,6 +67,8 @@ class Run:
 
     def _count(self, log: Log) -> None:
         assert log.address != SYSTEM_ADDRESS, "work of the protocol failed"
+        for kind in VALIDATOR_EVENTS:
+            self.seen[kind.__name__] += log.topics[0] == event_codec(kind).topic0
         for event in (LeaseAssigned, LeaseClosed, LeaseRestored, ProposalExecuted, VoteCast):
             codec = event_codec(event)
             if log.topics[0] == codec.topic0:
@@ -59,8 +82,9 @@ def test_every_invariant_holds_after_every_block_of_a_chain(seed: int) -> None:
     for _ in range(BLOCKS):
         run.block()
     run.application.close()
-    assert run.seen["LeaseAssigned"] > BLOCKS // 10
+    assert run.seen["LeaseAssigned"] > BLOCKS // 20
     assert run.seen["ProposalExecuted"] > 1
     assert run.seen["VoteCast"] > 10
+    assert sum(bool(run.seen[kind.__name__]) for kind in VALIDATOR_EVENTS) > 4, run.seen
     assert min(run.seen["done"], run.seen["refused"]) > BLOCKS // 10
     assert len([reason for reason in CloseReason if run.seen[reason.name]]) >= 6, run.seen

@@ -10,6 +10,7 @@ from typing import Any
 
 from flux.chain import tables
 from flux.chain.application import Application
+from flux.chain.consensus_info import ConsensusInfo, ValidatorUpdate
 from flux.chain.ports import Genesis as ChainGenesis
 from flux.chain.world import ChainWorld, decode_account
 from flux.contracts.accounts.contract import Accounts
@@ -32,6 +33,7 @@ from flux.contracts.secrets.contract import Secrets
 from flux.contracts.secrets.types import SealedSeed
 from flux.contracts.staking.contract import Staking
 from flux.contracts.staking.types import EVERYTHING
+from flux.contracts.validators.contract import Validators
 from flux.contracts.votes.contract import Votes
 from flux.kernel.context import SYSTEM_ADDRESS, Block, Context, ContractStorage
 from flux.kernel.contract import Contract
@@ -47,9 +49,11 @@ from flux.protocol.params import Params, minimal
 from flux.protocol.registry import ProtocolFactory
 from flux.sdk.call import Call
 from flux.sdk.transaction import Draft, Fees, sign_transaction
+from support import validator_users
 from support.chain_lab import START, address, signer
 from support.contract_lab import IMAGE, endpoint, hardware
 from support.transactions import GWEI
+from support.validator_users import FOUNDERS, founded_engine, random_info
 
 OPERATORS = range(5)
 TENANTS = range(20, 24)
@@ -64,6 +68,9 @@ TIGHT = TIGHT.but(
     escrow=TIGHT.escrow.but(min_deposit=Wei(U256(10**9))),
     governor=TIGHT.governor.but(
         proposal_threshold=Wei(U256(WEI_PER_FLUX)), deposit=Wei(U256(WEI_PER_FLUX)), min_quorum=Wei(U256(WEI_PER_FLUX))
+    ),
+    validators=TIGHT.validators.but(
+        missed_window=U32(30), max_missed=U32(5), max_validators=U16(6), epochs_kept=U16(2)
     ),
 )
 """Bounds so low that random users meet them."""
@@ -90,6 +97,7 @@ CALLS: dict[tuple[type[Contract], str], Call] = {
         Probes,
         Secrets,
         Staking,
+        Validators,
         Votes,
     )
     for item in contract.methods.values()
@@ -104,18 +112,28 @@ class ProtocolScenario:
         self.params = params.chain
         self.machine = ProtocolFactory(params)
         """Shared, so that invariants see the fleets that placement keeps in step."""
+        self.engine = founded_engine()
 
     def genesis(self) -> ChainGenesis:
         holders = [address(number) for number in (*OPERATORS, *TENANTS)]
         amount = Wei(U256(20_000 * WEI_PER_FLUX))
         allocations = tuple(Allocation(holder, amount, "user") for holder in holders)
-        genesis = Genesis(U64(LOCAL), U64(START), allocations, self.protocol)  # type: ignore[arg-type]
+        genesis = Genesis(U64(LOCAL), U64(START), allocations, self.protocol, FOUNDERS)  # type: ignore[arg-type]
         return chain_genesis(genesis, self.machine)
 
     def transactions(self, application: Application, draw: random.Random) -> list[bytes]:
         with self.head(application) as head:
             users = Users(head, draw)
-            return [raw for _ in range(draw.randrange(9)) for raw in users.act()]
+            return [raw for _ in range(draw.randrange(11)) for raw in users.act()]
+
+    def tell(self, application: Application, draw: random.Random) -> ConsensusInfo:
+        """What the engine says of the next block."""
+        with self.head(application) as head:
+            return random_info(self.engine, head, draw)
+
+    def told(self, updates: tuple[ValidatorUpdate, ...]) -> None:
+        """The engine follows; fails where CometBFT would stop."""
+        self.engine.take(updates)
 
     @contextmanager
     def head(self, application: Application) -> Iterator["Head"]:
@@ -148,6 +166,7 @@ class Head:
         self.governor: Governor = by_type[Governor]
         self.votes: Votes = by_type[Votes]
         self.policy: Policy = by_type[Policy]
+        self.validators: Validators = by_type[Validators]
 
     def problems(self) -> list[str]:
         """Violated invariants, those of single contracts and those that need the whole state."""
@@ -177,7 +196,7 @@ class Users:
         """One user's deed."""
         deeds: list[Callable[[], list[bytes]]] = [
             self.register, self.register, self.activate, self.activate, self.leave, self.declare,
-            self.stake, self.stake, self.stake,
+            self.stake, self.stake, self.stake, *[self.validate] * 4,
             self.deploy, self.deploy, self.update, self.scale, self.pause_or_resume, self.top_up, self.remove,
             *[self.confirm] * 12, self.fail, self.move, self.hand_seeds, self.outage, self.outage, self.refute,
             self.refute, self.lie, self.pay, self.measure, self.measure,
@@ -224,6 +243,10 @@ class Users:
                 return [self.call(holder, Staking, "withdraw", node)]
             case _:
                 return [self.call(holder, Staking, "refresh", node, address(draw.choice((*OPERATORS, *TENANTS))))]
+
+    def validate(self) -> list[bytes]:
+        """An operator or an agent does something about its validator."""
+        return validator_users.act(self, self.draw)
 
     def declare(self) -> list[bytes]:
         if not self.nodes:

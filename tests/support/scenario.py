@@ -5,11 +5,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from flux.chain.application import Application
+from flux.chain.consensus_info import NO_INFO, CommitVote, ConsensusInfo, ValidatorUpdate
 from flux.chain.params import ChainParams
 from flux.chain.ports import Genesis, Machine
 from flux.chain.store import Store
 from flux.kernel.context import World
-from flux.primitives.types import U64, Address, Timestamp
+from flux.primitives.types import U64, Address, ConsensusAddress, Timestamp
 from support.chain_lab import PRODUCER, Lab, address, funded
 from support.counter import COUNTER, CounterMachine
 from support.transactions import PARAMS
@@ -27,6 +28,14 @@ class Scenario(Protocol):
     def machine(self, world: World) -> Machine: ...
     def transactions(self, application: Application, draw: random.Random) -> list[bytes]:
         """What is sent for the next block; some of it may be invalid. The same for the same state and draws."""
+        ...
+
+    def tell(self, application: Application, draw: random.Random) -> ConsensusInfo:
+        """What the engine says of the next block."""
+        ...
+
+    def told(self, updates: tuple[ValidatorUpdate, ...]) -> None:
+        """The engine hears how the validator set changes."""
         ...
 
 
@@ -51,6 +60,13 @@ class CounterScenario:
         with application.ledger.state_at() as view:
             lab.nonces = {number: view.nonce(address(number)) for number in (*range(ACCOUNTS), *AGENTS)}
         return [self._one(lab, draw) for _ in range(draw.randrange(9))]
+
+    def tell(self, application: Application, draw: random.Random) -> ConsensusInfo:
+        votes = [CommitVote(ConsensusAddress(address(number)), number, draw.random() < 0.9) for number in range(4)]
+        return draw.choice((NO_INFO, ConsensusInfo(address(0), tuple(votes), ())))
+
+    def told(self, updates: tuple[ValidatorUpdate, ...]) -> None:
+        """The counter has no validators."""
 
     def _one(self, lab: Lab, draw: random.Random) -> bytes:
         account = draw.randrange(ACCOUNTS)
@@ -81,5 +97,8 @@ def play(scenario: Scenario, store: Store, blocks: int, seed: int) -> Applicatio
         now = application.ledger.head().header.timestamp
         timestamp = Timestamp(U64(now + draw.choice((0, 0, 1, 1, 2, 7, 40))))
         application.submit_many(scenario.transactions(application, draw), timestamp)
-        application.commit(application.finalize(application.propose(timestamp), timestamp, PRODUCER))
+        info = scenario.tell(application, draw)
+        finalized = application.finalize(application.propose(timestamp), timestamp, PRODUCER, info)
+        scenario.told(finalized.validator_updates)
+        application.commit(finalized)
     return application

@@ -1,274 +1,161 @@
-"""Validators as processes of their own, killed and started again by tests, and clients that watch what they say."""
+"""Several nodes of one chain under CometBFT on loopback, in this process: each with a store and an engine."""
 
-import asyncio
-import os
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar, cast
 
-import psutil
-
-from flux.consensus.cometbft.config import Timing
-from flux.primitives.hexadecimal import to_hex
-from flux.primitives.keccak import keccak256
-from flux.primitives.types import Address
-from flux.sdk.errors import ClientError, RpcError
-from flux.sdk.transport import HttpTransport
-from flux.services.local_validators import ValidatorPlace, make_validators
+from flux.chain.application import Application, FinalizedBlock
+from flux.chain.consensus_info import ConsensusInfo
+from flux.chain.system_transaction import info_of
+from flux.chain.world import ChainWorld
+from flux.consensus.cometbft.config import NodeSettings
+from flux.consensus.cometbft.engine import CometEngine, CometOptions
+from flux.consensus.cometbft.keys import KEY_FILE, NodeKeys
+from flux.consensus.cometbft.process import find_program
+from flux.consensus.threads import threaded_workers
+from flux.contracts.validators.types import FirstValidator
+from flux.database.lmdb_store import LmdbStore
+from flux.kernel.context import SYSTEM_ADDRESS, Block, Context, ContractStorage
+from flux.kernel.contract import Contract
+from flux.kernel.schedule import Clock
+from flux.primitives.address import ZERO_ADDRESS
+from flux.primitives.types import NO_WEI, U64, U256, Address, ChainTime, Gas, Nonce, Wei
+from flux.protocol.genesis import DEVELOPMENT_ADDRESSES, Genesis
+from flux.protocol.genesis_state import chain_genesis
+from flux.protocol.params import Params
+from flux.protocol.registry import ProtocolFactory
+from flux.sdk.call import Call
+from flux.sdk.signer import LocalSigner
+from flux.sdk.transaction import Draft, Fees, sign_transaction
+from flux.services.chain_home import ChainHome, make_node, new_local_genesis, write_genesis
+from flux.services.ports import free_port
 from flux.wallet.development import LOCAL_CHAIN_ID, development_key
-from support.free_ports import free_row
-from support.transactions import signed
+from support.engine_lab import QUICK, EngineLab
 
-TESTS = Path(__file__).parents[1]
-PATIENCE = 120.0
-"""Seconds; most waits end in two, but a loaded machine is slow."""
-QUICK = Timing(pause=0.1, gossip=0.02)
-RECIPIENT = Address(b"\x77" * 20)
+POWER = 1_000
+C = TypeVar("C", bound=Contract)
 
 
 @dataclass(slots=True)
-class Validator:
-    """One of them."""
+class Place:
+    """A node's folder before it runs."""
 
-    number: int
-    place: ValidatorPlace
-    rpc_host: str
-    rpc_port: int
-    options: tuple[str, ...] = ()
-    """Of `validator_child.py`: what it does wrong."""
-    before: tuple[str, ...] = ()
-    """A command that runs it elsewhere, as in another network namespace."""
-    process: "subprocess.Popen[bytes] | None" = None
-    transport: HttpTransport = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.transport = HttpTransport(f"http://{self.rpc_host}:{self.rpc_port}")
+    home: Path
+    keys: NodeKeys
+    settings: NodeSettings
 
     @property
-    def log(self) -> Path:
-        return self.place.home.parent / f"validator-{self.number}.log"
-
-    def start(self) -> None:
-        """Start its processes; they go on where they were."""
-        command = [*self.before, sys.executable, str(TESTS / "support" / "validator_child.py")]
-        command += [str(self.place.home), self.rpc_host, str(self.rpc_port), *self.options]
-        environment = os.environ | {"PYTHONPATH": str(TESTS)}
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
-
-    @property
-    def comet(self) -> psutil.Process | None:
-        """Its cometbft, while it runs."""
-        if self.process is None or self.process.poll() is not None:
-            return None
-        with suppress(psutil.Error):
-            for child in psutil.Process(self.process.pid).children(recursive=True):
-                if child.name() == "cometbft":
-                    return child
-        return None
-
-    def kill_comet(self) -> None:
-        """kill -9 of CometBFT alone; the application starts it again."""
-        if (comet := self.comet) is not None:
-            with suppress(psutil.Error):
-                comet.kill()
-
-    def kill_application(self) -> None:
-        """kill -9 of the application alone; CometBFT ends by itself."""
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
-
-    def kill(self) -> None:
-        """kill -9 of both."""
-        comet = self.comet
-        self.kill_application()
-        if comet is not None:
-            with suppress(psutil.Error):
-                comet.kill()
-
-    async def stop(self) -> None:
-        """As an operator stops it."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                await asyncio.to_thread(self.process.wait, 30)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                await asyncio.to_thread(self.process.wait)
-
-    async def height(self) -> int:
-        """-1 while it does not answer."""
-        try:
-            return int(await self.transport.request("eth_blockNumber"), 16)
-        except ClientError:
-            return -1
-
-    async def block(self, number: int) -> Mapping[str, Any] | None:
-        """A block of its chain."""
-        found: Mapping[str, Any] | None = await self.transport.request("eth_getBlockByNumber", hex(number), False)
-        return found
+    def peer(self) -> str:
+        return f"{self.keys.node_id}@127.0.0.1:{self.settings.p2p_port}"
 
 
 @dataclass(slots=True)
 class Network:
-    """All of them."""
+    """A chain and the folders of its nodes; `run` starts one of them."""
 
-    validators: list[Validator]
+    folder: Path
+    genesis: Genesis
+    places: list[Place]
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
-    async def heights(self) -> list[int]:
-        """Of each, -1 where it does not answer."""
-        return list(await asyncio.gather(*(validator.height() for validator in self.validators)))
+    async def run(self, index: int) -> EngineLab:
+        """Start a node; all others are its peers."""
+        place = self.places[index]
+        peers = tuple(other.peer for other in self.places if other is not place)
+        return await self._start(place, peers)
 
-    async def until_height(self, height: int, among: Sequence[Validator] | None = None) -> None:
-        """Wait until each of them has passed a height."""
-        watched = self.validators if among is None else among
+    async def run_twin(self, index: int) -> EngineLab:
+        """Another node with the same consensus key, which knows nothing of what the first has signed."""
+        original = self.places[index]
+        twin = prepared(self.folder / f"twin {index}")
+        shutil.copy(ChainHome(original.home).comet / KEY_FILE, ChainHome(twin.home).comet / KEY_FILE)
+        write_genesis(twin.home, self.genesis)
+        return await self._start(twin, tuple(other.peer for other in self.places))
 
-        async def has_passed() -> bool:
-            return min(await asyncio.gather(*(validator.height() for validator in watched))) > height
-
-        await until(
-            has_passed, lambda: f"height {height} is passed by {[item.number for item in watched]}: {self.tails()}"
+    async def _start(self, place: Place, peers: Sequence[str]) -> EngineLab:
+        settings = NodeSettings(
+            p2p_host="127.0.0.1",
+            p2p_port=place.settings.p2p_port,
+            rpc_port=place.settings.rpc_port,
+            private_network=True,
+            timing=QUICK,
+            peers=tuple(peers),
         )
-
-    async def until_higher(self, blocks: int = 2, among: Sequence[Validator] | None = None) -> None:
-        """Wait until each has passed the highest of all by so many blocks."""
-        await self.until_height(max(await self.heights()) + blocks, among)
-
-    async def check_one_history(self) -> int:
-        """Every validator has the same blocks with the same roots; the height up to which that was looked at."""
-        height = min(await self.heights())
-        assert height > 0
-        for number in {1, max(1, height // 2), max(1, height - 1), height}:
-            blocks = [await validator.block(number) for validator in self.validators]
-            assert all(block is not None for block in blocks)
-            found = {
-                (block["hash"], block["stateRoot"], block["receiptsRoot"]) for block in blocks if block is not None
-            }
-            assert len(found) == 1, f"block {number} differs: {found}"
-        return height
-
-    def tails(self) -> str:
-        """The last lines of their logs, for failures."""
-        return "\n".join(
-            f"--- validator {item.number}\n" + "\n".join(item.log.read_text(errors="replace").splitlines()[-15:])
-            for item in self.validators
-        )
+        reported: list[FinalizedBlock] = []
+        store = self.stack.enter_context(LmdbStore(ChainHome(place.home).data))
+        workers = self.stack.enter_context(threaded_workers(2))
+        factory = ProtocolFactory(self.genesis.params)
+        application = Application(store, factory, chain_genesis(self.genesis, factory), workers=workers)
+        self.stack.callback(application.close)
+        options = CometOptions(find_program(), ChainHome(place.home).comet, settings)
+        engine = CometEngine(application, self.genesis, options, report=reported.append)
+        await self.stack.enter_async_context(engine)
+        return EngineLab(engine, application, self.genesis, reported)
 
 
-@dataclass(slots=True)
-class Traffic:
-    """Clients that send transfers of one wei to one recipient and remember every receipt that they saw."""
-
-    network: Network
-    accounts: Sequence[int] = (0, 1, 2, 3)
-    burst: int = 10
-    seen: dict[str, str] = field(default_factory=dict)
-    """Block hash by transaction hash."""
-    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    _stopping: bool = False
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator["Traffic"]:
-        """Send while the block lasts; then the last ones are waited for."""
-        self._stopping = False
-        self._tasks = [asyncio.create_task(self._client(account)) for account in self.accounts]
-        try:
-            yield self
-        finally:
-            self._stopping = True
-            await asyncio.gather(*self._tasks)
-
-    async def check_nothing_was_lost_or_done_twice(self) -> None:
-        """Every receipt that was seen is on every validator, and as much arrived as was sent."""
-        assert len(self.seen) > 20
-        for validator in self.network.validators:
-            receipts = await validator.transport.batch(
-                [("eth_getTransactionReceipt", (transaction,)) for transaction in self.seen]
-            )
-            for (transaction, block), receipt in zip(self.seen.items(), receipts, strict=True):
-                assert receipt is not None, f"{transaction} is lost on validator {validator.number}"
-                assert (receipt["blockHash"], receipt["status"]) == (block, "0x1")
-            nonces = await validator.transport.batch(
-                [("eth_getTransactionCount", (_address(account), "latest")) for account in self.accounts]
-            )
-            balance = await validator.transport.request("eth_getBalance", to_hex(RECIPIENT), "latest")
-            assert int(balance, 16) == sum(int(nonce, 16) for nonce in nonces)
-
-    async def _client(self, account: int) -> None:
-        key, turn = development_key(account, LOCAL_CHAIN_ID).private_key, account
-        nonce = 0
-        while not self._stopping:
-            raws = [
-                signed(key, nonce=nonce + step, to=to_hex(RECIPIENT), maxFeePerGas=10**12) for step in range(self.burst)
-            ]
-            turn = await self._deliver(raws, turn)
-            nonce += self.burst
-
-    async def _deliver(self, raws: Sequence[bytes], turn: int) -> int:
-        """Send to one validator after the other until every receipt was seen; which validator knew them."""
-        hashes = [to_hex(keccak256(raw)) for raw in raws]
-        deadline = asyncio.get_running_loop().time() + PATIENCE
-        while True:
-            assert asyncio.get_running_loop().time() < deadline, f"no receipts: {self.network.tails()}"
-            transport = self.network.validators[turn % len(self.network.validators)].transport
-            with suppress(ClientError):
-                for raw in raws:
-                    # Known already, or its nonce used: it was sent before, and its receipt will tell.
-                    with suppress(RpcError):
-                        await transport.request("eth_sendRawTransaction", to_hex(raw))
-                for _ in range(50):
-                    receipts = await transport.batch([("eth_getTransactionReceipt", (item,)) for item in hashes])
-                    if all(receipt is not None for receipt in receipts):
-                        self.seen |= {item["transactionHash"]: item["blockHash"] for item in receipts}
-                        return turn
-                    await asyncio.sleep(0.1)
-            turn += 1
-            await asyncio.sleep(0.05)
-
-
-async def until(condition: Callable[[], Awaitable[bool]], promise: Callable[[], str]) -> None:
-    """Return once the condition holds; fail with the promise when it does not."""
-    deadline = asyncio.get_running_loop().time() + PATIENCE
-    while not await condition():
-        assert asyncio.get_running_loop().time() < deadline, f"not in time: {promise()}"
-        await asyncio.sleep(0.1)
+def prepared(home: Path) -> Place:
+    """A folder with keys."""
+    settings = NodeSettings(p2p_host="127.0.0.1", p2p_port=free_port(), rpc_port=free_port(), private_network=True)
+    return Place(home, make_node(home, settings), settings)
 
 
 @asynccontextmanager
 async def network(
-    folder: Path, count: int = 4, *, options: Mapping[int, tuple[str, ...]] | None = None, timing: Timing = QUICK
+    folder: Path, founders: int, others: int, params: Callable[[Params], Params]
 ) -> AsyncIterator[Network]:
-    """A network on loopback that has made its first blocks. `options` by validator, from 0."""
-    ports = free_row(3 * count)
-    places = [ValidatorPlace(folder / str(index), ports + 3 * index, ports + 3 * index + 1) for index in range(count)]
-    make_validators(places, timing=timing)
-    validators = [
-        Validator(index, place, "127.0.0.1", ports + 3 * index + 2, (options or {}).get(index, ()))
-        for index, place in enumerate(places)
+    """So many validators of the genesis, so many nodes beside them. None runs yet; all end with the context."""
+    places = [prepared(folder / str(number)) for number in range(founders + others)]
+    first = [
+        FirstValidator(place.keys.consensus, operator(number), U64(POWER))
+        for number, place in enumerate(places[:founders])
     ]
-    async with started(validators) as made:
-        yield made
+    made = new_local_genesis(first)
+    genesis = made.but(params=params(made.params))
+    for place in places:
+        write_genesis(place.home, genesis)
+    found = Network(folder, genesis, places)
+    async with found.stack:
+        yield found
 
 
-@asynccontextmanager
-async def started(validators: list[Validator]) -> AsyncIterator[Network]:
-    """Run them while the block lasts, from their first blocks on."""
-    made = Network(validators)
-    try:
-        for validator in validators:
-            validator.start()
-        await made.until_height(1)
-        yield made
-    finally:
-        await asyncio.gather(*(validator.stop() for validator in validators))
-        for validator in validators:
-            await validator.transport.close()
+def operator(number: int) -> Address:
+    """Of the validator with this number."""
+    return DEVELOPMENT_ADDRESSES[number]
 
 
-def _address(account: int) -> str:
-    return to_hex(development_key(account, LOCAL_CHAIN_ID).address)
+def last_info(lab: EngineLab) -> ConsensusInfo:
+    """What the engine told of the newest block."""
+    return info_of(lab.application.ledger.head().transactions[-1])
+
+
+@contextmanager
+def contract(lab: EngineLab, kind: type[C]) -> Iterator[tuple[C, Context]]:
+    """A contract over the newest state of a node, and a context to read it in."""
+    with lab.application.ledger.snapshot() as snapshot:
+        world = ChainWorld(snapshot)
+        header = lab.application.ledger.head().header
+        now = ChainTime(U64(header.timestamp - Clock(ContractStorage(world, SYSTEM_ADDRESS)).gaps()))
+        world.block = Block(header.number, header.timestamp, now, header.seed, header.producer)
+        machine = ProtocolFactory(lab.genesis.params)(world)
+        (found,) = [item for item in machine.contracts if type(item) is kind]
+        yield cast(C, found), Context(ZERO_ADDRESS, NO_WEI, world.block)
+
+
+def call(account: int, nonce: int, kind: type[Contract], method: str, *arguments: object, value: int = 0) -> bytes:
+    """A signed call by a development account; reports of agents offer no fee."""
+    (declared,) = [item for item in kind.methods.values() if item.attribute == method]
+    target = Call(kind.address, declared.name, tuple(declared.arguments.values()), declared.returns)
+    fee = 0 if declared.declaration.lane else 100 * 10**9
+    draft = Draft(
+        chain_id=U64(LOCAL_CHAIN_ID),
+        nonce=Nonce(U64(nonce)),
+        to=kind.address,
+        value=Wei(U256(value)),
+        data=target.encode(*arguments),
+        gas_limit=Gas(U64(1_000_000)),
+        fees=Fees(max_fee=Wei(U256(fee)), max_priority_fee=Wei(U256(min(fee, 10**9)))),
+    )
+    return sign_transaction(draft, LocalSigner(development_key(account, LOCAL_CHAIN_ID).private_key)).raw
