@@ -1,0 +1,141 @@
+"""Operators and their machines: what a machine is, what its operator says of it, and how the operator behaves."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from flux.contracts.market.contract import Market
+from flux.contracts.market.types import LeaseAssigned, LeaseId, LeaseState, PortBinding
+from flux.contracts.nodes.contract import Nodes
+from flux.contracts.nodes.types import Architecture, Ask, Endpoint, Hardware, Location, NodeId, Tier
+from flux.primitives.keccak import keccak256
+from flux.primitives.types import U8, U16, U32, U64, WEI_PER_FLUX, Address
+from tools.simulation.economy import Economy, person
+
+PLACES = (
+    *(("EU", country) for country in ("DE", "FR", "NL", "PL", "FI", "CZ", "ES", "IT", "SE", "RO")),
+    *(("NA", country) for country in ("US", "CA", "MX")),
+    *(("AS", country) for country in ("JP", "SG", "IN", "KR")),
+    ("OC", "AU"), ("SA", "BR"), ("AF", "ZA"),
+)  # fmt: skip
+MACHINES = {
+    Tier.CUMULUS: (4_000, 7_168, 225_280),
+    Tier.NIMBUS: (8_000, 30_720, 450_560),
+    Tier.STRATUS: (16_000, 62_464, 901_120),
+}
+"""What a machine of a tier has at the least (DESIGN §5): milli-cores, MiB of memory, MiB of disk."""
+_NODES_PER_NETWORK = 4
+
+
+@dataclass(slots=True)
+class Machine:
+    """One node, as its operator knows it."""
+
+    id: NodeId
+    agent: Address
+    operator: "Operator"
+    tier: Tier
+    """What the machine really is."""
+    place: tuple[str, str]
+    """Where it really is: continent and country."""
+    is_up: bool = True
+
+
+@dataclass(slots=True)
+class Operator:
+    """Somebody with machines and a way of behaving."""
+
+    number: int
+    behaviour: str
+    machines: list[Machine] = field(default_factory=list)
+
+    @property
+    def address(self) -> Address:
+        """The cold key's address."""
+        return person("operator", self.number)
+
+
+class Population:
+    """All operators, and what agents do by themselves."""
+
+    def __init__(self, economy: Economy, draw: random.Random) -> None:
+        self._economy = economy
+        self._nodes = economy.contract(Nodes)
+        self._market = economy.contract(Market)
+        self._draw = draw
+        self._registered = 0
+        self._assigned: list[LeaseId] = []
+        economy.watch(LeaseAssigned, lambda event: self._assigned.append(event.lease))
+        self.operators: list[Operator] = []
+        self.machines: dict[NodeId, Machine] = {}
+
+    def join(self, behaviour: str, tiers: Sequence[Tier]) -> Operator:
+        """A new operator with a machine of each of these tiers, declared as they are, and active."""
+        operator = Operator(len(self.operators), behaviour)
+        self.operators.append(operator)
+        for tier in tiers:
+            self.register(operator, tier, declared=tier)
+        return operator
+
+    def register(
+        self, operator: Operator, tier: Tier, *, declared: Tier, place: tuple[str, str] | None = None
+    ) -> Machine:
+        """Register a machine that is of one tier and declares another."""
+        number, self._registered = self._registered, self._registered + 1
+        where = self._draw.choice(PLACES)
+        stake = int(self._economy.params.nodes.tiers[declared - 1].stake)
+        agent = person("agent", number)
+        self._economy.fund(operator.address, stake // WEI_PER_FLUX)
+        id: NodeId = self._economy.send(
+            operator.address,
+            self._nodes.register,
+            agent,
+            _endpoint(number),
+            Location(*(place or where), ""),
+            Hardware(*map(U32, MACHINES[declared]), Architecture.AMD64, U8(0), ""),
+            self._ask(),
+            value=stake,
+        )
+        self._economy.send(agent, self._nodes.activate)
+        machine = Machine(id, agent, operator, tier, where)
+        operator.machines.append(machine)
+        self.machines[id] = machine
+        return machine
+
+    def of(self, behaviour: str) -> list[Operator]:
+        """The operators that behave so."""
+        return [operator for operator in self.operators if operator.behaviour == behaviour]
+
+    def start_leases(self) -> int:
+        """Every machine that is up confirms what it was assigned; how many leases that were."""
+        assigned, self._assigned = self._assigned, []
+        started = 0
+        for id in assigned:
+            lease = self._economy.view(self._market.lease, id)
+            machine = self.machines[lease.node]
+            if lease.state is LeaseState.ASSIGNED and machine.is_up:
+                started += 1
+                self._economy.attempt(machine.agent, self._market.confirm, id, [_BINDING])
+        return started
+
+    def _ask(self) -> Ask:
+        def price(usual: int) -> U64:
+            return U64(int(usual * self._draw.uniform(0.5, 2)))
+
+        return Ask(price(2_000_000), price(800_000), price(5_000), U64(0))
+
+
+_BINDING = PortBinding("web", U16(80), U16(20_000), U8(6))
+
+
+def _endpoint(number: int) -> Endpoint:
+    network, host = divmod(number, _NODES_PER_NETWORK)
+    name = f"endpoint {number}".encode()
+    return Endpoint(
+        f"10.{network >> 8}.{network & 255}.{host + 1}",
+        U16(16127),
+        keccak256(b"certificate " + name),
+        keccak256(b"seal key " + name),
+        residential=False,
+        static_ip=True,
+    )
