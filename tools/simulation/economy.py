@@ -12,6 +12,8 @@ from typing import Any, TypeVar, cast
 from flux.chain.consensus_info import NO_INFO
 from flux.contracts.accounts.contract import Accounts
 from flux.contracts.accounts.invariants import check_total
+from flux.contracts.probes.contract import Probes
+from flux.contracts.rewards.contract import Rewards
 from flux.kernel.contract import Contract
 from flux.kernel.errors import Revert
 from flux.kernel.events import Event, Log, event_codec
@@ -50,6 +52,13 @@ class Economy:
         self._check_every = check_every
         self._watchers: dict[bytes, list[Watcher]] = {}
         self._blocks = 0
+        self.started = int(self.world.block.now)
+
+    def begin(self) -> None:
+        """Start emission and the first epoch, as genesis does."""
+        context = self.world.context(person("genesis", 0))
+        self.contract(Rewards).begin(context, NO_WEI)
+        self.contract(Probes).begin(context)
 
     def contract(self, kind: type[C]) -> C:
         """The contract of a type."""

@@ -10,9 +10,9 @@ from flux.contracts.market.contract import Market
 from flux.contracts.market.rules import needs_of
 from flux.contracts.market.types import LeaseState, Rejection
 from flux.contracts.nodes.types import NodeId, Tier
-from flux.contracts.probes.contract import Probes
 from flux.primitives.types import U16, U32
 from flux.protocol.params import DEFAULT
+from tools.simulation.behaviours import Honest
 from tools.simulation.economy import Economy, person
 from tools.simulation.optimum import Demand, NoAssignment, least_cost
 from tools.simulation.population import MACHINES, Population
@@ -50,11 +50,11 @@ def compare(cases: int, seed: int, instances: Sequence[int]) -> list[Comparison]
 def _case(draw: random.Random, instances: Sequence[int]) -> Comparison | None:
     """None when not everything found a node, or could have."""
     economy = Economy(DEFAULT)
-    economy.contract(Probes).begin(economy.world.context(person("genesis", 0)))
+    economy.begin()
     apps, market = economy.contract(Apps), economy.contract(Market)
     population = Population(economy, draw)
     for _ in range(_NODES):
-        population.join("honest", [Tier.CUMULUS])
+        population.join(Honest(), [Tier.CUMULUS])
     economy.block()
     demands = []
     for number in range(_APPS):

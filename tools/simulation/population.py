@@ -1,8 +1,9 @@
 """Operators and their machines: what a machine is, what its operator says of it, and how the operator behaves."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from flux.contracts.market.contract import Market
 from flux.contracts.market.types import LeaseAssigned, LeaseId, LeaseState, PortBinding
@@ -27,6 +28,16 @@ MACHINES = {
 _NODES_PER_NETWORK = 4
 
 
+class Behaviour(Protocol):
+    """What the population asks of a way to behave (behaviours.py)."""
+
+    name: str
+
+    def declared(self, tier: Tier) -> Tier: ...
+    def place(self, real: tuple[str, str], draw: random.Random) -> tuple[str, str]: ...
+    def starts(self) -> bool: ...
+
+
 @dataclass(slots=True)
 class Machine:
     """One node, as its operator knows it."""
@@ -36,6 +47,8 @@ class Machine:
     operator: "Operator"
     tier: Tier
     """What the machine really is."""
+    declared: Tier
+    """What its operator says that it is, and staked for."""
     place: tuple[str, str]
     """Where it really is: continent and country."""
     is_up: bool = True
@@ -66,21 +79,21 @@ class Population:
         self._registered = 0
         self._assigned: list[LeaseId] = []
         economy.watch(LeaseAssigned, lambda event: self._assigned.append(event.lease))
+        self.started = 0
+        """Leases that ever ran."""
         self.operators: list[Operator] = []
         self.machines: dict[NodeId, Machine] = {}
 
-    def join(self, behaviour: str, tiers: Sequence[Tier]) -> Operator:
-        """A new operator with a machine of each of these tiers, declared as they are, and active."""
-        operator = Operator(len(self.operators), behaviour)
+    def join(self, behaviour: Behaviour, tiers: Sequence[Tier]) -> Operator:
+        """A new operator with a machine of each of these tiers, declared as its behaviour has it, and active."""
+        operator = Operator(len(self.operators), behaviour.name)
         self.operators.append(operator)
         for tier in tiers:
-            self.register(operator, tier, declared=tier)
+            self._register(operator, behaviour, tier)
         return operator
 
-    def register(
-        self, operator: Operator, tier: Tier, *, declared: Tier, place: tuple[str, str] | None = None
-    ) -> Machine:
-        """Register a machine that is of one tier and declares another."""
+    def _register(self, operator: Operator, behaviour: Behaviour, tier: Tier) -> None:
+        declared = behaviour.declared(tier)
         number, self._registered = self._registered, self._registered + 1
         where = self._draw.choice(PLACES)
         stake = int(self._economy.params.nodes.tiers[declared - 1].stake)
@@ -91,31 +104,35 @@ class Population:
             self._nodes.register,
             agent,
             _endpoint(number),
-            Location(*(place or where), ""),
+            Location(*behaviour.place(where, self._draw), ""),
             Hardware(*map(U32, MACHINES[declared]), Architecture.AMD64, U8(0), ""),
             self._ask(),
             value=stake,
         )
         self._economy.send(agent, self._nodes.activate)
-        machine = Machine(id, agent, operator, tier, where)
+        machine = Machine(id, agent, operator, tier, declared, where)
         operator.machines.append(machine)
         self.machines[id] = machine
-        return machine
 
     def of(self, behaviour: str) -> list[Operator]:
         """The operators that behave so."""
         return [operator for operator in self.operators if operator.behaviour == behaviour]
 
-    def start_leases(self) -> int:
-        """Every machine that is up confirms what it was assigned; how many leases that were."""
+    def start_leases(self, behaviours: Mapping[str, Behaviour]) -> int:
+        """Every machine that is up confirms what it was assigned, unless it never does; how many leases that were."""
         assigned, self._assigned = self._assigned, []
         started = 0
         for id in assigned:
             lease = self._economy.view(self._market.lease, id)
             machine = self.machines[lease.node]
-            if lease.state is LeaseState.ASSIGNED and machine.is_up:
+            if (
+                lease.state is LeaseState.ASSIGNED
+                and machine.is_up
+                and behaviours[machine.operator.behaviour].starts()
+            ):
                 started += 1
                 self._economy.attempt(machine.agent, self._market.confirm, id, [_BINDING])
+        self.started += started
         return started
 
     def _ask(self) -> Ask:

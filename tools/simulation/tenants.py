@@ -49,8 +49,8 @@ class Tenants:
         self._next = 0
         self.tenancies: dict[AppId, Tenancy] = {}
 
-    def act(self, epoch_seconds: int) -> None:
-        """One epoch of arrivals, departures, growth and payments."""
+    def act(self, epoch_seconds: int, most: int) -> None:
+        """One epoch of departures, growth and payments; and of the first `most` arrivals."""
         for tenancy in list(self.tenancies.values()):
             fate = self._draw.random()
             if fate < self._habits.leaving:
@@ -59,12 +59,11 @@ class Tenants:
                 size = U16(self._draw.choice((1, 1, 2, 3, 5)))
                 self._economy.attempt(person("tenant", tenancy.owner), self._apps.scale, tenancy.app, size)
         self._pay(epoch_seconds)
-        self.arrive(epoch_seconds)
+        self.arrive(epoch_seconds, most)
 
-    def arrive(self, epoch_seconds: int, most: int | None = None) -> int:
-        """New tenants until there are as many apps as wanted; how many came."""
-        missing = self._wanted - len(self.tenancies)
-        number = missing if most is None else min(missing, most)
+    def arrive(self, epoch_seconds: int, most: int) -> int:
+        """New tenants until there are as many apps as wanted, at most so many at once; how many came."""
+        number = min(self._wanted - len(self.tenancies), most)
         for _ in range(number):
             self._deploy(epoch_seconds)
         return number

@@ -1,0 +1,43 @@
+"""Who earned what: from emission, from tenants, less what was slashed, read from the chain's own events."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from flux.contracts.escrow.types import HostPaid
+from flux.contracts.nodes.types import NodeId
+from flux.contracts.rewards.types import NodeRewarded
+from flux.contracts.staking.types import Slashed
+from tools.simulation.economy import Economy
+
+
+@dataclass(slots=True)
+class Income:
+    """Of one node, wei."""
+
+    emission: int = 0
+    tenants: int = 0
+    slashed: int = 0
+
+    @property
+    def net(self) -> int:
+        """What is left of it."""
+        return self.emission + self.tenants - self.slashed
+
+
+class Ledger:
+    """Listens to the chain and keeps the income of every node."""
+
+    def __init__(self, economy: Economy) -> None:
+        self.nodes: defaultdict[NodeId, Income] = defaultdict(Income)
+        economy.watch(NodeRewarded, self._rewarded)
+        economy.watch(HostPaid, self._paid)
+        economy.watch(Slashed, self._slashed)
+
+    def _rewarded(self, event: NodeRewarded) -> None:
+        self.nodes[event.node].emission += event.amount
+
+    def _paid(self, event: HostPaid) -> None:
+        self.nodes[event.node].tenants += event.amount
+
+    def _slashed(self, event: Slashed) -> None:
+        self.nodes[event.node].slashed += event.bonded + event.leaving
