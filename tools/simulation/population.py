@@ -125,11 +125,7 @@ class Population:
         for id in assigned:
             lease = self._economy.view(self._market.lease, id)
             machine = self.machines[lease.node]
-            if (
-                lease.state is LeaseState.ASSIGNED
-                and machine.is_up
-                and behaviours[machine.operator.behaviour].starts()
-            ):
+            if lease.state is LeaseState.ASSIGNED and machine.is_up and behaviours[machine.operator.behaviour].starts():
                 started += 1
                 self._economy.attempt(machine.agent, self._market.confirm, id, [_BINDING])
         self.started += started
