@@ -1,4 +1,4 @@
-"""Run it: `python -m tools.simulation [--nodes N] [--apps N] [--years Y] [--epoch-days D] [--check-every B] [--out DIR]`.
+"""Run it: `python -m tools.simulation [--nodes N] [--apps N] [--years Y] …`, or `make sim`.
 
 Prints progress and the tables. Exits with 1 when an invariant does not hold.
 """

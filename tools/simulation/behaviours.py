@@ -1,15 +1,20 @@
 """Ways to behave. Each changes one thing of what an honest operator does; the simulation asks what that earned.
 
-A behaviour decides what a machine declares, whether it serves, and what it says of others. It knows who its friends are:
-operators of the same behaviour, where that is a conspiracy.
+A behaviour decides what a machine declares, whether it serves, and what it says of others. It knows who its friends
+are: operators of the same behaviour, where that is a conspiracy.
 """
 
 import random
 from collections.abc import Sequence
 
+import msgspec
+
+from flux.contracts.benchmarks.types import Measurement
 from flux.contracts.nodes.types import Tier
+from flux.primitives.types import U32
 from tools.simulation.population import PLACES, Machine
 
+SPEEDS = ("cpu_events", "memory_mib", "disk_mib", "network_mbit")
 ASKED = 1_000
 """Probes of one target by one member in an epoch, in the report's counts."""
 
@@ -49,6 +54,10 @@ class Honest:
         """Whether it says that it reached a suspect target."""
         return target.is_up
 
+    def measured(self, target: Machine, seen: Measurement) -> Measurement:
+        """What it says that it measured."""
+        return seen
+
     def is_friend(self, target: Machine) -> bool:
         """Whether the target belongs to the same conspiracy."""
         return self.conspires and target.operator.behaviour == self.name
@@ -79,6 +88,12 @@ class Colluder(Honest):
     def answered(self, target: Machine) -> int:
         """All of a friend's, none of a rival's."""
         return ASKED if self.is_friend(target) else 0
+
+    def measured(self, target: Machine, seen: Measurement) -> Measurement:
+        """Ten times as much for friends, a tenth for rivals."""
+        tenfold = {name: U32(getattr(seen, name) * 10) for name in SPEEDS}
+        tenth = {name: U32(getattr(seen, name) // 10) for name in SPEEDS}
+        return msgspec.structs.replace(seen, **(tenfold if self.is_friend(target) else tenth))
 
     def suspects(self, target: Machine) -> bool:
         """Never a friend."""

@@ -7,7 +7,7 @@ large fleets, and a violation ends the run.
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from flux.chain.consensus_info import NO_INFO
 from flux.contracts.accounts.contract import Accounts
@@ -62,7 +62,7 @@ class Economy:
 
     def contract(self, kind: type[C]) -> C:
         """The contract of a type."""
-        return cast(C, next(contract for contract in self.machine.contracts if type(contract) is kind))
+        return next(contract for contract in self.machine.contracts if isinstance(contract, kind))
 
     @property
     def now(self) -> ChainTime:

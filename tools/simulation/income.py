@@ -40,4 +40,4 @@ class Ledger:
         self.nodes[event.node].tenants += event.amount
 
     def _slashed(self, event: Slashed) -> None:
-        self.nodes[event.node].slashed += event.bonded + event.leaving
+        self.nodes[event.node].slashed += event.bonded + event.unbonding

@@ -10,6 +10,7 @@ from flux.protocol.params import DEFAULT, Params
 from tools.simulation.behaviours import BEHAVIOURS, Honest
 from tools.simulation.economy import Economy
 from tools.simulation.income import Ledger
+from tools.simulation.measure import Measuring
 from tools.simulation.population import Population
 from tools.simulation.tenants import Tenants
 from tools.simulation.watch import Watch
@@ -80,6 +81,7 @@ class Play:
         self.population = Population(self.economy, self.draw)
         self.tenants = Tenants(self.economy, setting.apps, self.draw)
         self.watch = Watch(self.economy, self.population, self.behaviours)
+        self.measuring = Measuring(self.economy, self.population, self.behaviours)
         self.history: list[EpochRecord] = []
 
     def run(self, progress: Callable[[str], None]) -> None:
@@ -115,6 +117,7 @@ class Play:
         if number:
             self.watch.report()
         self.watch.look()
+        self.measuring.measure()
         economy.block(1)
         self.watch.answer_suspicions()
         economy.block(int(economy.params.probes.suspicion_bound) + 1)

@@ -105,7 +105,7 @@ class Population:
             agent,
             _endpoint(number),
             Location(*behaviour.place(where, self._draw), ""),
-            Hardware(*map(U32, MACHINES[declared]), Architecture.AMD64, U8(0), ""),
+            _hardware(declared),
             self._ask(),
             value=stake,
         )
@@ -136,6 +136,11 @@ class Population:
             return U64(int(usual * self._draw.uniform(0.5, 2)))
 
         return Ask(price(2_000_000), price(800_000), price(5_000), U64(0))
+
+
+def _hardware(tier: Tier) -> Hardware:
+    cpu, memory, disk = MACHINES[tier]
+    return Hardware(U32(cpu), U32(memory), U32(disk), Architecture.AMD64, U8(0), "")
 
 
 _BINDING = PortBinding("web", U16(80), U16(20_000), U8(6))

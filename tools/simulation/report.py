@@ -18,8 +18,9 @@ def tables(play: Play, alone: Sequence[Comparison], spread: Sequence[Comparison]
     """Markdown."""
     setting, last = play.setting, play.history[-1]
     lines = [
-        f"{len(play.population.machines):,} nodes of {len(play.population.operators):,} operators, {setting.apps:,} apps, "
-        f"{setting.years:g} years in {len(play.history)} epochs of {setting.epoch_days:g} days, seed {setting.seed}. "
+        f"{len(play.population.machines):,} nodes of {len(play.population.operators):,} operators, "
+        f"{setting.apps:,} apps, {setting.years:g} years in {len(play.history)} epochs of {setting.epoch_days:g} days, "
+        f"seed {setting.seed}. "
         f"{play.economy.blocks:,} blocks; every invariant held after {_checked(setting.check_every)}. "
         f"{play.population.started:,} leases ran, {play.watch.suspected:,} suspicions were examined. "
         f"Emitted: {last.emitted // WEI_PER_FLUX:,} FLUX.",
@@ -28,8 +29,8 @@ def tables(play: Play, alone: Sequence[Comparison], spread: Sequence[Comparison]
         "|---|---|---:|---:|---:|---:|---:|---:|",
         *(_earned_row(row) for row in earned(play)),
         "",
-        "Income in FLUX per year and 100 FLUX of stake. *Beside honest*: net income over that of honest nodes in the same "
-        "declared tiers.",
+        "Income in FLUX per year and 100 FLUX of stake. *Beside honest*: net income over that of honest nodes in the "
+        "same declared tiers.",
         "",
         "| of operators' | Gini | largest operator | operators that hold a third |",
         "|---|---:|---:|---:|",
