@@ -4,6 +4,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib
+from matplotlib.figure import Figure
+
 from flux.contracts.rewards import rules
 from flux.primitives.types import WEI_PER_FLUX
 from tools.simulation.outcome import Concentration, Earned, concentration, earned
@@ -79,8 +82,6 @@ def _checked(every: int) -> str:
 
 
 def _plot_behaviours(rows: Sequence[Earned], path: Path) -> None:
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(8, 0.45 * len(rows) + 1.2), layout="constrained")
     axes = figure.subplots()
     names = [row.behaviour for row in reversed(rows)]
@@ -88,12 +89,10 @@ def _plot_behaviours(rows: Sequence[Earned], path: Path) -> None:
     axes.barh(names, values, color=[_INK if value <= 1.005 else _OTHER for value in values])
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xlabel("net income beside honest nodes of the same tiers")
-    figure.savefig(path, metadata={"Date": None})
+    _save(figure, path)
 
 
 def _plot_emission(play: Play, path: Path) -> None:
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     pool = int(play.economy.params.rewards.pool)
@@ -104,4 +103,10 @@ def _plot_emission(play: Play, path: Path) -> None:
     axes.set_xlabel("day")
     axes.set_ylabel("million FLUX")
     axes.legend()
-    figure.savefig(path, metadata={"Date": None})
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """The same bytes for the same run; text as text."""
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "flux"}):
+        figure.savefig(path, metadata={"Date": None, "Creator": None})
