@@ -1,6 +1,6 @@
 # The only commands to know. Each sets up what it needs first, and stops what it started.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak check fix bench schemas cometbft clean
+.PHONY: help setup demo test soak sim check fix bench schemas cometbft clean
 MAKEFLAGS += --no-print-directory
 # Many short-lived processes run the same code: its byte code is kept.
 unexport PYTHONDONTWRITEBYTECODE
@@ -10,6 +10,7 @@ help:
 	@echo "make demo     a whole cloud on this machine: deploy two apps, lose a host, keep serving"
 	@echo "make test     every check and every test"
 	@echo "make soak     the tests that take minutes each"
+	@echo "make sim      play the economy: years of operators, tenants and cheats on the real contracts"
 	@echo "make check    style, types, the import rule, generated files"
 	@echo "make fix      put right what can be put right by itself"
 	@echo "make bench    measure, and write the table"
@@ -29,6 +30,9 @@ test: check
 
 soak: setup
 	@.venv/bin/python -m tools.with_engine .venv/bin/python -m pytest -q -m slow tests
+
+sim: setup
+	@.venv/bin/python -m tools.simulation
 
 check: setup
 	.venv/bin/ruff check $(PYTHON_CODE)
