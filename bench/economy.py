@@ -26,8 +26,8 @@ SAMPLE = 1_000
 METHOD = (
     "The contracts over a state in memory, in one process, without trie and disk, in processor time: "
     f"{NODES:,} nodes of all tiers and {DELEGATIONS:,} delegations, made by the contracts' own methods; {EPOCHS} "
-    "epochs, each reported on by every committee member and every node paid. The end of an epoch is the block in which the "
-    "next one begins."
+    "epochs, each reported on by every committee member and every node paid. The end of an epoch is the block in which "
+    "the next one begins."
 )
 
 
