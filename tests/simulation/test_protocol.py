@@ -6,8 +6,10 @@ from collections import Counter
 import pytest
 
 from flux.chain.application import Application
+from flux.contracts.benchmarks.types import NodeMeasured
 from flux.contracts.governor.types import ProposalExecuted, VoteCast
 from flux.contracts.market.types import CloseReason, LeaseAssigned, LeaseClosed, LeaseRestored
+from flux.contracts.slashing.types import CaseClosed, CaseOpened
 from flux.contracts.validators.types import (
     EvidenceIgnored,
     PowerChanged,
@@ -36,6 +38,10 @@ VALIDATOR_EVENTS: tuple[type[Event], ...] = (
 )
 STEPS = (0, 0, 1, 1, 1, 1, 2, 2, 7, 15, 25, 40)
 """Seconds between blocks; the last is a gap, in which protocol time stands still."""
+
+COUNTED = (
+    LeaseAssigned, LeaseClosed, LeaseRestored, ProposalExecuted, VoteCast, NodeMeasured, CaseOpened, CaseClosed,
+)  # fmt: skip
 
 
 class Run:
@@ -69,7 +75,16 @@ class Run:
         assert log.address != SYSTEM_ADDRESS, "work of the protocol failed"
         for kind in VALIDATOR_EVENTS:
             self.seen[kind.__name__] += log.topics[0] == event_codec(kind).topic0
-        for event in (LeaseAssigned, LeaseClosed, LeaseRestored, ProposalExecuted, VoteCast):
+        for event in (
+            LeaseAssigned,
+            LeaseClosed,
+            LeaseRestored,
+            ProposalExecuted,
+            VoteCast,
+            NodeMeasured,
+            CaseOpened,
+            CaseClosed,
+        ):
             codec = event_codec(event)
             if log.topics[0] == codec.topic0:
                 decoded = codec.decode(log.topics, log.data)
@@ -88,3 +103,4 @@ def test_every_invariant_holds_after_every_block_of_a_chain(seed: int) -> None:
     assert sum(bool(run.seen[kind.__name__]) for kind in VALIDATOR_EVENTS) > 4, run.seen
     assert min(run.seen["done"], run.seen["refused"]) > BLOCKS // 10
     assert len([reason for reason in CloseReason if run.seen[reason.name]]) >= 6, run.seen
+    assert min(run.seen[name] for name in ("NodeMeasured", "CaseOpened", "CaseClosed")) > 0, run.seen

@@ -31,6 +31,8 @@ from flux.contracts.policy.contract import Policy
 from flux.contracts.probes.contract import Probes
 from flux.contracts.secrets.contract import Secrets
 from flux.contracts.secrets.types import SealedSeed
+from flux.contracts.slashing.contract import Slashing
+from flux.contracts.slashing.types import Case, CaseId, CaseState, FaultId, commitment
 from flux.contracts.staking.contract import Staking
 from flux.contracts.staking.types import EVERYTHING
 from flux.contracts.validators.contract import Validators
@@ -39,7 +41,8 @@ from flux.kernel.context import SYSTEM_ADDRESS, Block, Context, ContractStorage
 from flux.kernel.contract import Contract
 from flux.kernel.schedule import Clock
 from flux.primitives.address import ZERO_ADDRESS
-from flux.primitives.types import NO_WEI, U16, U32, U64, U256, WEI_PER_FLUX, Address, ChainTime, Gas, Nonce, Wei
+from flux.primitives.cpu_work import answer_hash, run_chain
+from flux.primitives.types import NO_WEI, U16, U32, U64, U256, WEI_PER_FLUX, Address, ChainTime, Gas, Hash, Nonce, Wei
 from flux.protocol import invariants
 from flux.protocol.chain_ids import LOCAL
 from flux.protocol.genesis import Allocation, Genesis
@@ -65,6 +68,7 @@ TIGHT = TIGHT.but(
         max_placements_per_block=U32(3), closed_leases_kept=U16(4), max_leases_per_node=U16(5), max_exclusions=U16(3)
     ),
     benchmarks=TIGHT.benchmarks.but(kilometres_per_second=U32(200_000), recovery_epochs=U16(1)),
+    slashing=TIGHT.slashing.but(strikes=U16(1)),
     escrow=TIGHT.escrow.but(min_deposit=Wei(U256(10**9))),
     governor=TIGHT.governor.but(
         proposal_threshold=Wei(U256(WEI_PER_FLUX)), deposit=Wei(U256(WEI_PER_FLUX)), min_quorum=Wei(U256(WEI_PER_FLUX))
@@ -96,6 +100,7 @@ CALLS: dict[tuple[type[Contract], str], Call] = {
         Policy,
         Probes,
         Secrets,
+        Slashing,
         Staking,
         Validators,
         Votes,
@@ -167,6 +172,7 @@ class Head:
         self.votes: Votes = by_type[Votes]
         self.policy: Policy = by_type[Policy]
         self.validators: Validators = by_type[Validators]
+        self.slashing: Slashing = by_type[Slashing]
 
     def problems(self) -> list[str]:
         """Violated invariants, those of single contracts and those that need the whole state."""
@@ -201,6 +207,7 @@ class Users:
             *[self.confirm] * 12, self.fail, self.move, self.hand_seeds, self.outage, self.outage, self.refute,
             self.refute, self.lie, self.pay, self.measure, self.measure,
             self.lock, self.unlock, self.delegate, *[self.propose] * 4, *[self.vote] * 6, self.hurry, self.police,
+            self.prosecute, self.prosecute, self.lie_about_work, self.appeal, *[self.judge] * 6,
         ]  # fmt: skip
         return self.draw.choice(deeds)()
 
@@ -211,7 +218,7 @@ class Users:
         ask = self.ask()
         arguments = (address(agent), where, draw.choice(PLACES), machine, ask)
         return [
-            self.call(operator, Nodes, "register", *arguments, value=draw.choice((200, 1_000, 1_000)) * WEI_PER_FLUX)
+            self.call(operator, Nodes, "register", *arguments, value=draw.choice((200, 1_000, 1_400)) * WEI_PER_FLUX)
         ]
 
     def activate(self) -> list[bytes]:
@@ -345,12 +352,68 @@ class Users:
         if not self.nodes:
             return []
         node = self.draw.choice(self.nodes)
-        rates = [U32(self.draw.choice((0, 2, 900))) if self.draw.random() < 0.5 else U32(5_000) for _ in range(5)]
+        rates = [U32(5_000) if self.draw.random() < 0.95 else U32(0) for _ in range(5)]
         seen = Measurement(*rates, U32(self.draw.choice((1, 200_000))))  # type: ignore[call-arg]
         members = self.head.benchmarks.committee(self.head.ctx, node.id)[: self.draw.randrange(1, 6)]
         if self.draw.random() < 0.2:
             members = [self.draw.choice(self.nodes).id]
         return [raw for member in members for raw in self.of_node(member, Benchmarks, "report", node.id, seen)]
+
+    def prosecute(self) -> list[bytes]:
+        """Somebody opens a case for a fault that the chain saw, or for one that it did not."""
+        faults = self.head.slashing.faults(self.head.ctx, FaultId(U64(1)), U16(10))
+        fault = self.draw.choice(faults).id if faults else FaultId(U64(self.draw.randrange(5)))
+        deposit = self.draw.choice((self.head.slashing.params.deposit,) * 4 + (1,))
+        return [self.call(self.draw.choice(TENANTS), Slashing, "prosecute", fault, value=deposit)]
+
+    def lie_about_work(self) -> list[bytes]:
+        """A node signed a false answer, or an honest one that is called false; sometimes it is another's signature."""
+        if not self.nodes or self.draw.random() < 0.6:
+            return []
+        node, seed = self.draw.choice(self.nodes), Hash(self.draw.randbytes(32))
+        epoch = self.head.probes.epoch(self.head.ctx).epoch
+        results = run_chain(seed, 0, 2)
+        if self.draw.random() < 0.7:
+            results = results[:32] + bytes(32)
+        signing = self.agents[node.agent] if self.draw.random() < 0.8 else AGENTS[0]
+        signature = signer(signing).sign_hash(answer_hash(node.id, epoch, seed, 2, results)).to_bytes()
+        arguments = (node.id, epoch, seed, U32(2), results, U32(1), signature)
+        value = self.head.slashing.params.deposit
+        return [self.call(self.draw.choice(TENANTS), Slashing, "prove_false_answer", *arguments, value=value)]
+
+    def appeal(self) -> list[bytes]:
+        cases = [case for case in self.cases() if case.state is CaseState.OPEN]
+        if not cases:
+            return []
+        case = self.draw.choice(cases)
+        node = self.head.nodes.find(case.node)
+        assert node is not None
+        who = self.operators[node.operator] if self.draw.random() < 0.9 else self.draw.choice(TENANTS)
+        return [self.call(who, Slashing, "appeal", case.id, "it was the weather", value=case.deposit)]
+
+    def judge(self) -> list[bytes]:
+        """Jurors vote and show their votes; some forget, some lie about what they committed to."""
+        found: list[bytes] = []
+        for case in self.cases():
+            for juror in case.jury:
+                node = self.head.nodes.find(juror)
+                assert node is not None
+                who, guilty = self.operators[node.operator], (juror + case.id) % 3 > 0
+                salt = Hash(case.id.to_bytes(32, "big"))
+                if self.draw.random() < 0.3:
+                    continue
+                if case.state is CaseState.COMMITTING:
+                    hidden = commitment(case.id, node.operator, salt, guilty=guilty)
+                    found.append(self.call(who, Slashing, "commit", case.id, hidden))
+                elif case.state is CaseState.REVEALING:
+                    shown = guilty if self.draw.random() < 0.9 else not guilty
+                    found.append(self.call(who, Slashing, "reveal", case.id, shown, salt))
+        return found
+
+    def cases(self) -> list[Case]:
+        """The newest cases."""
+        newest = self.head.slashing.state.last_case.get()
+        return self.head.slashing.cases(self.head.ctx, CaseId(U64(max(1, newest - 5))), U16(10))
 
     def pay(self) -> list[bytes]:
         if self.apps and self.draw.random() < 0.5:
@@ -468,7 +531,7 @@ class Users:
             to=Address(call.contract),
             value=Wei(U256(value)),
             data=call.encode(*arguments),
-            gas_limit=Gas(U64(1_000_000)),
+            gas_limit=Gas(U64(4_000_000)),
             fees=Fees(max_fee=Wei(U256(fee)), max_priority_fee=Wei(U256(min(fee, GWEI)))),
         )
         return sign_transaction(draft, signer(account)).raw

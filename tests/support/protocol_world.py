@@ -20,6 +20,7 @@ from flux.contracts.policy.contract import Policy
 from flux.contracts.probes.contract import Probes
 from flux.contracts.rewards.contract import Rewards
 from flux.contracts.secrets.contract import Secrets
+from flux.contracts.slashing.contract import Slashing
 from flux.contracts.staking.contract import Staking
 from flux.contracts.validators.contract import Validators
 from flux.contracts.validators.types import FirstValidator
@@ -64,9 +65,9 @@ class ProtocolWorld:
         self.probes, self.parameters = self._contract(Probes), self._contract(Parameters)
         self.staking, self.rewards = self._contract(Staking), self._contract(Rewards)
         self.validators = self._contract(Validators)
-        self.benchmarks = self._contract(Benchmarks)
         self.votes, self.governor = self._contract(Votes), self._contract(Governor)
         self.policy = self._contract(Policy)
+        self.benchmarks, self.slashing = self._contract(Benchmarks), self._contract(Slashing)
 
     def _contract(self, kind: type[C]) -> C:
         return cast(C, next(contract for contract in self.machine.contracts if type(contract) is kind))
@@ -81,10 +82,17 @@ class ProtocolWorld:
         """One transaction; a Revert leaves nothing behind and is raised."""
         return self.world.send(sender, value, method, *arguments)
 
-    def node(self, number: int, operator: str | None = None, price: int = 100, active: bool = True) -> NodeId:
+    def node(
+        self,
+        number: int,
+        operator: str | None = None,
+        price: int = 100,
+        active: bool = True,
+        agent: Address | None = None,
+    ) -> NodeId:
         """Register a machine, and activate it."""
         owner = self.fund(operator or f"operator {number}", 50_000)
-        agent = account(f"agent {number}")
+        agent = agent or account(f"agent {number}")
         endpoint = Endpoint(f"10.{number}.0.1", U16(16127), Hash(b"c" * 32), Hash(b"s" * 32), False, True)
         ask = Ask(U64(price * 200_000), U64(price * 100_000), U64(price * 2_000), U64(0))
         made: NodeId = self.send(

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import structlog
 
+from flux.agent.challenges.evidence import keep
 from flux.agent.challenges.examiner import FalseAnswer
 from flux.contracts.benchmarks.types import Measurement
 from flux.contracts.market.types import FailReason, LeaseId, PortBinding
@@ -29,7 +31,8 @@ Send = Callable[..., Awaitable[Receipt]]
 class ChainReporter:
     """Sends this node's reports, one at a time, so that their nonces stay in order."""
 
-    def __init__(self, client: FluxClient, signer: Signer) -> None:
+    def __init__(self, client: FluxClient, signer: Signer, evidence: Path) -> None:
+        """`evidence` is the folder where false answers are kept."""
         self._benchmarks = Benchmarks(client)
         self._market = Market(client)
         self._nodes = Nodes(client)
@@ -37,6 +40,7 @@ class ChainReporter:
         self._secrets = Secrets(client)
         self._validators = Validators(client)
         self._signer = signer
+        self._evidence = evidence
         self._turn = asyncio.Lock()
 
     async def confirm(self, lease: LeaseId, bindings: tuple[PortBinding, ...]) -> bool:
@@ -81,8 +85,9 @@ class ChainReporter:
 
     async def accuse(self, node: NodeId, answer: FalseAnswer) -> bool:
         """A node signed a processor answer one step of which does not follow."""
-        log.warning("evidence of a false answer", node=node, epoch=answer.task.epoch, position=answer.position)
-        return False
+        path = await asyncio.to_thread(keep, self._evidence, node, answer)
+        log.warning("evidence was kept; send it with `flux jury prove`", node=node, file=str(path))
+        return True
 
     async def availability(self, epoch: Epoch, digest: Hash, counts: list[TargetCount]) -> bool:
         """What we saw of our targets in an epoch that is over."""

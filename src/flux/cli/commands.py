@@ -59,6 +59,8 @@ NODE = dict(
         _verb("node", "register", "Stake and register a node on chain"),
         _verb("node", "start", "Run the agent of a registered node"),
         _verb("node", "benchmark", "Measure this machine; say which tier it reaches and why not higher"),
+        _verb("node", "faults", "List faults that the chain saw and nobody has prosecuted yet"),
+        _verb("node", "appeal", "Have a jury decide before a node is slashed"),
         _verb("node", "ls", "List nodes"),
         _verb("node", "show", "Show a node: hardware, prices, use, earnings"),
         _verb("node", "offer", "Change a node's prices"),
@@ -85,6 +87,14 @@ VALIDATOR = dict(
         _verb("validator", "ls", "List the validator set and who waits for a seat"),
         _verb("validator", "unjail", "Come back after too many missed blocks"),
         _verb("validator", "onion", "Commit to a new hash onion after the old one was lost"),
+    ]
+)
+JURY = dict(
+    [
+        _verb("jury", "ls", "List cases against nodes and who judges them"),
+        _verb("jury", "commit", "Vote in a jury; nobody sees how"),
+        _verb("jury", "reveal", "Show how you voted"),
+        _verb("jury", "prosecute", "Open a case against a node"),
     ]
 )
 WALLET = dict(
@@ -143,6 +153,7 @@ NOUNS: dict[str, Entry] = {
     "node": Noun("flux.cli.node", "Host: register and run nodes", _OPERATORS, verbs=NODE),
     "validator": Noun("flux.cli.validator", "Take part in consensus", _OPERATORS, verbs=VALIDATOR),
     "ingress": Noun("flux.cli.ingress", "Serve apps to the public", _OPERATORS, verbs=INGRESS),
+    "jury": Noun("flux.cli.jury", "Judge nodes: cases, appeals, votes", _OPERATORS, verbs=JURY),
     "wallet": Noun("flux.cli.wallet", "Keys and FLUX", _ALL, verbs=WALLET),
     "dao": Noun("flux.cli.dao", "Govern: propose, vote, lock FLUX", _ALL, verbs=DAO),
     "chain": Noun("flux.cli.chain", "Run and inspect the chain", _ALL, verbs=CHAIN),

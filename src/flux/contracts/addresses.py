@@ -23,6 +23,7 @@ ORACLE = _fixed(0xF10C)
 PARAMETERS = _fixed(0xF10E)
 VOTES = _fixed(0xF10F)
 POLICY = _fixed(0xF1FE)
+SLASHING = _fixed(0xF10A)
 BENCHMARKS = _fixed(0xF10D)
 TREASURY = _fixed(0xF1FF)
 """Receives the protocol fee; only governance spends it."""

@@ -102,11 +102,27 @@ BOUNDS: dict[str, Bound] = {
     "benchmarks.min_committee": Bound(3, 15),
     "benchmarks.recovery_epochs": Bound(1, 100),
     "benchmarks.kilometres_per_second": Bound(200_000, 4_000_000_000),
+    "slashing.false_benchmark": Bound(1, 500_000),
+    "slashing.false_suspicion": Bound(1, 100_000),
+    "slashing.abandoned_leases": Bound(1, 100_000),
+    "slashing.silent_juror": Bound(1, 50_000),
+    "slashing.reward": Bound(0, 500_000),
+    "slashing.strikes": Bound(1, 100, only_rises=True),
+    "slashing.strike_window": Bound(60, 90 * DAY),
+    "slashing.evidence_age": Bound(10, 30 * DAY),
+    "slashing.evidence_epochs": Bound(1, 1_000),
+    "slashing.deposit": Bound(0, 100_000 * WEI_PER_FLUX),
+    "slashing.appeal_window": Bound(10, 30 * DAY),
+    "slashing.commit_window": Bound(10, 30 * DAY),
+    "slashing.reveal_window": Bound(10, 30 * DAY),
+    "slashing.jury": Bound(3, 25),
+    "slashing.min_jury": Bound(1, 25),
     "probes.epoch": Bound(30, 7 * DAY),
     "probes.committee": Bound(3, 25),
     "probes.second_committee": Bound(5, 101),
     "probes.vote_window": Bound(2, 10 * 60),
     "probes.suspicion_bound": Bound(5, 10 * 60),
+    "probes.refuted_loss": Bound(0, 1_000_000),
     "probes.reports_per_epoch": Bound(1, 1_000),
     "validators.max_validators": Bound(4, 175),
     "validators.min_validators": Bound(1, 100),
@@ -172,6 +188,12 @@ def disagreements(params: Params) -> Iterator[str]:
         yield "the second committee would be smaller than the first"
     if params.benchmarks.min_committee > params.benchmarks.committee:
         yield "no committee would be large enough to measure"
+    slashing = params.slashing
+    if slashing.min_jury > slashing.jury:
+        yield "no jury would be large enough to judge"
+    windows = slashing.appeal_window + slashing.commit_window + slashing.reveal_window
+    if slashing.evidence_age + windows > params.staking.unbonding:
+        yield "stake could leave before its case is decided"
     if probes.vote_window > probes.epoch:
         yield "votes of a window would outlive their epoch"
     if escrow.settlement_lag < probes.vote_window + probes.suspicion_bound:

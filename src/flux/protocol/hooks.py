@@ -15,6 +15,7 @@ from flux.contracts.market.types import Lease, LeaseId, RatePerSecond, Usage
 from flux.contracts.nodes.types import Ask, NodeId
 from flux.contracts.probes.ports import EpochPort
 from flux.contracts.probes.types import Epoch
+from flux.contracts.slashing.contract import Slashing
 from flux.contracts.staking.contract import Staking
 from flux.contracts.staking.ports import RewardsPort
 from flux.contracts.staking.types import Shares
@@ -204,3 +205,17 @@ class BlockWork:
             return [(item.node, item.signed + item.proposed) for item in work if item.revealed]
         node = self._staking.node_of_operator(ctx.block.producer)
         return [] if node is None else [(node, 1)]
+
+
+class FaultsLink:
+    """Slashing, for probes, which it is built from."""
+
+    slashing: Slashing
+
+    def suspicion_refuted(self, ctx: Context, reporter: NodeId) -> None:
+        """A node that this one reported was reached."""
+        self.slashing.suspicion_refuted(ctx, reporter)
+
+    def leases_abandoned(self, ctx: Context, node: NodeId) -> None:
+        """A node vanished with leases."""
+        self.slashing.leases_abandoned(ctx, node)

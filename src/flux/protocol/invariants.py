@@ -29,6 +29,8 @@ from flux.contracts.rewards import invariants as rewards
 from flux.contracts.rewards.contract import Rewards
 from flux.contracts.secrets import invariants as secrets
 from flux.contracts.secrets.contract import Secrets
+from flux.contracts.slashing import invariants as slashing
+from flux.contracts.slashing.contract import Slashing
 from flux.contracts.staking import invariants as staking
 from flux.contracts.staking.contract import Staking
 from flux.contracts.validators import invariants as validators
@@ -47,6 +49,7 @@ CHECKS: dict[type[Contract], Check] = {
     Secrets: secrets.check,
     Probes: probes.check,
     Benchmarks: benchmarks.check,
+    Slashing: slashing.check,
     Validators: validators.check,
     Parameters: parameters.check,
     Staking: staking.check,

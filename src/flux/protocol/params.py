@@ -18,6 +18,7 @@ from flux.contracts.policy.types import PolicyParams
 from flux.contracts.probes.types import ProbesParams
 from flux.contracts.rewards.types import RewardsParams
 from flux.contracts.secrets.types import SecretsParams
+from flux.contracts.slashing.types import SlashingParams
 from flux.contracts.staking.types import BasisPoints, PartsPerMillion, StakingParams
 from flux.contracts.validators.types import ValidatorsParams
 from flux.contracts.votes.types import VotesParams
@@ -49,6 +50,7 @@ class Params(Record, frozen=True):
     probes: ProbesParams
     validators: ValidatorsParams
     benchmarks: BenchmarksParams
+    slashing: SlashingParams
     parameters: ParametersParams
     votes: VotesParams
     governor: GovernorParams
@@ -158,6 +160,7 @@ DEFAULT = Params(
         second_committee=U16(15),
         vote_window=_seconds(10),
         suspicion_bound=_seconds(20),
+        refuted_loss=U32(100_000),
         reports_per_epoch=U16(20),
     ),
     validators=ValidatorsParams(
@@ -191,6 +194,23 @@ DEFAULT = Params(
         min_committee=U16(3),
         recovery_epochs=U16(3),
         kilometres_per_second=U32(200_000),
+    ),
+    slashing=SlashingParams(
+        false_benchmark=PartsPerMillion(U32(50_000)),
+        false_suspicion=PartsPerMillion(U32(5_000)),
+        abandoned_leases=PartsPerMillion(U32(10_000)),
+        silent_juror=PartsPerMillion(U32(1_000)),
+        reward=PartsPerMillion(U32(100_000)),
+        strikes=U16(3),
+        strike_window=_seconds(7 * 86_400),
+        evidence_age=_seconds(86_400),
+        evidence_epochs=U16(24),
+        deposit=whole(100),
+        appeal_window=_seconds(86_400),
+        commit_window=_seconds(86_400),
+        reveal_window=_seconds(86_400),
+        jury=U16(5),
+        min_jury=U16(3),
     ),
     parameters=ParametersParams(upgrade_notice=_seconds(7 * 86_400)),
     votes=VotesParams(unlock_delay=_seconds(7 * 86_400), max_unlocks=U16(16)),
@@ -250,6 +270,15 @@ def minimal() -> Params:
                 transfer_kib=U32(64),
             ),
             kilometres_per_second=U32(4_000_000_000),
+        ),
+        slashing=DEFAULT.slashing.but(
+            strike_window=_seconds(600),
+            evidence_age=_seconds(20),
+            evidence_epochs=U16(2),
+            deposit=whole(1),
+            appeal_window=_seconds(15),
+            commit_window=_seconds(12),
+            reveal_window=_seconds(12),
         ),
         parameters=DEFAULT.parameters.but(upgrade_notice=_seconds(60)),
         votes=DEFAULT.votes.but(unlock_delay=_seconds(60)),

@@ -14,13 +14,23 @@ from flux.contracts.policy.contract import Policy
 from flux.contracts.probes.contract import Probes
 from flux.contracts.rewards.contract import Rewards
 from flux.contracts.secrets.contract import Secrets
+from flux.contracts.slashing.contract import Slashing
 from flux.contracts.staking.contract import Staking
 from flux.contracts.validators.contract import Validators
 from flux.contracts.votes.contract import Votes
 from flux.kernel.context import ContractStorage, Host, World
 from flux.kernel.contract import Contract
 from flux.primitives.types import Hash
-from flux.protocol.hooks import AppsLink, BlockWork, CallsLink, EpochHooks, MarketLink, RewardsLink, StakingLink
+from flux.protocol.hooks import (
+    AppsLink,
+    BlockWork,
+    CallsLink,
+    EpochHooks,
+    FaultsLink,
+    MarketLink,
+    RewardsLink,
+    StakingLink,
+)
 from flux.protocol.machine import ContractSet, ProtocolMachine, Settings
 from flux.protocol.overrides import ParameterRules, apply
 from flux.protocol.params import Params
@@ -43,6 +53,7 @@ CONTRACTS: tuple[type[Contract], ...] = (
     Votes,
     Governor,
     Policy,
+    Slashing,
 )
 
 
@@ -64,7 +75,7 @@ class ProtocolFactory:
         settings = self._settings_of(world)
         params = settings.params
         to_market, to_apps, to_staking = MarketLink(), AppsLink(), StakingLink()
-        to_rewards, to_calls = RewardsLink(), CallsLink(world)
+        to_rewards, to_calls, to_faults = RewardsLink(), CallsLink(world), FaultsLink()
         votes = Votes(Host(world, Votes.address), params.votes)
         governor = Governor(Host(world, Governor.address), params.governor, votes, to_calls)
         accounts = Accounts(Host(world, Accounts.address), params.accounts)
@@ -80,7 +91,11 @@ class ProtocolFactory:
         rewards = Rewards(Host(world, Rewards.address), params.rewards, accounts, nodes, staking, work)
         to_rewards.rewards = rewards
         epochs = EpochHooks((validators, rewards))
-        probes = Probes(Host(world, Probes.address), params.probes, nodes, market, validators, epochs, rewards)
+        probes = Probes(
+            Host(world, Probes.address), params.probes, nodes, market, validators, epochs, rewards, to_faults
+        )
+        slashing = Slashing(Host(world, Slashing.address), params.slashing, nodes, probes, staking)
+        to_faults.slashing = slashing
         benchmarks = Benchmarks(Host(world, Benchmarks.address), params.benchmarks, nodes, probes)
         parameters = Parameters(Host(world, Parameters.address), params.parameters, self._rules)
         to_market.market, to_apps.apps, to_staking.staking = market, apps, staking
@@ -100,6 +115,7 @@ class ProtocolFactory:
             votes,
             governor,
             policy,
+            slashing,
         )
         to_calls.contracts = {contract.address: contract for contract in everything}
         return ContractSet(settings, everything, accounts, market, probes, validators, rewards, votes, governor)

@@ -16,6 +16,7 @@ from flux.contracts.policy import types as policy
 from flux.contracts.probes import types as probes
 from flux.contracts.rewards import types as rewards
 from flux.contracts.secrets import types as secrets
+from flux.contracts.slashing import types as slashing
 from flux.contracts.staking import types as staking
 from flux.contracts.validators import types as validators
 from flux.contracts.votes import types as votes
@@ -38,6 +39,7 @@ _MODULES: tuple[ModuleType, ...] = (
     probes,
     rewards,
     secrets,
+    slashing,
     staking,
     validators,
     votes,

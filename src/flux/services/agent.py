@@ -84,7 +84,7 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
         stack.push_async_callback(runtime.close)
         facts = NodeFacts(chain, node.id, node.location.country, node.location.region, config.bind_ip)
         source = ChainSource(client, node.id, identity.seal_key)
-        reporter = ChainReporter(client, identity.signer)
+        reporter = ChainReporter(client, identity.signer, config.home / "evidence")
         applier = Applier(runtime, reporter, PortPool(config.first_port, config.last_port))
         loop = AgentLoop(facts, source, runtime, applier)
         pinger = await stack.enter_async_context(AgentClient())

@@ -3,7 +3,7 @@
 from flux.contracts.addresses import PROBES
 from flux.contracts.nodes.types import Node, NodeId, NodeStatus, UnknownNode
 from flux.contracts.probes import rules
-from flux.contracts.probes.ports import AvailabilityPort, EpochPort, MarketPort, NodesPort, SeedPort
+from flux.contracts.probes.ports import AvailabilityPort, EpochPort, FaultsPort, MarketPort, NodesPort, SeedPort
 from flux.contracts.probes.state import ProbesState
 from flux.contracts.probes.types import (
     AlreadyReported,
@@ -66,6 +66,7 @@ class Probes(Contract):
         seeds: SeedPort,
         epochs: EpochPort,
         availability: AvailabilityPort,
+        faults: FaultsPort,
     ) -> None:
         super().__init__(host)
         self.params = params
@@ -75,6 +76,7 @@ class Probes(Contract):
         self._seeds = seeds
         self._epochs = epochs
         self._availability = availability
+        self._faults = faults
 
     @method(gas=60_000, lane=True)
     def suspect(self, ctx: Context, node: NodeId) -> None:
@@ -195,6 +197,11 @@ class Probes(Contract):
         """Who watches the node under a seed. Raises UnknownNode."""
         return self._draw(self._record(node), rules.FIRST, self.params.committee, ctx, seed)
 
+    def epoch_began(self, ctx: Context, epoch: U64) -> ChainTime:
+        """For slashing: about when an epoch that is not ahead began; exact while all epochs are equally long."""
+        current = self.state.epoch.get()
+        return ChainTime(U64(max(0, current.started_at - (current.epoch - epoch) * self.params.epoch)))
+
     def begin(self, ctx: Context) -> None:
         """Start the first epoch; for genesis."""
         self._start_epoch(ctx, Epoch(U64(0)))
@@ -212,6 +219,8 @@ class Probes(Contract):
         if node not in self.state.suspects:
             return
         self._forget(node)
+        if self._market.usage(ctx, node).memory_mib:
+            self._faults.leases_abandoned(ctx, node)
         self._market.node_unreachable(ctx, node)
         self._nodes.suspend(ctx, node, UNREACHABLE)
         self.host.emit(NodeUnreachable(node))
@@ -244,6 +253,16 @@ class Probes(Contract):
         self._forget(node)
         self._market.restore_node(ctx, node)
         self.host.emit(NodeRestored(node, U16(confirmed)))
+        self._contradict(ctx, suspicion)
+
+    def _contradict(self, ctx: Context, suspicion: Suspicion) -> None:
+        """Count the refuted suspicion against those who voted for it; an operator's own nodes harm only themselves."""
+        epoch = self.state.epoch.get().epoch
+        operator = self._record(suspicion.node).operator
+        for reporter in suspicion.votes:
+            if self._record(reporter).operator != operator:
+                self.state.refuted.set(reporter, rules.refuted(self.state.refuted.find(reporter), epoch))
+                self._faults.suspicion_refuted(ctx, reporter)
 
     def _forget(self, node: NodeId) -> None:
         self.state.suspects.discard(node)
@@ -268,7 +287,9 @@ class Probes(Contract):
         seen = found.seen if found is not None and found.epoch == epoch.epoch else ()
         seen = (*seen, Seen(reporter, rules.availability(count)))
         self.state.availabilities.set(count.node, Availability(epoch.epoch, seen))
-        self._availability.availability_known(ctx, epoch.epoch, count.node, rules.agreed(seen, len(committee)))
+        refuted = rules.refuted_in(self.state.refuted.find(count.node), epoch.epoch)
+        known = rules.less_refuted(rules.agreed(seen, len(committee)), refuted, self.params.refuted_loss)
+        self._availability.availability_known(ctx, epoch.epoch, count.node, known)
 
     def _draw(self, target: Node, purpose: bytes, seats: U16, ctx: Context, seed: Hash | None = None) -> list[NodeId]:
         """Active nodes of distinct operators other than the target's; of its own only where there is no other."""

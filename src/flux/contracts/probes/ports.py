@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from flux.contracts.market.types import Usage
 from flux.contracts.nodes.types import Node, NodeId
 from flux.contracts.probes.types import Epoch
 from flux.kernel.context import Context
@@ -55,6 +56,10 @@ class MarketPort(Protocol):
         """The node's suspect leases run again; replacements that do not run yet are cancelled."""
         ...
 
+    def usage(self, ctx: Context, node: NodeId) -> Usage:
+        """What open leases take of the node."""
+        ...
+
     def node_unreachable(self, ctx: Context, node: NodeId) -> None:
         """The node's leases close as unreachable."""
         ...
@@ -65,4 +70,16 @@ class AvailabilityPort(Protocol):
 
     def availability_known(self, ctx: Context, epoch: Epoch, node: NodeId, availability: U32) -> None:
         """Told after every report what the committee says so far: parts per million, 0 before it agrees."""
+        ...
+
+
+class FaultsPort(Protocol):
+    """Whoever counts what nodes do wrong."""
+
+    def suspicion_refuted(self, ctx: Context, reporter: NodeId) -> None:
+        """Told for each member whose vote a second committee contradicted."""
+        ...
+
+    def leases_abandoned(self, ctx: Context, node: NodeId) -> None:
+        """Told when a node that held leases is given up as unreachable."""
         ...

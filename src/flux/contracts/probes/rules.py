@@ -4,14 +4,15 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from flux.contracts.nodes.types import NodeId
-from flux.contracts.probes.types import MAX_TARGETS, InvalidCounts, Seen, TargetCount
+from flux.contracts.probes.types import MAX_TARGETS, Epoch, InvalidCounts, Refuted, Seen, TargetCount
 from flux.primitives.keccak import keccak256
-from flux.primitives.types import U32, U64, ChainTime, Hash, Seconds
+from flux.primitives.types import U16, U32, U64, ChainTime, Hash, Seconds
 
 FIRST = b"first"
 SECOND = b"second"
 UNSEEN = 2
 """Seconds between a member's last good probe and its vote: two failed probes, one a second (agent/probes)."""
+MILLION = 1_000_000
 _DRAWS_PER_SEAT = 24
 _DRAWS_AT_LEAST = 96
 
@@ -59,7 +60,7 @@ def check_counts(counts: Sequence[TargetCount]) -> None:
 
 def availability(count: TargetCount) -> U32:
     """Share of probes answered, in parts per million."""
-    return U32(count.answered * 1_000_000 // count.asked)
+    return U32(count.answered * MILLION // count.asked)
 
 
 def agreed(seen: Sequence[Seen], members: int) -> U32:
@@ -72,3 +73,24 @@ def agreed(seen: Sequence[Seen], members: int) -> U32:
 def last_seen(first_vote_at: ChainTime) -> ChainTime:
     """When the committee last saw the node serve."""
     return ChainTime(U64(max(0, first_vote_at - UNSEEN)))
+
+
+def refuted(known: Refuted | None, epoch: Epoch) -> Refuted:
+    """One contradicted suspicion more."""
+    if known is None or known.epoch + 1 < epoch:
+        return Refuted(epoch, U16(1), U16(0))
+    if known.epoch == epoch:
+        return known.but(count=U16(known.count + 1))
+    return Refuted(epoch, U16(1), known.count)
+
+
+def refuted_in(known: Refuted | None, epoch: Epoch) -> int:
+    """How many were contradicted in an epoch."""
+    if known is None:
+        return 0
+    return known.count if known.epoch == epoch else known.before if known.epoch == epoch + 1 else 0
+
+
+def less_refuted(availability: U32, count: int, loss: U32) -> U32:
+    """Availability after what contradicted suspicions take of it."""
+    return U32(availability * max(0, MILLION - count * loss) // MILLION)

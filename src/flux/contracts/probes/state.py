@@ -1,7 +1,7 @@
 """Storage of the probes contract."""
 
 from flux.contracts.nodes.types import NodeId
-from flux.contracts.probes.types import Availability, Digest, Epoch, EpochInfo, Reports, Suspicion
+from flux.contracts.probes.types import Availability, Digest, Epoch, EpochInfo, Refuted, Reports, Suspicion
 from flux.kernel.storage import Map, OrderedSet, State, Value
 from flux.primitives.types import U64, ChainTime, Hash
 
@@ -24,3 +24,5 @@ class ProbesState(State):
     """By reporter, of the newest epoch that it reported on."""
     reports = Map(b"\x04", NodeId, Reports)
     """By reporter. One entry each: reports cost no fee, so what they leave behind must not add up."""
+    refuted = Map(b"\x08", NodeId, Refuted)
+    """By reporter."""

@@ -86,6 +86,14 @@ class Digest(Record, frozen=True):
     """Merkle root over the signed answers that it counted; zero when there were none."""
 
 
+class Refuted(Record, frozen=True):
+    """How many suspicions that a node voted for were contradicted, in the last epoch with any and the one before."""
+
+    epoch: Epoch
+    count: U16
+    before: U16
+
+
 class ProbesParams(Record, frozen=True):
     """Governance parameters of probing."""
 
@@ -96,6 +104,8 @@ class ProbesParams(Record, frozen=True):
     """More than half of the committee must report within this."""
     suspicion_bound: Seconds
     """A suspect node that is not restored by then loses its leases."""
+    refuted_loss: U32
+    """What each contradicted suspicion takes of the reporter's availability in that epoch, parts per million."""
     reports_per_epoch: U16
     """Suspicions that one member may report of one node in an epoch; reports are free, so they are counted."""
 

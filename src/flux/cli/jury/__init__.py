@@ -1,0 +1,1 @@
+"""Commands of `flux jury`: one verb, one file."""
