@@ -26,6 +26,7 @@ from flux.contracts.market.contract import Market
 from flux.contracts.market.types import FailReason, Lease, LeaseState, PortBinding
 from flux.contracts.nodes.contract import Nodes
 from flux.contracts.nodes.types import Ask, Location, Node, NodeId
+from flux.contracts.oracle.contract import Oracle
 from flux.contracts.parameters.contract import Parameters
 from flux.contracts.policy.contract import Policy
 from flux.contracts.probes.contract import Probes
@@ -96,6 +97,7 @@ CALLS: dict[tuple[type[Contract], str], Call] = {
         Governor,
         Market,
         Nodes,
+        Oracle,
         Parameters,
         Policy,
         Probes,
@@ -207,7 +209,7 @@ class Users:
             *[self.confirm] * 12, self.fail, self.move, self.hand_seeds, self.outage, self.outage, self.refute,
             self.refute, self.lie, self.pay, self.measure, self.measure,
             self.lock, self.unlock, self.delegate, *[self.propose] * 4, *[self.vote] * 6, self.hurry, self.police,
-            self.prosecute, self.prosecute, self.lie_about_work, self.appeal, *[self.judge] * 6,
+            self.prosecute, self.prosecute, self.lie_about_work, self.appeal, *[self.judge] * 6, *[self.feed] * 3,
         ]  # fmt: skip
         return self.draw.choice(deeds)()
 
@@ -447,6 +449,9 @@ class Users:
                         (Parameters, "set_parameter", path, value),
                         (Parameters, "set_parameter", path, value),
                         (Accounts, "grant", address(draw.choice(TENANTS)), Wei(U256(draw.randrange(10**15)))),
+                        (Oracle, "register_feeder", address(draw.choice(OPERATORS))),
+                        (Oracle, "register_feeder", address(draw.choice(OPERATORS))),
+                        (Oracle, "remove_feeder", address(draw.choice(OPERATORS)), draw.random() < 0.5),
                         (Policy, "deny_app", app, "because"),
                         (Policy, "allow_app", app),
                     )
@@ -484,6 +489,16 @@ class Users:
         if self.draw.random() < 0.5:
             return self.own(Policy, "appeal", "not guilty")
         return self.own(Policy, "enforce")
+
+    def feed(self) -> list[bytes]:
+        """Feeders join, report what is about right, lie, and leave."""
+        feeder, draw = self.draw.choice(OPERATORS), self.draw
+        if draw.random() < 0.3:
+            return [self.call(feeder, Oracle, "join", value=100 * WEI_PER_FLUX)]
+        if draw.random() < 0.05:
+            return [self.call(feeder, Oracle, "leave")]
+        price = draw.choice((0, 10**30 % 2**64, 1, draw.randrange(4_500_000, 5_500_000), 5_000_000, 5_100_000))
+        return [self.call(feeder, Oracle, "report", U64(price))]
 
     def proposals(self) -> list[ProposalInfo]:
         """The newest ones."""

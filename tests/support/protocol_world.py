@@ -15,6 +15,7 @@ from flux.contracts.market.contract import Market
 from flux.contracts.market.types import Lease, LeaseId, LeaseState, PortBinding
 from flux.contracts.nodes.contract import Nodes
 from flux.contracts.nodes.types import Ask, Endpoint, Hardware, Location, NodeId
+from flux.contracts.oracle.contract import Oracle
 from flux.contracts.parameters.contract import Parameters
 from flux.contracts.policy.contract import Policy
 from flux.contracts.probes.contract import Probes
@@ -66,7 +67,7 @@ class ProtocolWorld:
         self.staking, self.rewards = self._contract(Staking), self._contract(Rewards)
         self.validators = self._contract(Validators)
         self.votes, self.governor = self._contract(Votes), self._contract(Governor)
-        self.policy = self._contract(Policy)
+        self.policy, self.oracle = self._contract(Policy), self._contract(Oracle)
         self.benchmarks, self.slashing = self._contract(Benchmarks), self._contract(Slashing)
 
     def _contract(self, kind: type[C]) -> C:

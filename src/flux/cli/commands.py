@@ -136,6 +136,14 @@ DAO = dict(
         _verb("dao", "delegate", "Let another account vote with your power"),
     ]
 )
+ORACLE = dict(
+    [
+        _verb("oracle", "show", "Show the price of FLUX in dollars and who reports it"),
+        _verb("oracle", "join", "Put down the bond as an admitted feeder"),
+        _verb("oracle", "feed", "Report the price, once or again and again"),
+        _verb("oracle", "leave", "Stop feeding; the bond comes back"),
+    ]
+)
 INGRESS = dict(
     [
         _verb("ingress", "start", "Serve apps at http://<app>.<domain>"),
@@ -156,5 +164,6 @@ NOUNS: dict[str, Entry] = {
     "jury": Noun("flux.cli.jury", "Judge nodes: cases, appeals, votes", _OPERATORS, verbs=JURY),
     "wallet": Noun("flux.cli.wallet", "Keys and FLUX", _ALL, verbs=WALLET),
     "dao": Noun("flux.cli.dao", "Govern: propose, vote, lock FLUX", _ALL, verbs=DAO),
+    "oracle": Noun("flux.cli.oracle", "The price of FLUX in US dollars", _ALL, verbs=ORACLE),
     "chain": Noun("flux.cli.chain", "Run and inspect the chain", _ALL, verbs=CHAIN),
 }

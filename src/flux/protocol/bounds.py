@@ -150,6 +150,13 @@ BOUNDS: dict[str, Bound] = {
     "governor.max_actions": Bound(1, 50),
     "governor.max_description_bytes": Bound(256, 64 * 1024),
     "governor.max_calldata_bytes": Bound(1_024, 64 * 1024),
+    "oracle.bond": Bound(1, 1_000_000 * WEI_PER_FLUX),
+    "oracle.unbonding": Bound(30, 90 * DAY),
+    "oracle.staleness": Bound(30, 7 * DAY),
+    "oracle.report_interval": Bound(1, HOUR),
+    "oracle.max_deviation": Bound(10, 9_000),
+    "oracle.min_feeders": Bound(1, 15),
+    "oracle.max_feeders": Bound(3, 63, only_rises=True),
     "policy.notice": Bound(60, 90 * DAY),
     "policy.appeal": Bound(60, 90 * DAY),
     "policy.max_reason_bytes": Bound(64, 4_096),
@@ -213,5 +220,10 @@ def disagreements(params: Params) -> Iterator[str]:
         yield "whoever decides could leave with their FLUX before it counts"
     if policy.notice + policy.appeal < governor.voting_delay + governor.voting_period + governor.timelock:
         yield "an appeal would end before the vote that it asks for"
+    oracle = params.oracle
+    if oracle.report_interval >= oracle.staleness:
+        yield "feeders could not report as often as their reports grow stale"
+    if 2 * oracle.min_feeders > oracle.max_feeders + 1:
+        yield "a price would need more feeders than a majority of all there may be"
     if escrow.min_placement > escrow.min_runtime:
         yield "the smallest deposit would not pay for being placed"

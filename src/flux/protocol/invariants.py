@@ -19,6 +19,8 @@ from flux.contracts.market.types import LeaseState
 from flux.contracts.nodes import invariants as nodes
 from flux.contracts.nodes.contract import Nodes
 from flux.contracts.nodes.types import NodeStatus
+from flux.contracts.oracle import invariants as oracle
+from flux.contracts.oracle.contract import Oracle
 from flux.contracts.parameters import invariants as parameters
 from flux.contracts.parameters.contract import Parameters
 from flux.contracts.policy import invariants as policy
@@ -57,6 +59,7 @@ CHECKS: dict[type[Contract], Check] = {
     Votes: votes.check,
     Governor: governor.check,
     Policy: policy.check,
+    Oracle: oracle.check,
 }
 
 

@@ -13,6 +13,7 @@ from flux.contracts.escrow.types import EscrowParams
 from flux.contracts.governor.types import GovernorParams
 from flux.contracts.market.types import MarketParams
 from flux.contracts.nodes.types import Ask, NodesParams, TierRequirement
+from flux.contracts.oracle.types import OracleParams
 from flux.contracts.parameters.types import ParametersParams
 from flux.contracts.policy.types import PolicyParams
 from flux.contracts.probes.types import ProbesParams
@@ -55,6 +56,7 @@ class Params(Record, frozen=True):
     votes: VotesParams
     governor: GovernorParams
     policy: PolicyParams
+    oracle: OracleParams
 
 
 def _seconds(value: int) -> Seconds:
@@ -228,6 +230,15 @@ DEFAULT = Params(
         max_description_bytes=U32(8 * 1024),
         max_calldata_bytes=U32(8 * 1024),
     ),
+    oracle=OracleParams(
+        bond=whole(10_000),
+        unbonding=_seconds(7 * 86_400),
+        staleness=_seconds(3_600),
+        report_interval=_seconds(10),
+        max_deviation=U16(2_000),
+        min_feeders=U8(3),
+        max_feeders=U8(31),
+    ),
     policy=PolicyParams(notice=_seconds(7 * 86_400), appeal=_seconds(14 * 86_400), max_reason_bytes=U16(1_024)),
 )
 """Mainnet and testnet."""
@@ -291,6 +302,9 @@ def minimal() -> Params:
             deposit=whole(10),
             min_quorum=whole(1_000),
             max_open_proposals=U16(10),
+        ),
+        oracle=DEFAULT.oracle.but(
+            bond=whole(100), unbonding=_seconds(60), staleness=_seconds(60), report_interval=_seconds(1)
         ),
         policy=DEFAULT.policy.but(notice=_seconds(60), appeal=_seconds(120)),
     )

@@ -8,6 +8,7 @@ from flux.contracts.governor.contract import Governor
 from flux.contracts.market.contract import Market
 from flux.contracts.market.fleet_cache import FleetCache
 from flux.contracts.nodes.contract import Nodes
+from flux.contracts.oracle.contract import Oracle
 from flux.contracts.parameters.contract import Parameters
 from flux.contracts.parameters.state import ParametersState
 from flux.contracts.policy.contract import Policy
@@ -54,6 +55,7 @@ CONTRACTS: tuple[type[Contract], ...] = (
     Governor,
     Policy,
     Slashing,
+    Oracle,
 )
 
 
@@ -98,6 +100,7 @@ class ProtocolFactory:
         to_faults.slashing = slashing
         benchmarks = Benchmarks(Host(world, Benchmarks.address), params.benchmarks, nodes, probes)
         parameters = Parameters(Host(world, Parameters.address), params.parameters, self._rules)
+        oracle = Oracle(Host(world, Oracle.address), params.oracle)
         to_market.market, to_apps.apps, to_staking.staking = market, apps, staking
         everything: tuple[Contract, ...] = (
             accounts,
@@ -116,6 +119,7 @@ class ProtocolFactory:
             governor,
             policy,
             slashing,
+            oracle,
         )
         to_calls.contracts = {contract.address: contract for contract in everything}
         return ContractSet(settings, everything, accounts, market, probes, validators, rewards, votes, governor)

@@ -9,7 +9,7 @@ from flux.primitives import abi
 from flux.primitives.types import Address
 from flux.sdk.call import Call
 
-_CONTRACTS = ("accounts", "parameters", "policy")
+_CONTRACTS = ("accounts", "oracle", "parameters", "policy")
 
 
 class Action(NamedTuple):

@@ -11,6 +11,7 @@ from flux.contracts.escrow import types as escrow
 from flux.contracts.governor import types as governor
 from flux.contracts.market import types as market
 from flux.contracts.nodes import types as nodes
+from flux.contracts.oracle import types as oracle
 from flux.contracts.parameters import types as parameters
 from flux.contracts.policy import types as policy
 from flux.contracts.probes import types as probes
@@ -34,6 +35,7 @@ _MODULES: tuple[ModuleType, ...] = (
     governor,
     market,
     nodes,
+    oracle,
     parameters,
     policy,
     probes,

@@ -16,6 +16,7 @@ _CONTRACTS = (
     "governor",
     "market",
     "nodes",
+    "oracle",
     "parameters",
     "policy",
     "probes",

@@ -49,6 +49,15 @@ async def run(
     deny_apps: Annotated[
         list[str] | None, typer.Option("--deny-app", metavar="APP=REASON", help="Close an app after notice.")
     ] = None,
+    feeders: Annotated[
+        list[str] | None, typer.Option("--feeder", metavar="ACCOUNT", help="Admit an oracle feeder.")
+    ] = None,
+    remove_feeders: Annotated[
+        list[str] | None, typer.Option("--remove-feeder", metavar="ACCOUNT", help="Remove one; its bond comes back.")
+    ] = None,
+    expel_feeders: Annotated[
+        list[str] | None, typer.Option("--expel-feeder", metavar="ACCOUNT", help="Remove one that lied, with its bond.")
+    ] = None,
     allow_apps: Annotated[list[str] | None, typer.Option("--allow-app", metavar="APP", help="Lift that.")] = None,
 ) -> None:
     """Propose a change. It is rehearsed first; when it passes it carries itself out.
@@ -75,6 +84,11 @@ async def run(
             actions.append(action("policy", "denyApp", (await find_app(client, app)).id, reason))
         for app in allow_apps or ():
             actions.append(action("policy", "allowApp", (await find_app(client, app)).id))
+        for account in feeders or ():
+            actions.append(action("oracle", "registerFeeder", find_address(context, account)))
+        for accounts, forfeit in ((remove_feeders, False), (expel_feeders, True)):
+            for account in accounts or ():
+                actions.append(action("oracle", "removeFeeder", find_address(context, account), forfeit))
         await _send(context, client, actions, text)
 
 

@@ -1,0 +1,1 @@
+"""`flux oracle`: the price of FLUX in US dollars."""
