@@ -81,7 +81,7 @@ async def run_chain(config: ChainConfig) -> None:
         )
         stack.callback(application.close)
         files = SnapshotFiles(home.snapshots, KEPT_SNAPSHOTS)
-        if config.snapshot_interval:
+        if config.snapshot_interval and config.comet is not None:
             stack.callback(SnapshotTaker(application, files, config.snapshot_interval).close)
         if config.comet is not None and (sync := config.comet.state_sync) is not None:
             server = await stack.enter_async_context(serve_light_proxy(sync.rpc, consensus_params(genesis)))
@@ -99,7 +99,10 @@ async def run_chain(config: ChainConfig) -> None:
 
 def _engine(config: ChainConfig, genesis: Genesis, application: Application, state_sync: StateSync) -> Engine:
     if config.comet is not None:
-        options = CometOptions(find_program(), ChainHome(config.home).comet, config.comet, config.keep_blocks)
+        # Who joins from a snapshot plays back what came after it, so CometBFT keeps that much at least.
+        since_snapshot = (KEPT_SNAPSHOTS + 1) * config.snapshot_interval
+        retained = max(config.keep_blocks, since_snapshot) if config.keep_blocks else KEEP_ALL
+        options = CometOptions(find_program(), ChainHome(config.home).comet, config.comet, retained)
         return CometEngine(application, genesis, options, state_sync=state_sync, report=_report)
     if genesis.validators:
         raise ServiceError(
