@@ -25,7 +25,8 @@ GeoOption = Annotated[
     typer.Option("--geo", metavar="RULE", help="Where it may run: acEU, acEU_FR, a!cUS; replaces the file's rules."),
 ]
 MaxPriceOption = Annotated[
-    str | None, typer.Option("--max-price", metavar="FLUX", help="The most one instance may cost an hour.")
+    str | None,
+    typer.Option("--max-price", metavar="FLUX", help="The most one instance may cost an hour; $ for dollars."),
 ]
 WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Return when every instance runs, or at once.")]
 PatienceOption = Annotated[int, typer.Option("--timeout", min=1, metavar="SECONDS", help="How long to wait.")]

@@ -5,6 +5,7 @@ import asyncio
 from flux.cli import format as show
 from flux.cli import verdicts as verdict_table
 from flux.cli.context import CommandContext
+from flux.cli.dollars import find_price, in_flux
 from flux.cli.errors import FAILED
 from flux.cli.images import pin_images
 from flux.cli.options import FileArgument, GeoOption, InstancesOption, MaxPriceOption, ProfileOption
@@ -28,16 +29,20 @@ async def run(
 
     Exit code 1 when too few nodes could run it.
     """
+    max_price = await in_flux(context, max_price)
     changes = Changes(instances=instances, geo=geo or (), max_price=max_price)
     loaded = read_spec(context, file, changes, profile or ())
     show_findings(context, loaded.findings)
     async with context.client() as client:
         loaded = await pin_images(context, loaded)
         spec, wanted = encode_spec(loaded.app_spec), loaded.options.instances
-        verdicts, nodes, smallest = await asyncio.gather(
-            paging.plan(client, spec), paging.all_nodes(client), Escrow(client).quote(spec, U16(wanted))
+        verdicts, nodes, smallest, price = await asyncio.gather(
+            paging.plan(client, spec),
+            paging.all_nodes(client),
+            Escrow(client).quote(spec, U16(wanted)),
+            find_price(client),
         )
-    quote = Quote.of(verdicts, wanted, smallest, loaded.options.deposit)
+    quote = Quote.of(verdicts, wanted, smallest, loaded.options.deposit, price)
     by_id = {node.id: node for node in nodes}
     verdict_table.draw(context.output, verdicts, by_id)
     able = len(verdict_table.able(verdicts))

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from flux.cli import format as show
+from flux.cli.dollars import dollars, worth
 from flux.cli.output import Output
 from flux.cli.verdicts import able
 from flux.contracts.market.types import Verdict
+from flux.contracts.oracle.types import Price
 from flux.primitives.types import U256, WEI_PER_FLUX, Wei
 
 USUAL_SECONDS = show.DAY
@@ -25,14 +27,23 @@ class Quote:
     """The smallest first deposit that the chain accepts."""
     deposit: Wei
     """What will be paid in."""
+    price: Price | None = None
+    """Of FLUX in dollars, where there is one."""
 
     @classmethod
-    def of(cls, verdicts: Sequence[Verdict], instances: int, smallest: Wei, deposit: Wei | None) -> "Quote":
+    def of(
+        cls,
+        verdicts: Sequence[Verdict],
+        instances: int,
+        smallest: Wei,
+        deposit: Wei | None,
+        price: Price | None = None,
+    ) -> "Quote":
         """`deposit` None: a day's price, and never less than the chain accepts."""
         rate = sum(verdict.rate for verdict in able(verdicts)[:instances])
         usual = max(smallest, rate * USUAL_SECONDS)
         rounded = -(-usual // _STEP) * _STEP
-        return cls(_wei(rate), smallest, _wei(rounded) if deposit is None else deposit)
+        return cls(_wei(rate), smallest, _wei(rounded) if deposit is None else deposit, price)
 
     @property
     def lasts(self) -> int | None:
@@ -42,9 +53,11 @@ class Quote:
     def draw(self, output: Output) -> None:
         """For people."""
         lasts = "" if self.lasts is None else f", lasts about {show.duration(self.lasts)}"
+        month = worth(self.rate * show.MONTH, self.price)
+        usd = f" ({month} a month)" if month else ""
         output.facts(
             [
-                ("price", f"from {show.per_hour(self.rate)}, {show.per_month(self.rate)} for all instances"),
+                ("price", f"from {show.per_hour(self.rate)}, {show.per_month(self.rate)} for all instances{usd}"),
                 ("deposit", f"{show.flux(self.deposit)}{lasts}; at least {show.flux(self.smallest)}"),
             ]
         )
@@ -55,6 +68,8 @@ def quote_document(quote: Quote) -> dict[str, Any]:
     return {
         "price_per_hour": show.exact(quote.rate * show.HOUR),
         "price_per_month": show.exact(quote.rate * show.MONTH),
+        "price_per_month_usd": worth(quote.rate * show.MONTH, quote.price).removeprefix("$") or None,
+        "usd_per_flux": None if quote.price is None else dollars(quote.price.value),
         "deposit": show.exact(quote.deposit),
         "smallest_deposit": show.exact(quote.smallest),
         "deposit_lasts_seconds": quote.lasts,

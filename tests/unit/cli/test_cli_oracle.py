@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from flux.cli.dollars import dollars, worth
 from flux.cli.errors import CliError, UsageError
-from flux.cli.oracle.prices import dollars, parse, pick
+from flux.cli.oracle.prices import parse, pick
+from flux.contracts.oracle.types import Price, UsdPrice
+from flux.primitives.types import U64, ChainTime
 from support.voting import propose, wait_for
 
 
@@ -27,6 +30,8 @@ def test_feeders_that_a_vote_admitted_make_the_price(flux: Any, tmp_path: Path) 
     assert flux.json("oracle", "show") == {
         "usd_per_flux": None, "updated_at": None, "age_seconds": None, "frozen": True, "feeders": [],
     }  # fmt: skip
+    error = flux.json("plan", flux.compose(COMPOSE), "--max-price", "$1", code=1)["error"]
+    assert error["kind"] == "NoPrice"
     error = flux.json("oracle", "feed", "--price", "0.05", "--account", "dev6", code=3)["error"]
     assert "no feeder" in error["message"]
     assert flux.json("oracle", "join", "--account", "dev6", code=3)["error"]["kind"] == "NotFeeder"
@@ -48,6 +53,7 @@ def test_feeders_that_a_vote_admitted_make_the_price(flux: Any, tmp_path: Path) 
     assert (shown["usd_per_flux"], shown["frozen"]) == ("0.051", False)
     assert [item["counts"] for item in shown["feeders"]] == [True] * 3
     assert "1 FLUX is 0.051 USD" in flux.ok("oracle", "show")
+    prices_in_dollars(flux)
     flux.ok("oracle", "leave", "--account", "dev8")
     assert flux.json("oracle", "show")["frozen"]
     assert "frozen" in flux.ok("oracle", "show")
@@ -68,3 +74,34 @@ def test_a_feeder_that_is_told_nonsense_says_so(flux: Any, arguments: tuple[str,
 @pytest.mark.parametrize("source", ["/nonexistent/price", "http://127.0.0.1:1/"])
 def test_a_source_that_is_not_there_is_an_error_of_its_own(flux: Any, source: str) -> None:
     assert source in flux.json("oracle", "feed", "--from", source, code=1)["error"]["message"]
+
+
+COMPOSE = """
+services:
+  web:
+    image: ${REGISTRY}/test/web:1
+    deploy: {resources: {limits: {cpus: "0.5", memory: 128M}}}
+"""
+
+
+def prices_in_dollars(flux: Any) -> None:
+    """At 0.051 dollars a FLUX: a plan shows both, prices are given in either."""
+    planned = flux.json("plan", flux.compose(COMPOSE), "--max-price", "$1")
+    assert planned["usd_per_flux"] == "0.051"
+    month = float(planned["price_per_month"]) * 0.051
+    assert abs(float(planned["price_per_month_usd"]) - month) < 0.01 * month + 0.01
+    assert "$" in flux.ok("plan", flux.compose(COMPOSE))
+    cheap = flux.json("plan", flux.compose(COMPOSE), "--max-price", "$0.000001", code=1)
+    assert not cheap["enough_nodes"]
+    offered = flux.json("node", "offer", "1", "--price-cpu", "$0.0051", "--account", "dev1")
+    assert offered["prices"]["core"] == "0.1"
+    assert (
+        "no price in dollars"
+        in flux.json("plan", flux.compose(COMPOSE), "--max-price", "$much", code=2)["error"]["message"]
+    )
+
+
+def test_amounts_in_dollars_have_three_digits_or_cents() -> None:
+    price = Price(UsdPrice(U64(5_000_000)), ChainTime(U64(1)), False)
+    assert [worth(wei, price) for wei in (10**18, 10**20, 10**15, 0)] == ["$0.05", "$5.00", "$0.00005", "$0"]
+    assert worth(10**18, None) == ""

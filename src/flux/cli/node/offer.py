@@ -6,6 +6,7 @@ import typer
 
 from flux.cli import format as show
 from flux.cli.context import CommandContext
+from flux.cli.dollars import in_flux
 from flux.cli.errors import UsageError
 from flux.cli.lookup import node_number
 from flux.cli.node.prices import ask_document, ask_of, price_text
@@ -23,10 +24,14 @@ async def run(
     disk: Annotated[str | None, typer.Option("--price-disk", metavar="FLUX", help="A GiB an hour.")] = None,
     gpu: Annotated[str | None, typer.Option("--price-gpu", metavar="FLUX", help="A GPU an hour.")] = None,
 ) -> None:
-    """Change a node's prices. Leases that run keep the price they were placed at."""
+    """Change a node's prices. Leases that run keep the price they were placed at.
+
+    A price that begins with $ is turned into FLUX at the present price of FLUX, once.
+    """
     if cpu is None and memory is None and disk is None and gpu is None:
         raise UsageError("no price was given", "for example --price-cpu 0.03")
     number = node_number(node)
+    cpu, memory, disk, gpu = [await in_flux(context, price) for price in (cpu, memory, disk, gpu)]
     async with context.client() as client:
         nodes = Nodes(client)
         before = (await nodes.node(number)).ask

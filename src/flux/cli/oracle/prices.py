@@ -15,12 +15,6 @@ TIMEOUT = aiohttp.ClientTimeout(total=10)
 MAX_BYTES = 64 * 1024
 
 
-def dollars(price: int) -> str:
-    """A price for people and scripts: 0.052."""
-    text = f"{Decimal(price).scaleb(-DECIMALS):f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 def parse(text: str) -> UsdPrice:
     """Dollars per FLUX as the chain counts them. Raises UsageError."""
     try:

@@ -4,8 +4,8 @@ import asyncio
 
 from flux.cli import format as show
 from flux.cli.context import CommandContext
+from flux.cli.dollars import dollars
 from flux.cli.lookup import protocol_now
-from flux.cli.oracle.prices import dollars
 from flux.cli.output import Column, right
 from flux.sdk.bindings.oracle import Oracle
 
