@@ -17,6 +17,7 @@ BENCHES = {
     "transfers": "bench.transfers",
     "placement": "bench.decisions",
     "committed": "bench.committed",
+    "cometbft": "bench.comet",
     "economy": "bench.economy",
     "cloud": "bench.cloud",
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from flux.contracts.validators.types import FirstValidator
 from flux.primitives.keccak import keccak256
 from flux.primitives.types import U64, U256, Address, Gas, Nonce, Timestamp, Wei, flux
 from flux.protocol import chain_ids
@@ -20,10 +21,12 @@ def make_keys(count: int) -> list[LocalKey]:
     return [LocalKey(keccak256(b"flux bench account %d" % number)) for number in range(count)]
 
 
-def make_genesis(keys: Sequence[LocalKey], timestamp: int, params: Params = DEFAULT) -> Genesis:
+def make_genesis(
+    keys: Sequence[LocalKey], timestamp: int, params: Params = DEFAULT, validators: Sequence[FirstValidator] = ()
+) -> Genesis:
     """A local chain on which the keys' accounts hold FLUX."""
     extra = [Allocation(key.address, _FUNDS, "bench") for key in keys]
-    return local(Timestamp(U64(timestamp)), params, extra)
+    return local(Timestamp(U64(timestamp)), params, extra, validators)
 
 
 def sign_transfers(keys: Sequence[LocalKey], first_nonce: int, count: int) -> Iterator[Signed]:

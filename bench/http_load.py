@@ -15,6 +15,8 @@ import msgspec
 _CHUNK = 1 << 18
 _HEADERS_END = b"\r\n\r\n"
 _LENGTH = b"content-length:"
+_CHUNKED = b"transfer-encoding: chunked"
+_LAST_CHUNK = b"\r\n0\r\n\r\n"
 _TIMEOUT = 60.0
 
 
@@ -35,9 +37,9 @@ class HttpLoad:
     """Connections to one server; a context manager."""
 
     def __init__(self, port: int, connections: int) -> None:
-        self._channels = [socket.create_connection(("127.0.0.1", port), _TIMEOUT) for _ in range(connections)]
-        for channel in self._channels:
-            channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._channels: list[socket.socket] = []
+        for _ in range(connections):
+            self.connect(port)
 
     def __enter__(self) -> Self:
         return self
@@ -47,6 +49,12 @@ class HttpLoad:
     ) -> None:
         for channel in self._channels:
             channel.close()
+
+    def connect(self, port: int) -> None:
+        """One more connection, maybe to another server."""
+        channel = socket.create_connection(("127.0.0.1", port), _TIMEOUT)
+        channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._channels.append(channel)
 
     def run(self, queues: Sequence[Sequence[bytes]]) -> list[bytes]:
         """Send each connection's queue, the next request when the last is answered; all bodies, in no order.
@@ -120,12 +128,30 @@ def _receive(connection: _Connection) -> bytes | None:
         end = received.find(_HEADERS_END)
         if end < 0:
             return None
-        connection.expected = end + len(_HEADERS_END) + _body_length(bytes(received[:end]))
+        headers = bytes(received[:end])
+        if _CHUNKED in headers.lower():
+            # Only the end is looked for: nobody here sends the next answer before it is asked.
+            return _join(connection) if received.endswith(_LAST_CHUNK) else None
+        connection.expected = end + len(_HEADERS_END) + _body_length(headers)
     if len(received) < connection.expected:
         return None
     body = bytes(received[received.find(_HEADERS_END) + len(_HEADERS_END) :])
     connection.received, connection.expected = bytearray(), 0
     return body
+
+
+def _join(connection: _Connection) -> bytes:
+    """The body of a response in chunks, all of it there."""
+    _, _, rest = bytes(connection.received).partition(_HEADERS_END)
+    connection.received = bytearray()
+    parts: list[bytes] = []
+    while True:
+        size, _, rest = rest.partition(b"\r\n")
+        length = int(size, 16)
+        if not length:
+            return b"".join(parts)
+        parts.append(rest[:length])
+        rest = rest[length + 2 :]
 
 
 def _body_length(headers: bytes) -> int:

@@ -1,11 +1,14 @@
 """Several applications of one chain, asked as CometBFT would ask them, without CometBFT."""
 
 import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
+from typing import Any
 
 from flux.chain.application import Application
 from flux.consensus.cometbft.bridge import Bridge
-from flux.consensus.cometbft.gossip import Gossip
+from flux.consensus.cometbft.gossip import Gossip, bundles, unbundle
 from flux.consensus.cometbft.keys import consensus_address
 from flux.consensus.cometbft.messages.tendermint.abci import types_pb2 as abci
 from flux.consensus.cometbft.messages.tendermint.crypto.keys_pb2 import PublicKey
@@ -31,6 +34,15 @@ def lab_genesis(count: int = 2) -> Genesis:
     return local(Timestamp(U64(START)), minimal(), validators=validators)
 
 
+class AtOnce(Executor):
+    """Runs what it is given before it answers."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        done: Future[Any] = Future()
+        done.set_result(fn(*args, **kwargs))
+        return done
+
+
 @dataclass(slots=True)
 class Node:
     """One validator's application behind its bridge."""
@@ -47,7 +59,7 @@ class Node:
         chain = chain_genesis(self.genesis, factory)
         self.application = Application(MemoryStore(), factory, chain)
         self.bridge = Bridge(self.application, chain_name(self.genesis))
-        self.gossip = Gossip(self.application, lambda: self.clock)
+        self.gossip = Gossip(self.application, AtOnce(), lambda: self.clock)
 
     @property
     def address(self) -> bytes:
@@ -60,6 +72,17 @@ class Node:
     def submit(self, *raws: bytes) -> None:
         for raw in raws:
             self.application.submit(raw, Timestamp(U64(int(self.clock))))
+
+    def insert(self, *raws: bytes) -> list[int]:
+        """What a peer hands on; the codes."""
+        return [
+            self.gossip.insert(abci.Request(insert_tx=abci.RequestInsertTx(tx=bundle))).insert_tx.code
+            for bundle in bundles(raws)
+        ]
+
+    def reap(self) -> list[bytes]:
+        """What peers are handed."""
+        return [raw for bundle in self.gossip.reap(abci.Request()).reap_txs.txs for raw in unbundle(bundle)]
 
     def init(self, **changed: object) -> abci.ResponseInitChain:
         first = [

@@ -84,7 +84,7 @@ def check_settings(settings: NodeSettings) -> None:
         raise BadHome("the timing has a duration of zero or less")
 
 
-def config_text(settings: NodeSettings, largest_transaction: int) -> str:
+def config_text(settings: NodeSettings, largest_bundle: int) -> str:
     """The text of config.toml. Raises BadHome."""
     check_settings(settings)
     timing = settings.timing
@@ -114,8 +114,9 @@ def config_text(settings: NodeSettings, largest_transaction: int) -> str:
             # Order of nonces, replacement and the protocol lane are the application's.
             "type": "app",
             "reap_interval": _duration(timing.gossip),
-            "max_tx_bytes": largest_transaction,
-            "max_batch_bytes": largest_transaction + (1 << 16),
+            # What it takes for a transaction is a bundle of them.
+            "max_tx_bytes": largest_bundle,
+            "max_batch_bytes": 2 * largest_bundle,
         },
         "consensus": {
             "timeout_propose": _duration(timing.propose),

@@ -18,7 +18,7 @@ from flux.chain.receipt import Receipt
 from flux.consensus.cometbft.bridge import Bridge
 from flux.consensus.cometbft.config import ABCI_SOCKET, NodeSettings, config_text
 from flux.consensus.cometbft.errors import ConsensusFailure
-from flux.consensus.cometbft.genesis import MAX_BLOCK_BYTES, MAX_TRANSACTION_BYTES, comet_genesis
+from flux.consensus.cometbft.genesis import MAX_BLOCK_BYTES, MAX_BUNDLE_BYTES, comet_genesis
 from flux.consensus.cometbft.gossip import Gossip
 from flux.consensus.cometbft.keys import read_keys
 from flux.consensus.cometbft.messages.tendermint.abci import types_pb2 as abci
@@ -70,7 +70,7 @@ class CometEngine:
         self._application = application
         self._options = options
         self._bridge = Bridge(application, chain_name(genesis), retain_blocks=options.retain_blocks, report=report)
-        self._gossip = Gossip(application, clock)
+        self._clock = clock
         self._snapshots = SnapshotCalls(state_sync or NoStateSync())
         self._process = CometProcess(options.program, options.home, self._heard)
         self._stopping = asyncio.Event()
@@ -95,11 +95,13 @@ class CometEngine:
         async with AsyncExitStack() as stack:
             consensus = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="flux-consensus"))
             snapshots = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="flux-snapshots"))
+            transactions = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="flux-gossip"))
+            gossip = Gossip(self._application, transactions, self._clock)
             stack.callback(self._bridge.stop)
             stack.callback(self._application.subscribe(self._advanced))
             # CometBFT waits three seconds after a try in vain, so the socket is there first.
             await stack.enter_async_context(
-                serve_abci(self._calls(consensus, snapshots), self._options.home / ABCI_SOCKET, _MAX_MESSAGE)
+                serve_abci(self._calls(gossip, consensus, snapshots), self._options.home / ABCI_SOCKET, _MAX_MESSAGE)
             )
             tasks: set[asyncio.Future[None]] = {
                 asyncio.create_task(self._process.run(), name="cometbft"),
@@ -143,12 +145,12 @@ class CometEngine:
         read_keys(options.home)
         folder = options.home / "config"
         genesis_text = comet_genesis(genesis)
-        config = config_text(options.settings, MAX_TRANSACTION_BYTES)
+        config = config_text(options.settings, MAX_BUNDLE_BYTES)
         (folder / "genesis.json").write_text(genesis_text, encoding="utf-8")
         (folder / "config.toml").write_text(config, encoding="utf-8")
 
-    def _calls(self, consensus: ThreadPoolExecutor, snapshots: ThreadPoolExecutor) -> Calls:
-        bridge, gossip = self._bridge, self._gossip
+    def _calls(self, gossip: Gossip, consensus: ThreadPoolExecutor, snapshots: ThreadPoolExecutor) -> Calls:
+        bridge = self._bridge
 
         def slow(call: Quick, pool: ThreadPoolExecutor) -> Slow:
             async def run(request: abci.Request) -> abci.Response:

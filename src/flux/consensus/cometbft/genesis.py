@@ -14,7 +14,8 @@ EVIDENCE_BYTES = 1 << 20
 """Most bytes of evidence in one block."""
 _HEAD_ROOM = 1 << 20
 """For the header and the votes of the last commit."""
-MAX_TRANSACTION_BYTES = BOUNDS["chain.max_transaction_bytes"].highest
+MAX_BUNDLE_BYTES = BOUNDS["chain.max_transaction_bytes"].highest + (1 << 10)
+"""Of transactions on their way between nodes: a bundle of many, or a single one of any size."""
 MAX_BLOCK_BYTES = BOUNDS["chain.max_block_bytes"].highest * 9 // 8 + EVIDENCE_BYTES + _HEAD_ROOM
 """Of a whole CometBFT block: transactions with their framing, evidence, votes. It has room for whatever governance may
 allow; the application rejects what is too large under the parameters of the day."""

@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import cast
 
 import structlog
 from google.protobuf.message import DecodeError
@@ -46,8 +47,7 @@ class _Connection(asyncio.Protocol):
         self._running: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         if len(self._connections) >= MAX_CONNECTIONS:
             self._refuse("too many connections")
             return

@@ -1,17 +1,31 @@
 """What the application answers to CometBFT, which is played by the tests."""
 
+from typing import Any
+
 import pytest
 from eth_account import Account
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flux.chain.application import Application
 from flux.chain.executor import ExecutedBlock, Executor
 from flux.chain.transaction_errors import InsufficientFunds
+from flux.consensus.cometbft import gossip as gossip_module
 from flux.consensus.cometbft.errors import AbciRefused
+from flux.consensus.cometbft.gossip import (
+    BUNDLE_BYTES,
+    MAX_WAITING_BYTES,
+    REFUSED,
+    RETRY,
+    Gossip,
+    bundles,
+    unbundle,
+)
 from flux.consensus.cometbft.messages.tendermint.abci import types_pb2 as abci
 from flux.primitives import signature
 from flux.primitives.keccak import keccak256
 from flux.primitives.types import Address, Hash
-from support.comet_bridge_lab import START, Node, decide, lab_genesis
+from support.comet_bridge_lab import START, AtOnce, Node, decide, lab_genesis
 from support.engine_lab import raw_transfer
 from support.transactions import signed
 
@@ -99,8 +113,7 @@ def test_a_signature_is_recovered_once_in_a_process(nodes: list[Node], monkeypat
 
     monkeypatch.setattr(signature, "recover", recover)
     raws = transfers(0, 1, 2)
-    for raw in raws:
-        nodes[1].gossip.insert(abci.Request(insert_tx=abci.RequestInsertTx(tx=raw)))
+    nodes[1].insert(*raws)
     seconds = NOW
     txs = nodes[1].propose(seconds)
     assert nodes[1].process(txs, seconds, nodes[1].address)
@@ -220,32 +233,70 @@ def test_votes_carry_nothing(nodes: list[Node]) -> None:
 def test_transactions_are_handed_to_peers_once_and_again_when_they_wait_long(nodes: list[Node]) -> None:
     origin, peer = nodes
     origin.submit(*transfers(0, 1))
-    reaped = origin.gossip.reap(abci.Request()).reap_txs.txs
-    assert list(reaped) == transfers(0, 1)
-    assert not origin.gossip.reap(abci.Request()).reap_txs.txs
+    assert origin.reap() == transfers(0, 1)
+    assert origin.reap() == []
     origin.submit(*transfers(2))
-    assert list(origin.gossip.reap(abci.Request()).reap_txs.txs) == transfers(2)
+    assert origin.reap() == transfers(2)
     origin.clock += 30
-    assert list(origin.gossip.reap(abci.Request()).reap_txs.txs) == transfers(0, 1, 2)
-    for raw in reaped:
-        assert peer.gossip.insert(abci.Request(insert_tx=abci.RequestInsertTx(tx=raw))).insert_tx.code == 0
-        assert peer.gossip.insert(abci.Request(insert_tx=abci.RequestInsertTx(tx=raw))).insert_tx.code == 0
+    assert origin.reap() == transfers(0, 1, 2)
+    assert peer.insert(*transfers(0, 1)) == [0]
+    assert peer.insert(*transfers(0, 1)) == [0]
     assert len(peer.application.mempool) == 2
 
 
-def test_peers_are_told_whether_asking_again_makes_sense(nodes: list[Node]) -> None:
-    def code(raw: bytes) -> int:
-        return nodes[0].gossip.insert(abci.Request(insert_tx=abci.RequestInsertTx(tx=raw))).insert_tx.code
+def test_what_a_peer_sent_is_handed_on_if_it_still_waits_a_second_later(nodes: list[Node]) -> None:
+    middle = nodes[0]
+    middle.insert(*transfers(0, 1))
+    middle.submit(*transfers(0, account=1))
+    assert middle.reap() == transfers(0, account=1)
+    decide(nodes, transfers(0), nodes[1])
+    middle.clock += 1
+    assert middle.reap() == transfers(1)
+    assert middle.reap() == []
 
-    assert code(b"garbage") == 1
-    assert code(signed(chainId=5)) == 1
-    assert code(signed(bytes([7]) * 32)) >= 32_000
-    nodes[0].application.suspend("the disk is full")
-    assert code(transfers(0)[0]) >= 32_000
-    nodes[0].application.resume()
+
+def test_what_cannot_be_admitted_is_left_out_and_the_rest_of_the_bundle_is_taken(nodes: list[Node]) -> None:
+    assert nodes[0].insert(*transfers(0), b"garbage", signed(chainId=5), signed(bytes([7]) * 32), *transfers(1)) == [0]
+    assert len(nodes[0].application.mempool) == 2
     checked = nodes[0].gossip.check(abci.Request(check_tx=abci.RequestCheckTx(tx=b"\x05"))).check_tx
     assert checked.code == 1
     assert checked.log
+    assert nodes[0].gossip.check(abci.Request(check_tx=abci.RequestCheckTx(tx=transfers(2)[0]))).check_tx.code == 0
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\x00", b"\x00\xc0", b"\x00\x80", b"\x00\xc1\xc0", b"\x02\xc0", b"\x00" + b"\xff" * 9]
+)
+def test_what_is_no_bundle_is_refused_for_good(nodes: list[Node], data: bytes) -> None:
+    answer = nodes[0].gossip.insert(abci.Request(insert_tx=abci.RequestInsertTx(tx=data))).insert_tx
+    assert answer.code == REFUSED
+
+
+def test_bundles_wait_until_there_is_room_to_look_at_them(nodes: list[Node]) -> None:
+    held: list[object] = []
+
+    class Busy(AtOnce):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            held.append((fn, args))
+
+    gossip = Gossip(nodes[0].application, Busy(), lambda: NOW)
+    bundle = next(bundles([bytes(BUNDLE_BYTES)]))
+    codes = [
+        gossip.insert(abci.Request(insert_tx=abci.RequestInsertTx(tx=bundle))).insert_tx.code
+        for _ in range(MAX_WAITING_BYTES // BUNDLE_BYTES + 1)
+    ]
+    assert codes[0] == 0
+    assert codes[-1] == RETRY
+    assert len(held) == codes.count(0)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=300), max_size=30), st.integers(100, 1_000))
+def test_bundles_hold_everything_in_order_and_no_more_than_they_may(raws: list[bytes], size: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gossip_module, "BUNDLE_BYTES", size)
+        parts = [unbundle(bundle) for bundle in bundles(raws)]
+    assert [raw for part in parts for raw in part] == raws
+    assert all(sum(map(len, part)) <= size or len(part) == 1 for part in parts)
 
 
 def test_an_application_keeps_only_so_many_computed_blocks(nodes: list[Node]) -> None:
