@@ -10,7 +10,7 @@ from flux.services.local_validators import ValidatorPlace, make_validators
 from flux.wallet.development import LOCAL_CHAIN_ID, development_key
 from support.namespaces import switched_hosts
 from support.transactions import signed
-from support.validator_network import QUICK, Validator, started
+from support.validator_processes import QUICK, Validator, started
 
 pytestmark = pytest.mark.e2e
 

@@ -7,7 +7,7 @@ import pytest
 from flux.primitives.hexadecimal import to_hex
 from flux.wallet.development import LOCAL_CHAIN_ID, development_key
 from support.validator_child import BAD_ACCOUNT
-from support.validator_network import Traffic, network, until
+from support.validator_processes import Traffic, network, until
 
 pytestmark = pytest.mark.e2e
 
