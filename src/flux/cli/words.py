@@ -18,6 +18,7 @@ REJECTIONS = {
     Rejection.PRICE: "it asks more than the maximum price",
     Rejection.EXCLUDED: "it failed this app recently, or an instance was moved away from it",
     Rejection.HOSTS_ALREADY: "it already runs an instance of this app",
+    Rejection.LOCATION: "its committee found that it cannot be where it says it is",
     Rejection.SLOTS: "it holds as many leases as a node may",
 }
 

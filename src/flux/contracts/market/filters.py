@@ -10,6 +10,7 @@ from flux.contracts.market.fleet import (
     ARCHITECTURE_BIT,
     FEATURES,
     GPU_SHIFT,
+    LOCATED,
     PAYABLE,
     PLACE,
     STATIC_IP,
@@ -41,6 +42,8 @@ def key_of(wish: Wish, codes: Codes) -> Key:
     bits = ACTIVE | PAYABLE
     if wish.min_tier > 0:
         bits |= TIER_1 << wish.min_tier - 1 if wish.min_tier <= 3 else NEVER
+    if wish.geo:
+        bits |= LOCATED
     if wish.static_ip:
         bits |= STATIC_IP
     if not wish.architectures:

@@ -39,6 +39,8 @@ TIER_1: Final = 2
 ARCHITECTURE_BIT: Final = {Architecture.AMD64: 16, Architecture.ARM64: 32}
 STATIC_IP: Final = 64
 PAYABLE: Final = 128
+LOCATED: Final = 256
+"""Its declared country counts."""
 GPU_SHIFT: Final = 16
 """Bits from here on: code of the GPU model."""
 
@@ -143,6 +145,7 @@ class Fleet:
         features |= ACTIVE if node.status is NodeStatus.ACTIVE and not facts.suspect else 0
         features |= STATIC_IP if node.endpoint.static_ip else 0
         features |= PAYABLE if is_payable(node.ask) else 0
+        features |= LOCATED if node.located else 0
         return features | _code(self.codes.models, node.hardware.gpu_model) << GPU_SHIFT
 
 

@@ -146,6 +146,8 @@ def static_rejection(spec: AppSpec, node: Node, *, suspect: bool) -> Rejection:
         return Rejection.ARCHITECTURE
     if wanted.geo and not allows_place(find_rules(wanted.geo), node.location):
         return Rejection.GEO
+    if wanted.geo and not node.located:
+        return Rejection.LOCATION
     if wanted.static_ip and not node.endpoint.static_ip:
         return Rejection.STATIC_IP
     return Rejection.NONE

@@ -70,7 +70,7 @@ class FailReason(IntEnum):
 
 
 class Rejection(IntEnum):
-    """Why a node was not chosen; NONE means it could run the instance. Checked in this order."""
+    """Why a node was not chosen; NONE means it could run the instance. Checked in this order, LOCATION after GEO."""
 
     NONE = 0
     NOT_ACTIVE = 1
@@ -90,6 +90,8 @@ class Rejection(IntEnum):
     """It runs another instance of the app."""
     SLOTS = 13
     """It holds as many leases as a node may."""
+    LOCATION = 14
+    """The app has geo rules, and committees found that the node cannot be in the country that it declares."""
 
 
 class PortBinding(Record, frozen=True):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from flux.contracts.apps.types import AppSpec, Constraints, encode_spec
 from flux.contracts.benchmarks import rules
 from flux.contracts.benchmarks.types import (
     BelowTier,
@@ -13,12 +14,13 @@ from flux.contracts.benchmarks.types import (
     TierBenchmark,
     TierLimited,
 )
+from flux.contracts.market.types import Rejection
 from flux.contracts.nodes.types import Node, NodeId, NodeStatus, Tier, UnknownNode
 from flux.contracts.probes.types import AlreadyReported, NotAgent, NotInCommittee
 from flux.kernel.events import Event, event_codec
 from flux.primitives.types import U16, U32
 from flux.protocol.params import minimal
-from support.contract_lab import account
+from support.contract_lab import account, component
 from support.protocol_world import ProtocolWorld
 
 FIRST = NodeId(U32(1))
@@ -266,3 +268,20 @@ def test_a_tier_needs_every_speed_and_those_of_the_tiers_below() -> None:
     assert rules.reached_tier(tiers, GOOD.but(network_mbit=U32(0))) is Tier.NONE
     assert rules.reached_tier(tiers, GOOD.but(disk_mib=U32(0))) is Tier.NONE
     assert rules.reached_tier(tiers, GOOD.but(cpu_events=U32(2))) is Tier.NIMBUS
+
+
+def test_geo_rules_keep_apps_off_a_node_whose_place_is_refuted_and_others_do_not() -> None:
+    world = a_world(kilometres_per_second=U32(200_000))
+    japan = NodeId(U32(3))
+    measure(world, *[FAST_ANSWER] * 5, node=japan)
+    ctx = world.world.context(account("anybody"))
+
+    def why(*geo: str) -> Rejection:
+        wanted = AppSpec(components=(component(),), constraints=Constraints(geo=geo))
+        (verdict,) = world.market.plan(ctx, encode_spec(wanted), japan, U16(1))
+        return verdict.rejection
+
+    assert why("acAS") is Rejection.LOCATION
+    assert why("a!cEU") is Rejection.LOCATION
+    assert why("acEU") is Rejection.GEO
+    assert why() is Rejection.NONE

@@ -94,6 +94,7 @@ def facts(draw: st.DrawFn, number: int, *, extreme: bool) -> NodeFacts:
         registered_at=draw(st.sampled_from([0, 2_592_000, 2_592_001, 1_700_000_000, 2**64 - 1])),
     )
     node = node.but(endpoint=node.endpoint.but(static_ip=draw(st.booleans())))
+    node = node.but(located=draw(st.sampled_from([True, True, True, False])))
     used = Needs(
         *(
             draw(st.sampled_from([0, 0, 0, 1, size // 2, size]))

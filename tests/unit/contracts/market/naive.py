@@ -88,6 +88,7 @@ class NaiveFleet:
             (Rejection.TIER, node.tier < wish.min_tier),
             (Rejection.ARCHITECTURE, node.hardware.architecture not in wish.architectures),
             (Rejection.GEO, not geo.allows(rules, place.continent, place.country, place.region)),
+            (Rejection.LOCATION, bool(rules) and not node.located),
             (Rejection.STATIC_IP, wish.static_ip and not node.endpoint.static_ip),
             (Rejection.GPU, needs.gpu_count > 0 and (wrong_model or needs.gpu_count > min(gpu, LIMITS["gpu"]))),
             (Rejection.CPU, needs.cpu_milli > min(cpu, LIMITS["cpu"])),

@@ -6,6 +6,7 @@ import pytest
 
 from flux.contracts.market.types import LeaseState
 from flux.contracts.nodes.types import NodeId, NodeStatus, UnknownNode
+from flux.contracts.probes import rules
 from flux.contracts.probes.types import (
     AlreadyReported,
     EpochStarted,
@@ -19,6 +20,7 @@ from flux.contracts.probes.types import (
     SuspicionReported,
     TooManyReports,
 )
+from flux.contracts.slashing.types import FaultKind
 from flux.kernel.context import Context
 from flux.primitives.types import U16, U32, U64, Seconds
 from flux.protocol.params import minimal
@@ -358,3 +360,64 @@ def test_epochs_follow_each_other_with_new_seeds() -> None:
 def test_reports_go_through_the_free_lane(report: str) -> None:
     method: Callable[..., None] = getattr(a_world(0).probes, report)
     assert method.__flux_method__.lane  # type: ignore[attr-defined]
+
+
+def refute(world: ProtocolWorld, node: NodeId = FIRST) -> list[NodeId]:
+    """The node becomes suspect and is reached after all; who had voted."""
+    suspect(world, node)
+    voters = list(world.probes.suspicion(context(world), node).votes)
+    world.send(world.agents[node], world.probes.alive)
+    for member in world.probes.second_committee(context(world), node):
+        if is_suspect(world, node):
+            world.send(world.agents[member], world.probes.reached, node)
+    assert not is_suspect(world, node)
+    return voters
+
+
+def test_a_refuted_suspicion_is_a_strike_against_everybody_who_voted_for_it() -> None:
+    world = a_world(8)
+    voters = refute(world)
+    struck = {node for (node, _), _ in world.slashing.state.strikes.items()}
+    assert struck == set(voters)
+    epoch = world.probes.epoch(context(world)).epoch
+    for voter in voters:
+        assert rules.refuted_in(world.probes.state.refuted.find(voter), epoch) == 1
+        assert rules.refuted_in(world.probes.state.refuted.find(voter), epoch + 1) == 0
+
+
+def test_a_suspicion_that_stands_is_no_strike() -> None:
+    world = a_world(8)
+    suspect(world)
+    pass_time(world, world.params.probes.suspicion_bound)
+    assert status(world) is NodeStatus.SUSPENDED
+    assert list(world.slashing.state.strikes.items()) == []
+
+
+def test_vanishing_with_leases_is_a_strike() -> None:
+    world = a_world(8)
+    world.run_all(world.deploy(instances=1))
+    (lease,) = [lease for node in world.agents for lease in world.market.leases_of_node(context(world), node)]
+    suspect(world, lease.node)
+    pass_time(world, world.params.probes.suspicion_bound)
+    assert [key for key, _ in world.slashing.state.strikes.items()] == [(lease.node, FaultKind.ABANDONED_LEASES)]
+
+
+def test_an_operator_whose_nodes_suspect_each_other_harms_nobody() -> None:
+    world = ProtocolWorld(minimal())
+    for number in range(1, 6):
+        world.node(number, operator="the only one")
+    refute(world)
+    assert list(world.slashing.state.strikes.items()) == []
+
+
+@pytest.mark.parametrize(("count", "left"), [(0, 900_000), (1, 810_000), (5, 450_000), (10, 0), (40, 0)])
+def test_each_refuted_suspicion_takes_a_tenth_of_the_reporters_availability(count: int, left: int) -> None:
+    assert rules.less_refuted(U32(900_000), count, minimal().probes.refuted_loss) == left
+
+
+def test_refuted_suspicions_are_counted_by_epoch() -> None:
+    first = rules.refuted(None, U64(3))
+    second = rules.refuted(first, U64(3))
+    later = rules.refuted(second, U64(4))
+    assert [rules.refuted_in(later, U64(epoch)) for epoch in (2, 3, 4, 5)] == [0, 2, 1, 0]
+    assert rules.refuted_in(rules.refuted(later, U64(9)), U64(4)) == 0
