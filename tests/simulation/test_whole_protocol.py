@@ -12,6 +12,7 @@ from flux.contracts.staking.types import EVERYTHING
 from flux.kernel.errors import Revert
 from flux.primitives.types import U16, U32, U64
 from support.contract_lab import account, component
+from support.epochs import pass_epoch
 from support.protocol_world import ProtocolWorld
 
 STEPS = 400
@@ -35,7 +36,8 @@ class Crowd:
             self.register, self.deploy, self.deploy, self.confirm, self.confirm, self.confirm, self.fail,
             self.scale, self.update, self.pause, self.resume, self.top_up, self.remove, self.move, self.suspect,
             self.outage, self.outage, self.alive, self.reached, self.reached, self.activate, self.leave,
-            self.withdraw, self.stake, self.stake, self.stake, self.slash, self.pass_time, self.pass_time,
+            self.withdraw, self.stake, self.stake, self.stake, self.slash,
+            self.epoch, self.epoch, self.earn, self.earn, self.pass_time, self.pass_time,
         ]  # fmt: skip
         act = self.draw.choice(acts)
         try:
@@ -154,6 +156,15 @@ class Crowd:
                 self.world.send(holder, staking.undelegate, node, amount)
             case _:
                 self.world.send(holder, staking.redelegate, node, other, amount)
+
+    def epoch(self) -> None:
+        """An epoch ends, and most of what committees saw is reported."""
+        pass_epoch(self.world, {self.draw.randrange(1, 13): self.draw.randrange(1_001) for _ in range(4)})
+
+    def earn(self) -> None:
+        node, rewards = self.some_node(), self.world.rewards
+        holder = account(self.draw.choice((f"operator {node}", f"operator {self.some_node()}", "anybody")))
+        self.world.send(holder, self.draw.choice((rewards.claim, rewards.compound, rewards.settle)), node)
 
     def slash(self) -> None:
         world, node = self.world.world, self.some_node()

@@ -30,6 +30,8 @@ from flux.contracts.oracle.contract import Oracle
 from flux.contracts.parameters.contract import Parameters
 from flux.contracts.policy.contract import Policy
 from flux.contracts.probes.contract import Probes
+from flux.contracts.probes.types import TargetCount
+from flux.contracts.rewards.contract import Rewards
 from flux.contracts.secrets.contract import Secrets
 from flux.contracts.secrets.types import SealedSeed
 from flux.contracts.slashing.contract import Slashing
@@ -101,6 +103,7 @@ CALLS: dict[tuple[type[Contract], str], Call] = {
         Parameters,
         Policy,
         Probes,
+        Rewards,
         Secrets,
         Slashing,
         Staking,
@@ -204,7 +207,7 @@ class Users:
         """One user's deed."""
         deeds: list[Callable[[], list[bytes]]] = [
             self.register, self.register, self.activate, self.activate, self.leave, self.declare,
-            self.stake, self.stake, self.stake, *[self.validate] * 4,
+            *[self.validate] * 4, self.stake, self.stake, self.see, self.see, self.earn,
             self.deploy, self.deploy, self.update, self.scale, self.pause_or_resume, self.top_up, self.remove,
             *[self.confirm] * 12, self.fail, self.move, self.hand_seeds, self.outage, self.outage, self.refute,
             self.refute, self.lie, self.pay, self.measure, self.measure,
@@ -231,6 +234,24 @@ class Users:
             return []
         node = self.draw.choice(self.nodes)
         return [self.call(self.operators[node.operator], Nodes, "leave", node.id)]
+
+    def see(self) -> list[bytes]:
+        """Members of last epoch's committees say what they saw; sometimes one lies or reports on others' targets."""
+        head, draw = self.head, self.draw
+        epoch, found = head.probes.previous_epoch(head.ctx).epoch, []
+        for member in draw.sample(self.nodes, min(4, len(self.nodes))):
+            targets = head.probes.past_targets(head.ctx, member.id) if draw.random() < 0.9 else [member.id]
+            counts = [TargetCount(node, U32(60), U32(draw.choice((60, 60, 30, 0)))) for node in targets]
+            found += self.of_node(member.id, Probes, "report", epoch, Hash(draw.randbytes(32)), counts)
+        return found
+
+    def earn(self) -> list[bytes]:
+        """Somebody takes or stakes what a node has earned, or has it settled."""
+        if not self.nodes:
+            return []
+        node = self.draw.choice(self.nodes)
+        holder = self.draw.choice((self.operators[node.operator], self.draw.choice(TENANTS)))
+        return [self.call(holder, Rewards, self.draw.choice(("claim", "claim", "compound", "settle")), node.id)]
 
     def stake(self) -> list[bytes]:
         """Somebody bonds, moves, frees or takes stake, or looks after somebody's position."""

@@ -126,7 +126,7 @@ class Probes(Contract):
             raise AlreadyReported(reporter, node)
         self._settle(ctx, suspicion.but(confirmations=(*suspicion.confirmations, reporter)))
 
-    @method(gas=1_000_000, lane=True)
+    @method(gas=500_000, lane=True)
     def report(self, ctx: Context, epoch: Epoch, digest: Hash, counts: list[TargetCount]) -> None:
         """What a committee member saw of its targets in the epoch before the current one; once.
 
