@@ -152,7 +152,7 @@ def test_stake_that_moves_takes_its_rewards_nowhere_twice() -> None:
     world.block()
 
 
-def test_rewards_are_compounded_into_stake() -> None:
+def test_compounding_calls_back_into_rewards_while_it_pays_and_pays_once() -> None:
     rich = POOR.but(rewards=POOR.rewards.but(pool=Wei(U256(10**10 * FLUX)), max_yearly=U16(60_000)))
     rich = rich.but(staking=rich.staking.but(min_delegation=Wei(U256(FLUX // 1_000_000))))
     world = fleet(params=rich)
