@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from flux.contracts.nodes.types import Tier
 from flux.primitives.types import U64, Seconds
@@ -12,6 +12,7 @@ from tools.simulation.economy import Economy
 from tools.simulation.income import Ledger
 from tools.simulation.measure import Measuring
 from tools.simulation.population import Population
+from tools.simulation.prosecutor import Prosecutor
 from tools.simulation.tenants import Tenants
 from tools.simulation.watch import Watch
 
@@ -65,7 +66,6 @@ class EpochRecord:
     apps: int
     leases: int
     suspected: int
-    extra: dict[str, int] = field(default_factory=dict)
 
 
 class Play:
@@ -82,6 +82,7 @@ class Play:
         self.tenants = Tenants(self.economy, setting.apps, self.draw)
         self.watch = Watch(self.economy, self.population, self.behaviours)
         self.measuring = Measuring(self.economy, self.population, self.behaviours)
+        self.prosecutor = Prosecutor(self.economy)
         self.history: list[EpochRecord] = []
 
     def run(self, progress: Callable[[str], None]) -> None:
@@ -122,6 +123,7 @@ class Play:
         self.watch.answer_suspicions()
         economy.block(int(economy.params.probes.suspicion_bound) + 1)
         self._place()
+        self.prosecutor.prosecute()
         economy.block(max(1, int(began) + setting.epoch_seconds - int(economy.now)))
         economy.block(1)
         self._record(began)

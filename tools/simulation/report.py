@@ -25,7 +25,8 @@ def tables(play: Play, alone: Sequence[Comparison], spread: Sequence[Comparison]
         f"{setting.apps:,} apps, {setting.years:g} years in {len(play.history)} epochs of {setting.epoch_days:g} days, "
         f"seed {setting.seed}. "
         f"{play.economy.blocks:,} blocks; every invariant held after {_checked(setting.check_every)}. "
-        f"{play.population.started:,} leases ran, {play.watch.suspected:,} suspicions were examined. "
+        f"{play.population.started:,} leases ran, {play.watch.suspected:,} suspicions were examined, "
+        f"{play.prosecutor.cases:,} cases were opened. "
         f"Emitted: {last.emitted // WEI_PER_FLUX:,} FLUX.",
         "",
         "| behaviour | what it does | nodes | emission | tenants | slashed | net | beside honest |",
