@@ -162,3 +162,20 @@ def test_when_all_are_down_but_one_the_set_is_not_emptied() -> None:
     lab.epoch(6)
     assert lab.seats()
     assert {lab.record(NodeId(U32(number))).status for number in (1, 2, 3)} == {ValidatorStatus.JAILED}
+
+
+def test_however_many_are_caught_in_one_epoch_less_than_a_third_of_the_power_changes() -> None:
+    lab = ValidatorLab(first=1, min_validators=2)
+    for number in range(1, 9):
+        lab.validator(number)
+    lab.epoch(16)
+    before = lab.seats()
+    assert sorted(before.values()) == [2_000] * 8
+    for number in range(1, 7):
+        lab.block(misbehavior=[double_sign(number, lab.now)])
+    after = lab.seats()
+    changed = sum(abs(after.get(key, 0) - power) for key, power in before.items())
+    assert 0 < 3 * changed < sum(before.values())
+    assert sum(lab.stake(NodeId(U32(number))) == 1_900 * FLUX for number in range(1, 9)) == 6
+    lab.epoch(12)
+    assert set(lab.seats()) == {consensus(7), consensus(8)}
