@@ -108,13 +108,13 @@ class Ledger:
 
     def find_block(self, number: Height) -> Block | None:
         """The block at a height. Raises HistoryPruned for one that is no longer kept."""
+        if number != self._base:  # that one came with the state and stays, without receipts
+            self._check_kept(number)
         entry = self._recent.find_block(number)
         if entry is None:
             with self._store.snapshot() as snapshot:
                 entry = self._read_block(snapshot, number)
-            if entry is None:
-                self._check_kept(number)
-            else:
+            if entry is not None:
                 self._recent.put_block(entry)
         return entry
 
@@ -139,12 +139,12 @@ class Ledger:
 
     def find_receipts(self, number: Height) -> list[Receipt] | None:
         """The receipts of a block, one for each of its transactions. Raises HistoryPruned like `find_block`."""
+        self._check_kept(number)
         receipts = self._recent.find_receipts(number)
         if receipts is None:
             with self._store.snapshot() as snapshot:
                 stored = snapshot.get(tables.receipts(number))
             if stored is None:
-                self._check_kept(number)
                 return None
             receipts = decode_receipts(stored)
             self._recent.put_receipts(number, receipts)
