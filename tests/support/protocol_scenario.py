@@ -27,6 +27,7 @@ from flux.contracts.market.types import FailReason, Lease, LeaseState, PortBindi
 from flux.contracts.nodes.contract import Nodes
 from flux.contracts.nodes.types import Ask, Location, Node, NodeId
 from flux.contracts.oracle.contract import Oracle
+from flux.contracts.oracle.types import UsdAsk
 from flux.contracts.parameters.contract import Parameters
 from flux.contracts.policy.contract import Policy
 from flux.contracts.probes.contract import Probes
@@ -518,6 +519,10 @@ class Users:
             return [self.call(feeder, Oracle, "join", value=100 * WEI_PER_FLUX)]
         if draw.random() < 0.05:
             return [self.call(feeder, Oracle, "leave")]
+        if self.nodes and draw.random() < 0.3:
+            node = draw.choice(self.nodes)
+            usd = UsdAsk(*(U64(draw.randrange(0, 200_000)) for _ in range(4)))
+            return [self.call(self.operators[node.operator], Oracle, "set_usd_ask", node.id, usd)]
         price = draw.choice((0, 10**30 % 2**64, 1, draw.randrange(4_500_000, 5_500_000), 5_000_000, 5_100_000))
         return [self.call(feeder, Oracle, "report", U64(price))]
 

@@ -5,8 +5,8 @@ from decimal import Decimal, InvalidOperation
 from flux.cli import format as show
 from flux.cli.context import CommandContext
 from flux.cli.errors import FAILED, CliError, UsageError
-from flux.contracts.oracle.types import DECIMALS, Price
-from flux.primitives.types import WEI_PER_FLUX, WEI_PER_GWEI
+from flux.contracts.oracle.types import DECIMALS, Price, UsdPrice
+from flux.primitives.types import U64, WEI_PER_FLUX, WEI_PER_GWEI
 from flux.sdk.bindings.oracle import Oracle
 from flux.sdk.client import FluxClient
 
@@ -17,6 +17,17 @@ def dollars(price: int) -> str:
     """A price in the oracle's unit as a number: 0.052."""
     text = f"{Decimal(price).scaleb(-DECIMALS):f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def parse(text: str) -> UsdPrice:
+    """Dollars per FLUX as the chain counts them. Raises UsageError."""
+    try:
+        value = Decimal(text.strip())
+    except InvalidOperation:
+        value = Decimal(-1)
+    if not value.is_finite() or not 0 < value < 10**9:
+        raise UsageError(f"{text.strip()[:40]} is no price in dollars", "for example 0.052")
+    return UsdPrice(U64(round(value.scaleb(DECIMALS))))
 
 
 def worth(wei: int, price: Price | None) -> str:

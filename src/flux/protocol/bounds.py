@@ -157,6 +157,8 @@ BOUNDS: dict[str, Bound] = {
     "oracle.max_deviation": Bound(10, 9_000),
     "oracle.min_feeders": Bound(1, 15),
     "oracle.max_feeders": Bound(3, 63, only_rises=True),
+    "oracle.reprice_step": Bound(1, 2_000),
+    "oracle.reprice_batch": Bound(10, 2_000),
     "policy.notice": Bound(60, 90 * DAY),
     "policy.appeal": Bound(60, 90 * DAY),
     "policy.max_reason_bytes": Bound(64, 4_096),

@@ -100,7 +100,7 @@ class ProtocolFactory:
         to_faults.slashing = slashing
         benchmarks = Benchmarks(Host(world, Benchmarks.address), params.benchmarks, nodes, probes)
         parameters = Parameters(Host(world, Parameters.address), params.parameters, self._rules)
-        oracle = Oracle(Host(world, Oracle.address), params.oracle)
+        oracle = Oracle(Host(world, Oracle.address), params.oracle, nodes)
         to_market.market, to_apps.apps, to_staking.staking = market, apps, staking
         everything: tuple[Contract, ...] = (
             accounts,

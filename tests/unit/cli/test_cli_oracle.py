@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from flux.cli.dollars import dollars, worth
+from flux.cli.dollars import dollars, parse, worth
 from flux.cli.errors import CliError, UsageError
-from flux.cli.oracle.prices import parse, pick
+from flux.cli.oracle.prices import pick
 from flux.contracts.oracle.types import Price, UsdPrice
 from flux.primitives.types import U64, ChainTime
 from support.voting import propose, wait_for
@@ -95,6 +95,11 @@ def prices_in_dollars(flux: Any) -> None:
     assert not cheap["enough_nodes"]
     offered = flux.json("node", "offer", "1", "--price-cpu", "$0.0051", "--account", "dev1")
     assert offered["prices"]["core"] == "0.1"
+    prices = ("--price-cpu", "$0.00051", "--price-memory", "$0.000051", "--price-disk", "$0", "--price-gpu", "$0.051")
+    followed = flux.json("node", "offer", "2", *prices, "--follow", "--account", "dev2")
+    assert followed["prices"] == {"core": "0.01", "memory_gib": "0.001", "disk_gib": "0", "gpu": "1"}
+    error = flux.json("node", "offer", "2", "--price-cpu", "$1", "--follow", "--account", "dev2", code=2)["error"]
+    assert "all four prices" in error["message"]
     assert (
         "no price in dollars"
         in flux.json("plan", flux.compose(COMPOSE), "--max-price", "$much", code=2)["error"]["message"]

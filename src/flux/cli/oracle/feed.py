@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from flux.cli.context import CommandContext
-from flux.cli.dollars import dollars
+from flux.cli.dollars import dollars, parse
 from flux.cli.errors import CliError, UsageError, translate
-from flux.cli.oracle.prices import parse, read
+from flux.cli.oracle.prices import read
 from flux.contracts.oracle.types import UsdPrice
 from flux.sdk.bindings.oracle import Oracle
 from flux.sdk.client import FluxClient

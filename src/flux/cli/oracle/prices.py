@@ -1,29 +1,17 @@
-"""Dollar prices in text, and where a feeder takes them from."""
+"""Where a feeder takes the price of FLUX from."""
 
 import json
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from flux.cli.errors import CliError, UsageError
-from flux.contracts.oracle.types import DECIMALS, UsdPrice
-from flux.primitives.types import U64
+from flux.cli.dollars import parse
+from flux.cli.errors import CliError
+from flux.contracts.oracle.types import UsdPrice
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 MAX_BYTES = 64 * 1024
-
-
-def parse(text: str) -> UsdPrice:
-    """Dollars per FLUX as the chain counts them. Raises UsageError."""
-    try:
-        value = Decimal(text.strip())
-    except InvalidOperation:
-        value = Decimal(-1)
-    if not value.is_finite() or not 0 < value < 10**9:
-        raise UsageError(f"{text.strip()[:40]} is no price in dollars", "for example 0.052")
-    return UsdPrice(U64(round(value.scaleb(DECIMALS))))
 
 
 def pick(text: str, field: str | None) -> UsdPrice:

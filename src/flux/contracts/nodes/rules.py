@@ -25,7 +25,7 @@ from flux.contracts.nodes.types import (
 )
 from flux.primitives.address import ZERO_ADDRESS
 from flux.primitives.geo import CONTINENTS
-from flux.primitives.types import U8, U32, U256, Address, Hash, Wei
+from flux.primitives.types import U8, U32, U64, U256, Address, Hash, Wei
 
 MAX_REGION_LENGTH = 40
 MAX_GPU_MODEL_LENGTH = 64
@@ -119,6 +119,16 @@ def check_ask(ask: Ask, limit: Ask) -> None:
         price, cap = getattr(ask, name), getattr(limit, name)
         if price > cap:
             raise InvalidDeclaration("ask", f"{name} at {price} gwei per hour is above the cap of {cap}")
+
+
+def capped(ask: Ask, limit: Ask) -> Ask:
+    """The ask with no price above its cap."""
+    return Ask(
+        U64(min(ask.cpu, limit.cpu)),
+        U64(min(ask.memory, limit.memory)),
+        U64(min(ask.disk, limit.disk)),
+        U64(min(ask.gpu, limit.gpu)),
+    )
 
 
 def check_location(location: Location) -> None:

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from flux.contracts.oracle.types import Feeder, InvalidPrice, OracleParams, UsdPrice
-from flux.primitives.types import U64, Address, ChainTime
+from flux.contracts.nodes.types import Ask
+from flux.contracts.oracle.types import Feeder, InvalidPrice, InvalidUsdAsk, OracleParams, UsdAsk, UsdPrice
+from flux.primitives.types import U64, WEI_PER_GWEI, Address, ChainTime
 
 LOWEST = 1
 HIGHEST = 10**14
 """A million dollars; far above any honest price and far below what arithmetic would mind."""
 BASIS_POINTS = 10_000
+MAX_GWEI = 2**62
+NO_ASK = UsdAsk(U64(0), U64(0), U64(0), U64(0))
 
 
 class Verdict(NamedTuple):
@@ -58,6 +61,21 @@ def is_fresh(feeder: Feeder, now: ChainTime, params: OracleParams) -> bool:
 def median(prices: Sequence[UsdPrice]) -> UsdPrice:
     """The middle one; of an even number, the lower of the two in the middle, so that it is always somebody's report."""
     return sorted(prices)[(len(prices) - 1) // 2]
+
+
+def in_flux(usd: UsdAsk, price: UsdPrice) -> Ask:
+    """Prices in gwei per hour, rounded up, so that an operator never asks less than it said. Caps are the nodes'."""
+
+    def convert(amount: U64) -> U64:
+        return U64(min(-(-amount * WEI_PER_GWEI // price), MAX_GWEI))
+
+    return Ask(convert(usd.cpu), convert(usd.memory), convert(usd.disk), convert(usd.gpu))
+
+
+def check_usd(usd: UsdAsk) -> None:
+    """Raise InvalidUsdAsk for a price above a million dollars an hour."""
+    if max(usd.cpu, usd.memory, usd.disk, usd.gpu) > HIGHEST:
+        raise InvalidUsdAsk(U64(HIGHEST))
 
 
 def deviates(price: int, reference: int, basis_points: int) -> bool:

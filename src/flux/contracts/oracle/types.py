@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NewType
 
+from flux.contracts.nodes.types import Ask, NodeId
 from flux.kernel.errors import Revert
 from flux.kernel.events import Event, Indexed
 from flux.kernel.record import Record
@@ -29,6 +30,10 @@ class OracleParams(Record, frozen=True):
     min_feeders: U8
     """Fewer fresh reports that agree, or fewer than half of the feeders, freeze the price."""
     max_feeders: U8
+    reprice_step: U16
+    """Basis points by which the price moves before asks in dollars are turned into FLUX again."""
+    reprice_batch: U16
+    """Asks turned into FLUX per block."""
 
 
 class FeederStatus(Record, frozen=True):
@@ -61,6 +66,23 @@ class Price(Record, frozen=True):
     updated_at: ChainTime
     frozen: bool
     """Whether too few feeders report or agree now; the value is then an old one."""
+
+
+class UsdAsk(Record, frozen=True):
+    """An operator's prices in 10**-8 dollars per hour: of a core, a GiB of memory, a GiB of disk, a GPU."""
+
+    cpu: U64
+    memory: U64
+    disk: U64
+    gpu: U64
+
+
+class FollowedAsk(Record, frozen=True):
+    """A node whose ask follows the dollar."""
+
+    usd: UsdAsk
+    ask: Ask
+    """What it came to in FLUX when it was last set. When the node's is another, its operator chose that since."""
 
 
 class Leaving(Record, frozen=True):
@@ -118,6 +140,27 @@ class PriceFrozen(Event, frozen=True):
 
     value: UsdPrice
     updated_at: ChainTime
+
+
+class UsdAskSet(Event, frozen=True):
+    """An operator's prices follow the dollar from now on."""
+
+    node: Indexed[NodeId]
+    usd: UsdAsk
+
+
+@dataclass(eq=False)
+class NoPrice(Revert):
+    """There is no dollar price that could be trusted now; it is frozen since {updated_at}, or there never was one."""
+
+    updated_at: ChainTime
+
+
+@dataclass(eq=False)
+class InvalidUsdAsk(Revert):
+    """A price lies between 0 and {highest} (10^-8 dollars an hour)."""
+
+    highest: U64
 
 
 @dataclass(eq=False)

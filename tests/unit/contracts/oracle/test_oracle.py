@@ -5,11 +5,14 @@ import random
 import pytest
 
 from flux.contracts.addresses import GOVERNOR, TREASURY
+from flux.contracts.nodes.types import Ask, NodeId
 from flux.contracts.oracle import invariants, rules
 from flux.contracts.oracle.types import (
     AlreadyFeeder,
     FeederRemoved,
     InvalidPrice,
+    InvalidUsdAsk,
+    NoPrice,
     NotFeeder,
     Price,
     PriceFrozen,
@@ -17,6 +20,8 @@ from flux.contracts.oracle.types import (
     ReportIgnored,
     ReportTooSoon,
     TooManyFeeders,
+    UsdAsk,
+    UsdAskSet,
     UsdPrice,
     WrongBond,
 )
@@ -193,6 +198,80 @@ def test_bonds_come_back_after_a_while_unless_a_vote_takes_them(lab: Lab) -> Non
     lab.block(seconds=lab.params.oracle.unbonding)
     lab.block()
     assert lab.world.balance(honest) == before + bond
+
+
+USD = UsdAsk(U64(10_000), U64(5_000), U64(10), U64(0))
+
+
+def asks(lab: Lab, node: NodeId) -> Ask:
+    return lab.nodes.node(lab.world.context(account("anybody")), node).ask
+
+
+def test_an_ask_in_dollars_follows_the_price_and_ends_when_its_operator_chooses_another(lab: Lab) -> None:
+    node = lab.node(1)
+    owner = account("operator 1")
+    with pytest.raises(NoPrice):
+        lab.send(owner, lab.oracle.set_usd_ask, node, USD)
+    lab.all_report(*[5 * CENTS] * 5)
+    with pytest.raises(Unauthorized):
+        lab.send(lab.feeders[0], lab.oracle.set_usd_ask, node, USD)
+    with pytest.raises(InvalidUsdAsk):
+        lab.send(owner, lab.oracle.set_usd_ask, node, UsdAsk(U64(10**14 + 1), U64(0), U64(0), U64(0)))
+    lab.send(owner, lab.oracle.set_usd_ask, node, USD)
+    assert lab.world.emitted(lab.oracle, UsdAskSet(node, USD))
+    assert asks(lab, node) == Ask(U64(2_000_000), U64(1_000_000), U64(2_000), U64(0))
+    lab.block()
+    lab.all_report(*[10 * CENTS] * 5)
+    lab.block()
+    lab.block()
+    assert asks(lab, node) == Ask(U64(1_000_000), U64(500_000), U64(1_000), U64(0))
+    assert lab.oracle.usd_ask(lab.world.context(owner), node) == USD
+    chosen = Ask(U64(7), U64(7), U64(7), U64(7))
+    lab.send(owner, lab.nodes.set_ask, node, chosen)
+    assert lab.oracle.usd_ask(lab.world.context(owner), node) == rules.NO_ASK
+    lab.all_report(*[5 * CENTS] * 5)
+    lab.block()
+    lab.block()
+    assert asks(lab, node) == chosen
+    assert node not in lab.oracle.state.usd_asks
+
+
+def test_small_moves_reprice_nothing_and_rounding_favours_the_operator(lab: Lab) -> None:
+    node = lab.node(1)
+    lab.all_report(*[3] * 5)
+    lab.send(account("operator 1"), lab.oracle.set_usd_ask, node, UsdAsk(U64(1), U64(0), U64(0), U64(0)))
+    before = asks(lab, node)
+    assert before.cpu == 333_333_334
+    lab.block()
+    lab.block()
+    assert not rules.deviates(1_000_999, 1_000_000, 100)
+    assert asks(lab, node) == before
+
+
+def test_repricing_goes_on_in_batches_and_past_nodes_that_leave() -> None:
+    lab = Lab()
+    nodes = [lab.node(number) for number in range(1, 26)]
+    lab.send(GOVERNOR, lab.parameters.set_parameter, "oracle.reprice_batch", U256(10))
+    lab.block()
+    lab.all_report(*[5 * CENTS] * 5)
+    for number, node in enumerate(nodes, start=1):
+        lab.send(account(f"operator {number}"), lab.oracle.set_usd_ask, node, USD)
+    lab.send(account("operator 3"), lab.nodes.leave, nodes[2])
+    lab.block()
+    lab.all_report(*[1 * CENTS] * 5)
+    for _ in range(4):
+        lab.block()
+    for node in nodes:
+        assert asks(lab, node).cpu == (2_000_000 if node == nodes[2] else 10_000_000)
+    lab.block()
+
+
+def test_a_price_that_collapses_stops_at_the_caps(lab: Lab) -> None:
+    node = lab.node(1)
+    lab.all_report(*[1] * 5)
+    most = UsdAsk(*[U64(10**14)] * 4)
+    lab.send(account("operator 1"), lab.oracle.set_usd_ask, node, most)
+    assert asks(lab, node) == lab.params.nodes.max_ask
 
 
 def test_medians_and_deviations_are_exact() -> None:
