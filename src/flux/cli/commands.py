@@ -119,6 +119,7 @@ CHAIN = dict(
         _verb("chain", "join", "Make the folder of a node that joins a running network"),
         _verb("chain", "trust", "Say which block verification begins with, or show it"),
         _verb("chain", "export", "Write all blocks to a file"),
+        _verb("chain", "import", "Execute the blocks of such a file"),
     ]
 )
 DAO = dict(

@@ -203,6 +203,8 @@ _HANDLERS: dict[str, Callable[[Any], Problem]] = {
     "flux.ingress.errors.IngressError": _with_own_hint(FAILED),
     "flux.protocol.genesis.GenesisError": _plain(FAILED),
     "flux.chain.ports.UpgradeRequired": _plain(FAILED),
+    "flux.chain.history.HistoryPruned": _plain(FAILED),
+    "flux.chain.export.ImportFailed": _plain(FAILED, "the blocks before it were imported"),
     "flux.consensus.cometbft.errors.CometError": _plain(FAILED),
     "flux.chain.store.StoreError": _plain(FAILED, "check the disk and who owns the folder"),
     "flux.wallet.errors.WalletError": _plain(FAILED),
