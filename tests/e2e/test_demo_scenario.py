@@ -1,4 +1,4 @@
-"""What `make demo` shows, so that it cannot rot: two apps, a host that dies, bills to the second, data that stays."""
+"""What `make demo` shows, so that it cannot rot: two apps, a host that dies, bills, data that stays, and the economy."""
 
 from pathlib import Path
 
@@ -26,3 +26,8 @@ async def test_the_demonstration_holds_everything_it_promises(tmp_path: Path) ->
     assert "a replacement is placed" in told
     assert "the geo rules exclude its location" in told
     assert "the entry is still there" in told
+    assert float(figures["minted_for_an_epoch"]) > 0
+    assert float(figures["delegation_earned"]) > 0
+    assert figures["fee_basis_points"] == 100
+    assert "median of its committee: 0 events/s" in told
+    assert told.count("FLUX held = minted − burned") == 2

@@ -6,13 +6,13 @@ from flux.contracts import addresses
 from flux.contracts.apps.types import AppId
 from flux.contracts.escrow.types import Deposited, HostPaid, Refunded
 from flux.contracts.nodes.types import NodeId
-from flux.primitives.hexadecimal import from_hex, to_hex
-from flux.primitives.types import U256, Address, Hash, Wei
+from flux.primitives.hexadecimal import to_hex
+from flux.primitives.types import U256, Address, Wei
 from flux.protocol.genesis import Genesis
 from flux.sdk.bindings.accounts import Accounts
 from flux.sdk.bindings.escrow import Escrow
 from flux.sdk.client import FluxClient
-from flux.sdk.known import find_event
+from tools.demonstration.history import history
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,10 @@ class Bill:
 
 async def read_bill(client: FluxClient, app: AppId) -> Bill:
     """Add up the escrow's events of an app."""
-    topic = to_hex(app.to_bytes(32, "big"))
-    query = {"fromBlock": "0x0", "toBlock": "latest", "address": to_hex(addresses.ESCROW), "topics": [None, topic]}
     deposited = refunded = fee = 0
     paid: dict[NodeId, Wei] = {}
     seconds: dict[NodeId, int] = {}
-    for log in await client.transport.request("eth_getLogs", query):
-        event = find_event([Hash(from_hex(item)) for item in log["topics"]], from_hex(log["data"]))
+    for _, event in await history(client, addresses.ESCROW, app):
         match event:
             case Deposited():
                 deposited += event.amount

@@ -9,18 +9,19 @@ import aiohttp
 
 from flux.contracts.apps.types import AppId
 from flux.contracts.market.types import LeaseState
-from flux.primitives.types import U64
+from flux.primitives.types import U64, Address
 from flux.primitives.units import format_flux
 from flux.protocol import genesis as genesis_file
 from flux.runtime.labels import APP
 from flux.sdk.bindings.apps import Apps
-from flux.sdk.bindings.escrow import Escrow
 from flux.sdk.bindings.nodes import Nodes
 from flux.sdk.deployment import progress
 from flux.services.chain_home import GENESIS_FILE
 from tools.demonstration.bill import check_supply, earned, read_bill
+from tools.demonstration.economy import play_economy
 from tools.demonstration.load import Tally, steady_requests
 from tools.demonstration.stage import DemoFailed, Stage
+from tools.demonstration.waiting import found, until
 
 HELLO = "hello"
 GUESTBOOK = "guestbook"
@@ -55,7 +56,10 @@ async def play(stage: Stage) -> dict[str, Any]:
     figures |= await _show_earnings(stage, supported)
     say("\n== The bill")
     figures |= await _settle(stage, AppId(U64(hello["app"])))
-    return figures
+    economy, newcomers = await play_economy(stage, AppId(U64(guestbook["app"])), GUESTBOOK)
+    say("\n== Is every wei accounted for?")
+    await _show_supply(stage, newcomers)
+    return figures | economy
 
 
 async def _deploy(stage: Stage, name: str) -> dict[str, Any]:
@@ -69,7 +73,7 @@ async def _deploy(stage: Stage, name: str) -> dict[str, Any]:
 
 async def _show_answers(stage: Stage, instances: list[dict[str, Any]]) -> None:
     async with steady_requests(f"{stage.url(HELLO)}/whoami", stage.host(HELLO)) as tally:
-        await _until(lambda: len(tally.answers) == len(instances), 15, "every instance of hello answers")
+        await until(lambda: len(tally.answers) == len(instances), 15, "every instance of hello answers")
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         for _ in range(3):
             async with session.get(stage.url(HELLO), headers=stage.host(HELLO)) as response:
@@ -83,16 +87,16 @@ async def _lose_a_host(stage: Stage, app: AppId, kept: set[int]) -> dict[str, An
     victim_lease = next(lease for lease in before.running if lease.node not in kept)
     victim = next(node for node in stage.cloud.nodes if node.id == victim_lease.node)
     async with steady_requests(f"{stage.url(HELLO)}/whoami", stage.host(HELLO)) as tally:
-        await _until(lambda: tally.made >= 100, 15, "requests are made")
+        await until(lambda: tally.made >= 100, 15, "requests are made")
         stage.say(f"node {victim.id} dies: its agent is killed and its containers are gone")
         killed_at = time.monotonic()
         await victim.kill()
         replacement = await _replacement_node(stage, app, {lease.node for lease in before.running})
-        await _until(lambda: _answers_since(tally, str(replacement), killed_at), RECOVERY_SECONDS, "it serves")
+        await until(lambda: _answers_since(tally, str(replacement), killed_at), RECOVERY_SECONDS, "it serves")
         recovered = max(time.monotonic() - killed_at, 0.0)
         stage.say(f"node {replacement} took over; 3 healthy instances again after {recovered:.2f} s")
         made_by_then = tally.made
-        await _until(lambda: tally.made >= made_by_then + 100, 15, "requests are made")
+        await until(lambda: tally.made >= made_by_then + 100, 15, "requests are made")
     stage.say(f"requests made: {tally.made}, failed: {tally.failed} {tally.last_failure}".rstrip())
     if tally.failed > FAILED_SHARE * tally.made:
         raise DemoFailed(f"{tally.failed} of {tally.made} requests failed: {tally.last_failure}")
@@ -141,8 +145,8 @@ async def _restart_guestbook(stage: Stage, app: AppId) -> None:
             except (aiohttp.ClientError, TimeoutError, ValueError):
                 return False
 
-        await _until_async(restarted, 30, "the containers start again")
-        await _until_async(entry_is_there, 30, "the entry is there after the restart")
+        await found(restarted, 30, "the containers start again")
+        await found(entry_is_there, 30, "the entry is there after the restart")
     stage.say(f"the entry is still there: {words}")
 
 
@@ -175,26 +179,16 @@ async def _settle(stage: Stage, app: AppId) -> dict[str, Any]:
         raise DemoFailed("what was deposited is not what was spent and returned")
     if await client.balance(owner) <= before:
         raise DemoFailed(f"the unused deposit did not come back: {removed}")
-    genesis = genesis_file.decode((stage.cloud.home.chain / GENESIS_FILE).read_text(), stage.cloud.home.chain)
-    agents = tuple([(await Nodes(client).node(node.id)).agent for node in stage.cloud.nodes])
-    held, supply = await check_supply(client, genesis, agents)
+    await _show_supply(stage, [])
+    return {"spent": format_flux(bill.spent)}
+
+
+async def _show_supply(stage: Stage, newcomers: list[Address]) -> None:
+    """Compare what all accounts hold, `newcomers` among them, with what was minted and burned."""
+    client, home = stage.cloud.client, stage.cloud.home.chain
+    genesis = genesis_file.decode((home / GENESIS_FILE).read_text(), home)
+    agents = [(await Nodes(client).node(node.id)).agent for node in stage.cloud.nodes]
+    held, supply = await check_supply(client, genesis, (*agents, *newcomers))
     stage.say(f"supply: {format_flux(held)} FLUX held = minted − burned = {format_flux(supply)}")
     if held != supply:
         raise DemoFailed(f"{held} wei are held and {supply} should exist")
-    balance = await Escrow(client).balance(AppId(U64(app + 1)))
-    return {"spent": format_flux(bill.spent), "guestbook_balance": format_flux(balance.balance)}
-
-
-async def _until(condition: Any, seconds: float, promise: str) -> None:
-    async def asked() -> bool:
-        return bool(condition())
-
-    await _until_async(asked, seconds, promise)
-
-
-async def _until_async(condition: Any, seconds: float, promise: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not await condition():
-        if time.monotonic() > deadline:
-            raise DemoFailed(f"not within {seconds:g} s: {promise}")
-        await asyncio.sleep(0.02)

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flux.primitives.types import U64, Seconds
+from flux.protocol.params import Params, minimal
+from flux.services.chain_home import new_local_genesis, write_genesis
+from flux.services.home import CloudHome
 from flux.services.local_cloud import CloudOptions, LocalCloud
 from tools.engine import running_engine
 from tools.images import push_images
@@ -17,6 +21,10 @@ from tools.paths import ROOT
 from tools.registry import running_registry
 
 Say = Callable[[str], None]
+EPOCH = 30
+"""Seconds; the shortest that governance could set. An epoch is paid out when the next one is over."""
+VOTING_PERIOD = 20
+"""Seconds; the shortest that governance could set."""
 
 
 class DemoFailed(Exception):
@@ -75,5 +83,15 @@ async def staged(home: Path, options: CloudOptions, say: Say) -> AsyncIterator[S
             home=options.home, nodes=options.nodes, rpc_port=options.rpc_port, http_port=options.http_port,
             agent_port=options.agent_port, container_port=options.container_port, docker=docker,
         )  # fmt: skip
+        write_genesis(CloudHome(settled.home).chain, new_local_genesis(params=_params()))
         async with LocalCloud(settled, say) as cloud:
             yield Stage(cloud, home, registry.host, say)
+
+
+def _params() -> Params:
+    """A local cloud's, with times that somebody who watches can wait for."""
+    usual = minimal()
+    return usual.but(
+        probes=usual.probes.but(epoch=Seconds(U64(EPOCH))),
+        governor=usual.governor.but(voting_period=Seconds(U64(VOTING_PERIOD))),
+    )

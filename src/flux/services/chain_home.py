@@ -15,7 +15,7 @@ from flux.contracts.validators.types import FirstValidator
 from flux.primitives.types import U64, U256, Address, Timestamp, Wei
 from flux.protocol import genesis as genesis_file
 from flux.protocol.genesis import Allocation, Genesis, GenesisError
-from flux.protocol.params import minimal
+from flux.protocol.params import Params, minimal
 
 GENESIS_FILE = "genesis.json"
 DATA_FOLDER = "data"
@@ -52,11 +52,11 @@ class ChainHome:
         return self.path / "node.json"
 
 
-def new_local_genesis(validators: Sequence[FirstValidator] = ()) -> Genesis:
-    """A genesis for this machine, with fast parameters and funded development accounts."""
+def new_local_genesis(validators: Sequence[FirstValidator] = (), params: Params | None = None) -> Genesis:
+    """A genesis for this machine, with fast parameters unless others are given, and funded development accounts."""
     # A wei that nobody owns makes every local chain another one, also two that begin in the same second.
     unique = Allocation(Address(os.urandom(20)), Wei(U256(1)), "name of this chain")
-    return genesis_file.local(Timestamp(U64(int(time.time()))), minimal(), (unique,), validators)
+    return genesis_file.local(Timestamp(U64(int(time.time()))), params or minimal(), (unique,), validators)
 
 
 def ensure_genesis(home: Path) -> Genesis:

@@ -14,7 +14,7 @@ from flux.runtime.port import ContainerRuntime
 from flux.sdk.client import FluxClient
 from flux.services.engine_cleanup import remove_containers
 from flux.services.local_places import Place, pretended
-from flux.services.processes import ChildProcess, start
+from flux.services.processes import PROGRAM, ChildProcess, start
 from flux.services.registration import Declaration, ensure_registered
 from flux.wallet.development import COUNT, LOCAL_CHAIN_ID, development_key
 
@@ -50,6 +50,8 @@ class LocalNode:
     id: NodeId = NOT_REGISTERED
     chain: ChainName | None = None
     """Set with its registration."""
+    program: str = PROGRAM
+    """Python module of its agent; another one plays an operator who changed it."""
     process: ChildProcess | None = None
     on_change: Callable[[], None] = field(default=lambda: None, repr=False)
     """Called when its process was started or killed."""
@@ -95,7 +97,7 @@ class LocalNode:
         arguments += [f"{setting.host}:{setting.port}", "--ports", f"{setting.first_port}-{setting.last_port}"]
         arguments += ["--bind", setting.host]
         environment = {} if setting.docker is None else {"DOCKER_HOST": setting.docker}
-        self.process = start(self.name, arguments, environment, setting.log)
+        self.process = start(self.name, arguments, environment, setting.log, self.program)
         self.on_change()
 
     async def stop(self) -> None:

@@ -17,6 +17,7 @@ import psutil
 
 from flux.services.errors import CloudFailed
 
+PROGRAM = "flux.cli.main"
 _POLL = 0.02
 _START_TOLERANCE = 1.0
 """Seconds by which two readings of a process's start may differ (the kernel's clock ticks, adjusted time)."""
@@ -98,12 +99,17 @@ class ChildProcess:
             )
 
 
-def start(name: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> ChildProcess:
-    """Start `flux ARGUMENTS` in a session of its own: Ctrl-C reaches only the supervisor, which stops all in order."""
+def start(
+    name: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path, program: str = PROGRAM
+) -> ChildProcess:
+    """Start `flux ARGUMENTS` in a session of its own: Ctrl-C reaches only the supervisor, which stops all in order.
+
+    `program` is the Python module that takes the arguments.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "flux.cli.main", *arguments],
+            [sys.executable, "-m", program, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
