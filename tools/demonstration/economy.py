@@ -9,7 +9,7 @@ from flux.primitives.units import format_flux, parse_flux
 from flux.sdk.bindings.nodes import Nodes
 from flux.sdk.bindings.rewards import Rewards
 from flux.wallet.development import LOCAL_CHAIN_ID, development_key
-from tools.demonstration.liar import expose, lying_node
+from tools.demonstration.liar import expose, lying_node, prosecute, see_slashed
 from tools.demonstration.payout import Payout, pay_out
 from tools.demonstration.stage import EPOCH, DemoFailed, Stage
 from tools.demonstration.vote import Vote
@@ -36,15 +36,19 @@ async def play_economy(stage: Stage, app: AppId, name: str) -> tuple[dict[str, A
     await stage.show("node", "delegate", str(node), DELEGATED, "--account", f"dev{DELEGATOR}")
     say("\n== A node joins that lies about its speed")
     async with lying_node(stage) as liar:
-        say("\n== A vote moves prices")
+        say("\n== A vote is held")
         await vote.propose()
-        figures = await vote.see_effect()
-        await vote.bill_at_new_fee(app, name)
-        say("\n== What the delegation earned")
-        earned = await _claim(stage, node)
         say("\n== The liar is caught")
+        case = await prosecute(stage, liar)
         await expose(stage, liar)
+        slashed = await see_slashed(stage, case)
         agent = (await Nodes(stage.cloud.client).node(liar.id)).agent
+    say("\n== The vote moved two prices")
+    figures = await vote.see_effect()
+    await vote.bill_at_new_fee(app, name)
+    say("\n== What the delegation earned")
+    earned = await _claim(stage, node)
+    figures |= {"burned_of_the_liar": format_flux(slashed.burned)}
     figures |= {"minted_for_an_epoch": format_flux(payout.minted), "delegation_earned": format_flux(earned)}
     return figures, [agent]
 

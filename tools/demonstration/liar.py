@@ -1,12 +1,17 @@
-"""A node that claims to be fast without computing, and what its committee makes of it."""
+"""A node that claims to be fast without computing: what its committee makes of it, and what it costs."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 from flux.contracts import addresses
 from flux.contracts.benchmarks.types import Benchmark, BenchmarkReported
+from flux.contracts.slashing.types import Case, CaseId, CaseState
+from flux.primitives.types import U64
 from flux.primitives.units import format_flux
 from flux.sdk.bindings.benchmarks import Benchmarks
+from flux.sdk.bindings.slashing import Slashing
 from flux.sdk.bindings.staking import Staking
 from flux.services.local_cloud import AGENT_PORT_STEP, CONTAINER_PORTS_PER_NODE
 from flux.services.local_node import LocalNode, NodeSetting
@@ -15,7 +20,9 @@ from tools.demonstration.history import history
 from tools.demonstration.stage import DemoFailed, Stage
 from tools.demonstration.waiting import found
 
+PROSECUTOR = "dev9"
 _CAUGHT_SECONDS = 120.0
+_APPEAL_SECONDS = 60.0
 
 
 @asynccontextmanager
@@ -66,3 +73,43 @@ async def expose(stage: Stage, node: LocalNode) -> Benchmark:
     if benchmark.median.cpu_events or not any(item.median.cpu_events for item in honest):
         raise DemoFailed("the committee's median does not tell the liar from honest nodes")
     return benchmark
+
+
+async def prosecute(stage: Stage, node: LocalNode) -> Case:
+    """Wait for a committee member's evidence and send it to the chain. Raises DemoFailed."""
+
+    async def evidence() -> Path | None:
+        return _newest_evidence(stage, node)
+
+    file = await found(evidence, _CAUGHT_SECONDS, f"a member of its committee catches node {node.id}", 0.2)
+    stage.say(f"a member of its committee did one step of an answer again, and kept what node {node.id} signed:")
+    stage.say(f"  {file.name}; anybody may prosecute with it, for a deposit")
+    opened: dict[str, Any] = await stage.flux("jury", "prosecute", "--evidence", str(file), "--account", PROSECUTOR)
+    await stage.show("jury", "ls")
+    return await Slashing(stage.cloud.client).case(CaseId(U64(opened["case"])))
+
+
+async def see_slashed(stage: Stage, case: Case) -> Case:
+    """Wait until nobody has appealed in time; what was taken, and from whom. Raises DemoFailed."""
+    slashing, staking = Slashing(stage.cloud.client), Staking(stage.cloud.client)
+
+    async def over() -> Case | None:
+        now = await slashing.case(case.id)
+        return now if now.state in (CaseState.SLASHED, CaseState.DISMISSED) else None
+
+    ended = await found(over, _APPEAL_SECONDS, "the time for an appeal is over", 0.2)
+    before, stake = place(case.node - 1).stake, await staking.stake_of(case.node)
+    reward = before - stake - ended.burned
+    stage.say(f"nobody appealed: case {case.id} is {ended.state.name.lower()}")
+    stage.say(f"  node {case.node} had {format_flux(before)} FLUX at stake and has {format_flux(stake)};")
+    stage.say(f"  {format_flux(ended.burned)} are burned, {format_flux(reward)} are the reporter's")
+    if ended.state is not CaseState.SLASHED or not ended.burned or reward <= 0:
+        raise DemoFailed("the liar was not slashed")
+    return ended
+
+
+def _newest_evidence(stage: Stage, node: LocalNode) -> Path | None:
+    """Of the latest epoch: the chain does not take old answers."""
+    homes = [stage.cloud.home.node(index) / "node" for index in range(len(stage.cloud.nodes))]
+    files = [file for home in homes for file in (home / "evidence").glob(f"node-{node.id}-epoch-*.json")]
+    return max(files, key=lambda file: int(file.stem.rpartition("-")[2]), default=None)

@@ -5,7 +5,7 @@ from typing import Any
 from flux.contracts import addresses
 from flux.contracts.apps.types import AppId
 from flux.contracts.escrow.types import HostPaid
-from flux.contracts.governor.types import ProposalState
+from flux.contracts.governor.types import ProposalExecuted, ProposalState
 from flux.primitives.types import U256
 from flux.primitives.units import format_flux
 from flux.sdk.bindings.governor import Governor
@@ -59,11 +59,16 @@ class Vote:
     async def see_effect(self) -> dict[str, Any]:
         """Wait until the protocol has queued and executed it; show what is different. Raises DemoFailed."""
         stage = self._stage
-        await self._reach(ProposalState.QUEUED)
-        stage.say("the vote ended; the protocol put the proposal into the timelock")
         await self._reach(ProposalState.EXECUTED)
-        self._executed_at = (await stage.cloud.client.head()).number
-        stage.say("and then carried it out: nobody called anything, nothing was restarted")
+        (self._executed_at,) = [
+            past.block
+            for past in await history(stage.cloud.client, addresses.GOVERNOR)
+            if isinstance(past.event, ProposalExecuted)
+        ]
+        stage.say(
+            f"the vote ended, the timelock too; in block {self._executed_at} the protocol carried the proposal out:"
+        )
+        stage.say("  nobody called anything, nothing was restarted")
         now = await _prices(stage)
         stage.say(f"  fee: {self._before['fee']} → {now['fee']} basis points (`flux chain params escrow`)")
         stage.say(f"  smallest deposit of a new quote: {self._before['least']} → {now['least']} FLUX (`flux plan`)")

@@ -86,7 +86,7 @@ class ChainReporter:
     async def accuse(self, node: NodeId, answer: FalseAnswer) -> bool:
         """A node signed a processor answer one step of which does not follow."""
         path = await asyncio.to_thread(keep, self._evidence, node, answer)
-        log.warning("evidence was kept; send it with `flux jury prove`", node=node, file=str(path))
+        log.warning("evidence was kept; send it with `flux jury prosecute --evidence FILE`", node=node, file=str(path))
         return True
 
     async def availability(self, epoch: Epoch, digest: Hash, counts: list[TargetCount]) -> bool:
