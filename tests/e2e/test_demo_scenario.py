@@ -21,7 +21,6 @@ async def test_the_demonstration_holds_everything_it_promises(tmp_path: Path) ->
         figures = await play(stage)
     assert figures["failed"] <= 0.01 * figures["requests"]
     assert figures["recovery_seconds"] < 20
-    assert float(figures["delegator_earned"]) > 0
     told = "\n".join(said)
     assert "a replacement is placed" in told
     assert "the geo rules exclude its location" in told

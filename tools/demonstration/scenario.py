@@ -28,9 +28,6 @@ GUESTBOOK = "guestbook"
 FAILED_SHARE = 0.01
 """Of requests that may fail while a host dies."""
 RECOVERY_SECONDS = 20.0
-DELEGATOR = "dev9"
-EPOCHS_SECONDS = 240.0
-"""Three epochs and some: one to be seen, one to be reported on, a begun one to wait for."""
 
 
 async def play(stage: Stage) -> dict[str, Any]:
@@ -40,9 +37,6 @@ async def play(stage: Stage) -> dict[str, Any]:
     hello = await _deploy(stage, HELLO)
     guestbook = await _deploy(stage, GUESTBOOK)
     await _show_answers(stage, hello["instances"])
-    supported = int(guestbook["instances"][0]["node"])
-    say("\n== Somebody stakes on a node")
-    await stage.show("node", "delegate", str(supported), "1000", "--account", DELEGATOR)
     say("\n== Why these nodes")
     await stage.show("app", "why", HELLO)
     await stage.show("app", "show", HELLO)
@@ -52,8 +46,6 @@ async def play(stage: Stage) -> dict[str, Any]:
     await stage.show("app", "events", HELLO)
     say("\n== The guestbook's containers are restarted")
     await _restart_guestbook(stage, AppId(U64(guestbook["app"])))
-    say("\n== An epoch is paid")
-    figures |= await _show_earnings(stage, supported)
     say("\n== The bill")
     figures |= await _settle(stage, AppId(U64(hello["app"])))
     economy, newcomers = await play_economy(stage, AppId(U64(guestbook["app"])), GUESTBOOK)
@@ -148,20 +140,6 @@ async def _restart_guestbook(stage: Stage, app: AppId) -> None:
         await found(restarted, 30, "the containers start again")
         await found(entry_is_there, 30, "the entry is there after the restart")
     stage.say(f"the entry is still there: {words}")
-
-
-async def _show_earnings(stage: Stage, node: int) -> dict[str, Any]:
-    """Committees have reported and the epoch is closed: the delegator takes its part of what the node earned."""
-
-    async def earned() -> bool:
-        shown = await stage.flux("node", "rewards", DELEGATOR)
-        return any(item["node"] == node and item["claimable"] != "0" for item in shown["nodes"])
-
-    await _until_async(earned, EPOCHS_SECONDS, "an epoch is paid")
-    await stage.show("node", "rewards", DELEGATOR)
-    (taken,) = await stage.flux("node", "claim", str(node), "--account", DELEGATOR)
-    stage.say(f"the delegator of node {node} takes {taken['amount']} FLUX")
-    return {"delegator_earned": taken["amount"]}
 
 
 async def _settle(stage: Stage, app: AppId) -> dict[str, Any]:
