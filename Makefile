@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON_CODE := src tests tools bench examples
 
 help:
-	@echo "make demo     a whole cloud on this machine: deploy two apps, lose a host, keep serving"
+	@echo "make demo     a whole cloud on this machine: deploy two apps, lose a host, keep serving, vote, earn, slash"
 	@echo "make test     every check and every test"
 	@echo "make soak     the tests that take minutes each"
 	@echo "make sim      play the economy: years of operators, tenants and cheats on the real contracts"

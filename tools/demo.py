@@ -1,4 +1,7 @@
-"""`make demo`: a whole cloud on this machine in two minutes. Exit status 0 only if everything it promises held."""
+"""`make demo`: a whole cloud on this machine and its economy, in under three minutes.
+
+Exit status 0 only if everything it promises held.
+"""
 
 import asyncio
 import shutil
