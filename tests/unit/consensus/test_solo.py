@@ -9,6 +9,7 @@ import pytest
 
 from flux.chain.admission import NotAccepting
 from flux.chain.application import FinalizedBlock
+from flux.chain.ports import UpgradeRequired
 from flux.chain.store import StoreFull
 from flux.consensus.ports import Engine
 from flux.consensus.solo import SoloEngine, SoloTiming
@@ -251,3 +252,18 @@ def test_signatures_are_recovered_by_threads_and_bad_ones_left_alone() -> None:
     found = [transaction.sender for transaction in transactions]
     assert found[:7] + found[8:] == expected[:7] + expected[8:]
     assert found[7] != address(3)
+
+
+async def test_an_upgrade_that_this_software_does_not_know_ends_the_engine_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running() as chain:
+
+        def refuse(*_: object) -> FinalizedBlock:
+            raise UpgradeRequired("install another version")
+
+        monkeypatch.setattr(chain.lab.application, "finalize", refuse)
+        chain.submit(chain.lab.transaction(0, STRANGER, value=1))
+        with pytest.raises(UpgradeRequired, match="install another version"):
+            await asyncio.wait_for(chain.engine.wait(), PATIENCE)
+        assert chain.height == 0

@@ -10,9 +10,9 @@ from eth_abi import encode as reference_encode
 from eth_utils import event_abi_to_log_topic, function_abi_to_4byte_selector
 
 from flux.kernel.abi_types import UnsupportedAnnotation, abi_type, camel
-from flux.kernel.context import Block, Context
-from flux.kernel.contract import Contract, method, scheduled, view
-from flux.kernel.errors import BadArguments, NotPayable, Revert, UnknownMethod
+from flux.kernel.context import GOVERNANCE_ADDRESS, Block, Context
+from flux.kernel.contract import Contract, Declaration, Mutability, method, scheduled, view
+from flux.kernel.errors import BadArguments, NotPayable, Revert, Unauthorized, UnknownMethod
 from flux.kernel.events import Event, Indexed, event_codec
 from flux.kernel.interface import abi_json, solidity_interface
 from flux.kernel.record import Record
@@ -128,6 +128,15 @@ def test_value_sent_to_a_method_that_takes_none_is_refused() -> None:
         make_board().call(make_context(value=1), selector("where") + bytes(32))
 
 
+def test_a_governed_method_is_the_governors_alone() -> None:
+    declaration = Declaration(1, Mutability.NONPAYABLE, lane=False, governed=True, fork=0)
+    with pytest.raises(Unauthorized):
+        declaration.check(make_context())
+    declaration.check(make_context()._replace(sender=GOVERNANCE_ADDRESS))
+    with pytest.raises(NotPayable):
+        declaration.check(make_context(value=1)._replace(sender=GOVERNANCE_ADDRESS))
+
+
 def test_errors_cross_the_wire_with_their_fields() -> None:
     with pytest.raises(TooFar) as caught:
         make_board().call(make_context(), selector("report"))
@@ -192,3 +201,4 @@ def test_an_annotation_without_an_abi_type_is_refused() -> None:
     with pytest.raises(UnsupportedAnnotation):
         abi_type(dict[str, int])
     assert camel("leases_of_node") == "leasesOfNode"
+    assert camel("CLOCK_MODE") == "CLOCK_MODE"

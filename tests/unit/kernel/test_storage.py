@@ -119,3 +119,22 @@ def test_two_collections_with_one_prefix_are_refused() -> None:
 def test_the_end_of_a_prefix_is_after_all_its_keys(prefix: bytes, rest: bytes) -> None:
     if prefix.strip(b"\xff"):
         assert prefix + rest < after_prefix(prefix)
+
+
+class History(State):
+    """Values over time by number."""
+
+    values: Map[tuple[Number, U64], U32] = Map(b"\x01", pair(Number, U64), U32)
+    other: Map[U32, U32] = Map(b"\x02", U32, U32)
+
+
+@given(st.dictionaries(st.tuples(st.integers(0, 3), st.integers(0, 20)), st.integers(1, 99)), st.integers(0, 21))
+def test_the_last_entry_before_an_end_is_found_within_its_head(entries: dict[tuple[int, int], int], end: int) -> None:
+    history = History(DictStorage())
+    for (number, time), value in entries.items():
+        history.values.set((Number(U32(number)), U64(time)), U32(value))
+    history.other.set(U32(0), U32(1))
+    for number in range(4):
+        earlier = [(key, value) for key, value in sorted(entries.items()) if key[0] == number and key[1] < end]
+        found = history.values.last_before(number.to_bytes(4, "big"), end.to_bytes(8, "big"))
+        assert found == (earlier[-1] if earlier else None)
