@@ -26,6 +26,8 @@ JOINER = 3
 """Number of the node beside the founders, and of its operator's account."""
 NODE = NodeId(U32(1))
 REVEALS = U32(9)
+PATIENCE = 180.0
+"""Seconds for what needs an epoch's end, a proposer's turn or evidence, on a machine that does much else."""
 
 
 def short_epochs(params: Params) -> Params:
@@ -81,18 +83,18 @@ async def test_a_validator_joins_by_stake_leaves_returns_and_pays_once_for_signi
 
         await founder.included(founder.submit(register()))
         await founder.included(founder.submit(enable(1, seed)))
-        await founder.until(lambda: has_voted(founder, address))
-        await joiner.until(lambda: joiner.application.ledger.head().header.producer == operator(JOINER))
+        await founder.until(lambda: has_voted(founder, address), PATIENCE)
+        await joiner.until(lambda: joiner.application.ledger.head().header.producer == operator(JOINER), PATIENCE)
 
         await founder.included(founder.submit(call(JOINER, 2, Validators, "disable", NODE)))
-        await founder.until(lambda: not is_in_commits(founder, address))
+        await founder.until(lambda: not is_in_commits(founder, address), PATIENCE)
         await founder.included(founder.submit(enable(3, seed)))
-        await founder.until(lambda: has_voted(founder, address))
+        await founder.until(lambda: has_voted(founder, address), PATIENCE)
 
         assert stake(founder) == 1_200 * FLUX
         await chain.run_twin(JOINER)
-        await founder.until(lambda: caught(founder, address))
-        await founder.until(lambda: not is_in_commits(founder, address))
+        await founder.until(lambda: caught(founder, address), PATIENCE)
+        await founder.until(lambda: not is_in_commits(founder, address), PATIENCE)
         assert stake(founder) == 1_140 * FLUX
         with contract(founder, Validators) as (validators, ctx):
             assert validators.validator(ctx, NODE).status is ValidatorStatus.TOMBSTONED
