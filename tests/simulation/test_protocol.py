@@ -49,7 +49,7 @@ RARE: tuple[type[Event], ...] = (
     EvidenceIgnored,
     SeedRevealed,
 )
-"""What random users bring about a few times in a run. A seed may miss some of it; any change of what they do plays others."""
+"""What random users bring about a few times in a run. One seed may miss some; any change plays other runs."""
 MISSED = 4
 TOPICS = {event_codec(kind).topic0: event_codec(kind) for kind in (LeaseAssigned, LeaseClosed, *RARE)}
 
