@@ -14,7 +14,7 @@ from flux.rpc.errors import NOT_VERIFIABLE, InvalidParameter, RpcError
 from flux.rpc.eth_state import call_request
 from flux.rpc.flux import storage_key
 from flux.rpc.format import Json
-from flux.rpc.methods import Table, inline, read
+from flux.rpc.methods import Table, inline, read, scan
 from flux.rpc.parameters import BlockSelector, Tag
 from flux.rpc.ports import LightBlocks
 
@@ -33,12 +33,12 @@ class Light:
         self._genesis = genesis
 
     def table(self) -> Table:
-        """The methods."""
+        """The methods. What asks the engine's own server may wait for it, so it runs where it holds up no reads."""
         address, block = parameters.address, parameters.block
         return {
             "flux_genesis": inline(lambda: self._genesis),
-            "flux_lightBlock": read(self.light_block, parameters.quantity64, required=0),
-            "flux_peers": read(self.peers),
+            "flux_lightBlock": scan(self.light_block, parameters.quantity64, required=0),
+            "flux_peers": scan(self.peers),
             "flux_header": read(self.header, block, required=0),
             "flux_accessList": read(self.access_list, call_request, block, required=1),
             "flux_storage": read(self.storage, address, _after, block, required=1),
