@@ -22,7 +22,11 @@ _GLOBAL = "Options of every command"
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts; amounts are exact, in FLUX.")]
 RpcOption = Annotated[
     str | None,
-    typer.Option("--rpc", metavar="URL", help="RPC endpoint of the chain; else FLUX_RPC, else the local cloud's."),
+    typer.Option(
+        "--rpc",
+        metavar="URL",
+        help="RPC of the chain, several with commas between; else FLUX_RPC, else the local cloud's.",
+    ),
 ]
 HomeOption = Annotated[str | None, typer.Option("--home", metavar="DIR", help="Keys and local clouds [FLUX_HOME].")]
 AccountOption = Annotated[
