@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flux.chain import tables
+from flux.chain import restore, tables
 from flux.chain.application import Application
 from flux.chain.history import HistoryPruned, StateUnavailable
 from flux.chain.ledger import LedgerError
@@ -165,6 +165,20 @@ def test_a_process_that_dies_while_restoring_begins_with_genesis_again(snapshot:
         again.block(again.call(0, "add(uint64)", 1))
 
 
+def test_a_wipe_in_many_commits_leaves_nothing(
+    snapshot: tuple[Metadata, list[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restore, "_WIPED_AT_ONCE", 3)
+    metadata, pieces = snapshot
+    lab = Lab()
+    lab.application.begin_restore(metadata, metadata.header.hash)
+    apply(lab, pieces[:4])
+    lab.application.close()
+    restore.wipe(lab.store)
+    with lab.store.snapshot() as left:
+        assert list(left.range(b"\0", b"\xff")) == []
+
+
 def test_a_second_snapshot_can_be_tried_after_a_wrong_one(snapshot: tuple[Metadata, list[bytes]]) -> None:
     metadata, pieces = snapshot
     lab = Lab()
@@ -226,6 +240,9 @@ FORGERIES: dict[str, Callable[[Entries], Entries]] = {
     "a key that is too long": lambda entries: [*entries, (b"s" + b"\xff" * 421, b"\x01")],
     "the block has other transactions": _other_block,
     "the block is missing": lambda entries: [item for item in entries if item[0][:1] != tables.BLOCK],
+    "a transaction cannot be decoded": lambda entries: [
+        (k, msgspec.msgpack.encode(([b"\x01"], b""))) if k[:1] == tables.BLOCK else (k, v) for k, v in entries
+    ],
     "the block cannot be read": lambda entries: [(k, b"\xc1") if k[:1] == b"b" else (k, v) for k, v in entries],
 }
 
