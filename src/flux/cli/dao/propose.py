@@ -49,6 +49,7 @@ async def run(
     deny_apps: Annotated[
         list[str] | None, typer.Option("--deny-app", metavar="APP=REASON", help="Close an app after notice.")
     ] = None,
+    allow_apps: Annotated[list[str] | None, typer.Option("--allow-app", metavar="APP", help="Lift that.")] = None,
     feeders: Annotated[
         list[str] | None, typer.Option("--feeder", metavar="ACCOUNT", help="Admit an oracle feeder.")
     ] = None,
@@ -58,7 +59,6 @@ async def run(
     expel_feeders: Annotated[
         list[str] | None, typer.Option("--expel-feeder", metavar="ACCOUNT", help="Remove one that lied, with its bond.")
     ] = None,
-    allow_apps: Annotated[list[str] | None, typer.Option("--allow-app", metavar="APP", help="Lift that.")] = None,
 ) -> None:
     """Propose a change. It is rehearsed first; when it passes it carries itself out.
 

@@ -27,10 +27,10 @@ FolderOption = Annotated[
 async def run(
     context: CommandContext, node: NodeArgument, key: KeyOption = None, node_home: FolderOption = None
 ) -> None:
-    """Opt a node in: with enough stake it gets a seat at the end of the reward period.
+    """Opt a node in: with enough stake it gets a seat at the end of the epoch.
 
     Run it on the node's machine: the consensus key proves itself, and the agent's folder gets the secret from which the
-    agent reveals a part of the network's randomness in each period.
+    agent reveals a part of the network's randomness in each epoch.
     """
     number = node_number(node)
     consensus = read_key(key or default_key_file(context.home))
@@ -43,7 +43,7 @@ async def run(
         receipt = await validators.enable(signer, number, consensus.public, proof, onion.head, U32(onion.reveals))
     address = consensus_address(consensus.public)
     context.output.line(f"Node {number} is a candidate with consensus key {address.hex().upper()}.")
-    context.output.line("It gets a seat at the end of the period, if its stake suffices: flux validator ls")
+    context.output.line("It gets a seat at the end of the epoch, if its stake suffices: flux validator ls")
     context.output.document(
         {
             "node": number,

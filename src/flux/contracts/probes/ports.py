@@ -38,7 +38,7 @@ class SeedPort(Protocol):
 
 
 class EpochPort(Protocol):
-    """Whoever does something at the end of each reward period."""
+    """Whoever does something at the end of each epoch."""
 
     def epoch_ended(self, ctx: Context, epoch: Epoch) -> None:
         """Told once for each epoch, after the next one has begun. Heavy work belongs into the schedule."""

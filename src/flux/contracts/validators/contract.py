@@ -327,7 +327,7 @@ class Validators(Contract):
         return rules.chained_seed(previous, ctx.block.seed, epoch)
 
     def epoch_ended(self, ctx: Context, epoch: Epoch) -> None:
-        """For the probes: the reward period is over. The next set is chosen in the next block, as work of its own."""
+        """For the probes: the epoch is over. The next set is chosen in the next block, as work of its own."""
         tally.close_epoch(self.state, epoch, self.params.epochs_kept)
         self.state.epoch.set(Epoch(U64(epoch + 1)))
         self.host.schedule(ctx.now, SELECT, epoch)
