@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from flux.contracts import addresses
 from flux.contracts.benchmarks.types import Benchmark, BenchmarkReported
 from flux.contracts.slashing.types import Case, CaseId, CaseState
 from flux.primitives.types import U64
+from flux.primitives.types import flux as whole
 from flux.primitives.units import format_flux
 from flux.sdk.bindings.benchmarks import Benchmarks
 from flux.sdk.bindings.slashing import Slashing
@@ -21,6 +23,8 @@ from tools.demonstration.stage import DemoFailed, Stage
 from tools.demonstration.waiting import found
 
 PROSECUTOR = "dev9"
+STAKE = whole(2_000)
+"""More than the lowest tier asks for, so that the slashed node stays and its committee can go on measuring it."""
 _CAUGHT_SECONDS = 120.0
 _APPEAL_SECONDS = 60.0
 
@@ -35,7 +39,7 @@ async def lying_node(stage: Stage) -> AsyncIterator[LocalNode]:
         index=index,
         home=cloud.home.node(index),
         log=cloud.home.log(f"node-{index + 1}"),
-        place=place(index),
+        place=replace(place(index), stake=STAKE),
         host=options.host,
         port=options.agent_port + AGENT_PORT_STEP * index,
         first_port=first,
@@ -98,10 +102,10 @@ async def see_slashed(stage: Stage, case: Case) -> Case:
         return now if now.state in (CaseState.SLASHED, CaseState.DISMISSED) else None
 
     ended = await found(over, _APPEAL_SECONDS, "the time for an appeal is over", 0.2)
-    before, stake = place(case.node - 1).stake, await staking.stake_of(case.node)
-    reward = before - stake - ended.burned
+    stake = await staking.stake_of(case.node)
+    reward = STAKE - stake - ended.burned
     stage.say(f"nobody appealed: case {case.id} is {ended.state.name.lower()}")
-    stage.say(f"  node {case.node} had {format_flux(before)} FLUX at stake and has {format_flux(stake)};")
+    stage.say(f"  node {case.node} had {format_flux(STAKE)} FLUX at stake and has {format_flux(stake)};")
     stage.say(f"  {format_flux(ended.burned)} are burned, {format_flux(reward)} are the reporter's")
     if ended.state is not CaseState.SLASHED or not ended.burned or reward <= 0:
         raise DemoFailed("the liar was not slashed")
