@@ -29,7 +29,8 @@ def install_environment() -> None:
     if not _is_working():
         _create()
     print("Installing Python packages from requirements-dev.lock", flush=True)
-    _pip("--require-hashes", "--requirement", str(DEVELOPMENT_LOCK))
+    # The lock is whole, so nothing is left to resolve; modules are compiled when they are first imported.
+    _pip("--require-hashes", "--no-deps", "--no-compile", "--requirement", str(DEVELOPMENT_LOCK))
     # The lock has the build backend too, so that nothing is fetched here without a hash.
     _pip("--no-deps", "--no-build-isolation", "--no-index", "--editable", str(ROOT))
     _STAMP.write_text(wanted, encoding="ascii")
