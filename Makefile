@@ -9,7 +9,7 @@ PYTHON_CODE := src tests tools bench examples
 help:
 	@echo "make demo     a whole cloud on this machine: deploy two apps, lose a host, keep serving, vote, earn, slash"
 	@echo "make test     every check and every test"
-	@echo "make soak     the tests that take minutes each"
+	@echo "make soak     the tests that take minutes each, and the random ones with new draws"
 	@echo "make sim      play the economy: years of operators, tenants and cheats on the real contracts"
 	@echo "make check    style, types, the import rule, generated files"
 	@echo "make fix      put right what can be put right by itself"
@@ -29,6 +29,7 @@ test: check
 	@.venv/bin/python -m tools.with_engine .venv/bin/python -m tools.run_tests
 
 soak: setup
+	@HYPOTHESIS_PROFILE=explore .venv/bin/python -m pytest -q -n auto tests/unit
 	@.venv/bin/python -m tools.with_engine .venv/bin/python -m pytest -q -m slow tests
 
 sim: setup
