@@ -16,7 +16,7 @@ from tools.simulation.play import Play, Setting
 from tools.simulation.report import tables, write
 
 COLLUDING = 0.3
-"""Part of the operators that conspire, over all conspiracies together."""
+"""Part of the operators that are in the conspiracy, over its behaviours together."""
 ALONE = 0.04
 """Part of the operators of each other dishonest behaviour."""
 _CASES = 20

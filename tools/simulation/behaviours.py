@@ -1,7 +1,7 @@
 """Ways to behave. Each changes one thing of what an honest operator does; the simulation asks what that earned.
 
-A behaviour decides what a machine declares, whether it serves, and what it says of others. It knows who its friends
-are: operators of the same behaviour, where that is a conspiracy.
+A behaviour decides what a machine declares, whether it serves, and what it says of others. Conspirators know each
+other: whatever each of them does, they are one conspiracy.
 """
 
 import random
@@ -25,6 +25,8 @@ class Honest:
     name = "honest"
     says = "serves, probes and reports as it should"
     conspires = False
+    persists = False
+    """Whether it votes again and again in an epoch."""
 
     def declared(self, tier: Tier) -> Tier:
         """The tier that is declared and staked for."""
@@ -59,8 +61,8 @@ class Honest:
         return seen
 
     def is_friend(self, target: Machine) -> bool:
-        """Whether the target belongs to the same conspiracy."""
-        return self.conspires and target.operator.behaviour == self.name
+        """Whether both belong to the conspiracy."""
+        return self.conspires and target.operator.conspires
 
 
 class LazyProber(Honest):
@@ -106,6 +108,7 @@ class FalseWitness(Honest):
     name = "false witness"
     says = "votes that rivals cannot be reached"
     conspires = True
+    persists = True
 
     def suspects(self, target: Machine) -> bool:
         """Every rival."""

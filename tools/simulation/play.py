@@ -22,6 +22,8 @@ _TIER_WEIGHTS = (6, 3, 1)
 _MACHINES_PER_OPERATOR = (1, 1, 1, 2, 3, 5)
 _PATIENCE = 40
 """Blocks in which everything that can be placed must have started."""
+_INSISTING = 5
+"""Further votes of those who persist, minutes after the first: more than the strikes that come as notice."""
 _BATCH = 1_000
 """Apps that arrive in one block."""
 
@@ -120,13 +122,21 @@ class Play:
         self.watch.look()
         self.measuring.measure()
         economy.block(1)
-        self.watch.answer_suspicions()
-        economy.block(int(economy.params.probes.suspicion_bound) + 1)
+        self._answer()
+        for _ in range(_INSISTING):
+            self.watch.insist()
+            economy.block(1)
+            self._answer()
         self._place()
         self.prosecutor.prosecute()
         economy.block(max(1, int(began) + setting.epoch_seconds - int(economy.now)))
         economy.block(1)
         self._record(began)
+
+    def _answer(self) -> None:
+        """Suspects have until the bound to be seen."""
+        self.watch.answer_suspicions()
+        self.economy.block(int(self.economy.params.probes.suspicion_bound) + 1)
 
     def _place(self) -> None:
         """Blocks until everything that can be placed has started."""

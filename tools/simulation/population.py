@@ -32,6 +32,7 @@ class Behaviour(Protocol):
     """What the population asks of a way to behave (behaviours.py)."""
 
     name: str
+    conspires: bool
 
     def declared(self, tier: Tier) -> Tier: ...
     def place(self, real: tuple[str, str], draw: random.Random) -> tuple[str, str]: ...
@@ -60,6 +61,8 @@ class Operator:
 
     number: int
     behaviour: str
+    conspires: bool
+    """Whether it belongs to the one conspiracy."""
     machines: list[Machine] = field(default_factory=list)
 
     @property
@@ -86,7 +89,7 @@ class Population:
 
     def join(self, behaviour: Behaviour, tiers: Sequence[Tier]) -> Operator:
         """A new operator with a machine of each of these tiers, declared as its behaviour has it, and active."""
-        operator = Operator(len(self.operators), behaviour.name)
+        operator = Operator(len(self.operators), behaviour.name, behaviour.conspires)
         self.operators.append(operator)
         for tier in tiers:
             self._register(operator, behaviour, tier)

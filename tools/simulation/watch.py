@@ -50,6 +50,15 @@ class Watch:
                     self._economy.attempt(self._population.machines[member].agent, self._probes.suspect, target.id)
         self._counts = dict(kept)
 
+    def insist(self) -> None:
+        """Those who persist vote once more."""
+        for id, counts in self._counts.items():
+            member = self._population.machines[id]
+            behaviour = self._behaviour(member)
+            for count in counts if behaviour.persists else ():
+                if behaviour.suspects(self._population.machines[count.node]):
+                    self._economy.attempt(member.agent, self._probes.suspect, count.node)
+
     def answer_suspicions(self) -> None:
         """Suspects that are up say so, and second committees look at them."""
         for id in self._economy.view(self._probes.suspicions):
