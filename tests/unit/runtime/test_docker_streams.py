@@ -72,7 +72,13 @@ async def test_a_stream_that_breaks_off_is_an_error_and_not_an_end() -> None:
         await read(b"\x01\x00")
 
 
-@given(st.lists(st.tuples(st.sampled_from([1, 2]), st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_size=30))))
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([1, 2]), st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_size=30)
+        )
+    )
+)
 def test_whatever_is_written_is_read(entries: list[tuple[int, str]]) -> None:
     async def check() -> None:
         found = await read(*(line(text.encode() + b"\n", stream) for stream, text in entries))
