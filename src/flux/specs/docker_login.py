@@ -1,7 +1,6 @@
 """Logins of image registries, as `docker login` stores them."""
 
 import base64
-import binascii
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -53,6 +52,6 @@ def _stored_login(stored: _StoredLogin) -> Login | None:
         return Login(stored.username, stored.password)
     try:
         username, _, password = base64.b64decode(stored.auth, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return None
     return Login(username, password) if username else None

@@ -4,7 +4,6 @@ The JSON comes from an endpoint that may lie: whatever is not exactly of this sh
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -185,7 +184,7 @@ def _hash(value: object) -> bytes:
 def _base64(value: object, size: int) -> bytes:
     try:
         data = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
-    except binascii.Error:
+    except ValueError:
         data = b""
     if len(data) != size:
         raise Malformed(f"expected {size} bytes in base64")
