@@ -23,6 +23,8 @@ from flux.wallet.development import LOCAL_CHAIN_ID, development_key
 from support.free_ports import free_row
 from support.transactions import signed
 
+BATCH = 500
+"""Requests in one batch; an RPC takes 1,000 at most."""
 TESTS = Path(__file__).parents[1]
 PATIENCE = 120.0
 """Seconds; most waits end in two, but a loaded machine is slow."""
@@ -187,9 +189,12 @@ class Traffic:
         """Every receipt that was seen is on every validator, and as much arrived as was sent."""
         assert len(self.seen) > 20
         for validator in self.network.validators:
-            receipts = await validator.transport.batch(
-                [("eth_getTransactionReceipt", (transaction,)) for transaction in self.seen]
-            )
+            calls = [("eth_getTransactionReceipt", (transaction,)) for transaction in self.seen]
+            receipts = [
+                receipt
+                for first in range(0, len(calls), BATCH)
+                for receipt in await validator.transport.batch(calls[first : first + BATCH])
+            ]
             for (transaction, block), receipt in zip(self.seen.items(), receipts, strict=True):
                 assert receipt is not None, f"{transaction} is lost on validator {validator.number}"
                 assert (receipt["blockHash"], receipt["status"]) == (block, "0x1")
