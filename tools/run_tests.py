@@ -4,6 +4,7 @@ The closing line (`N passed, N failed`) is also left in `.flux/tests/closing-lin
 only if something ran and nothing failed.
 """
 
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -101,7 +102,20 @@ def _run_pytest(directories: Sequence[Path], options: Sequence[str]) -> int:
         *options,
         *map(str, directories),
     ]
-    return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode
+    return run_interruptible(command)
+
+
+def run_interruptible(command: Sequence[str]) -> int:
+    """Run a command to its end and return its status; SIGTERM to this process interrupts it, as Ctrl-C would.
+
+    So tests stop what they started, instead of going on without anybody who waits for them.
+    """
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL) as process:
+        before = signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
+        try:
+            return process.wait()
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

@@ -66,8 +66,6 @@ class EpochRecord:
     """Wei minted and not burned."""
     emitted: int
     apps: int
-    leases: int
-    suspected: int
 
 
 class Play:
@@ -131,7 +129,7 @@ class Play:
         self.prosecutor.prosecute()
         economy.block(max(1, int(began) + setting.epoch_seconds - int(economy.now)))
         economy.block(1)
-        self._record(began)
+        self._record()
 
     def _answer(self) -> None:
         """Suspects have until the bound to be seen."""
@@ -146,7 +144,7 @@ class Play:
             if not self.population.start_leases(self.behaviours) and not came:
                 return
 
-    def _record(self, began: int) -> None:
+    def _record(self) -> None:
         accounts = self.economy.view(self.economy.accounts.supply)
         emitted = sum(income.emission for income in self.ledger.nodes.values())
         self.history.append(
@@ -155,7 +153,5 @@ class Play:
                 supply=accounts.minted - accounts.burned,
                 emitted=emitted,
                 apps=len(self.tenants.tenancies),
-                leases=self.population.started,
-                suspected=self.watch.suspected,
             )
         )

@@ -27,7 +27,7 @@ def tables(play: Play, alone: Sequence[Comparison], spread: Sequence[Comparison]
         f"{play.economy.blocks:,} blocks; every invariant held after {_checked(setting.check_every)}. "
         f"{play.population.started:,} leases ran, {play.watch.suspected:,} suspicions were examined, "
         f"{play.prosecutor.cases:,} cases were opened. "
-        f"Emitted: {last.emitted // WEI_PER_FLUX:,} FLUX.",
+        f"Emitted: {last.emitted // WEI_PER_FLUX:,} FLUX. Calls refused: {_refused(play)}.",
         "",
         "| behaviour | what it does | nodes | emission | tenants | slashed | net | beside honest |",
         "|---|---|---:|---:|---:|---:|---:|---:|",
@@ -76,6 +76,10 @@ def _spread_row(row: Concentration) -> str:
 def _cost_row(name: str, cases: Sequence[Comparison]) -> str:
     ordered = sorted(case.excess for case in cases)
     return f"| {name} | {len(ordered)} | {ordered[len(ordered) // 2]:.1%} | {ordered[-1]:.1%} |"
+
+
+def _refused(play: Play) -> str:
+    return ", ".join(f"{number:,} {name}" for name, number in play.economy.refused.most_common()) or "none"
 
 
 def _checked(every: int) -> str:

@@ -26,7 +26,7 @@ class Watch:
         self._counts: dict[NodeId, list[TargetCount]] = {}
         """By member: what it will report of the epoch before."""
         self.suspected = 0
-        self.restored = 0
+        """Suspicions that second committees looked at."""
 
     def come_back(self) -> None:
         """Machines that are up and suspended say so."""
@@ -70,7 +70,6 @@ class Watch:
                 witness = self._population.machines[member]
                 if witness.is_up and self._behaviour(witness).confirms(suspect):
                     self._economy.attempt(witness.agent, self._probes.reached, id)
-        self.restored = self.suspected - len(self._economy.view(self._probes.suspicions))
 
     def report(self) -> None:
         """Members report on the epoch that is over, as far as they are still active."""
