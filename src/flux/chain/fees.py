@@ -30,15 +30,22 @@ def base_fee(excess: Gas, params: ChainParams) -> Wei:
 
 
 def decayed(excess: Gas, elapsed: Seconds, params: ChainParams) -> Gas:
-    """The excess with which a block begins, `elapsed` seconds after its parent ended with `excess`."""
-    return Gas(U64(max(0, excess - elapsed * params.gas_target_per_second)))
+    """The excess with which a block begins, `elapsed` seconds after its parent ended with `excess`.
+
+    The parent may have been made under a larger update fraction, so what it left is bounded again.
+    """
+    return Gas(U64(max(0, _bounded(excess, params) - elapsed * params.gas_target_per_second)))
 
 
 def accumulated(excess: Gas, paid_gas: Gas, params: ChainParams) -> Gas:
     """The excess with which a block ends, for its header; `paid_gas` leaves the protocol lane's gas out."""
-    return Gas(U64(min(excess + paid_gas, params.base_fee_update_fraction * MAX_EXPONENT)))
+    return Gas(U64(_bounded(excess + paid_gas, params)))
 
 
 def starting_excess(parent_excess: Gas, parent_time: Timestamp, timestamp: Timestamp, params: ChainParams) -> Gas:
     """The excess with which the block at `timestamp` begins, from its parent's header."""
     return decayed(parent_excess, Seconds(U64(timestamp - parent_time)), params)
+
+
+def _bounded(excess: int, params: ChainParams) -> int:
+    return min(excess, params.base_fee_update_fraction * MAX_EXPONENT)

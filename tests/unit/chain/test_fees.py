@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from flux.chain.fees import MAX_EXPONENT, accumulated, base_fee, decayed, fake_exponential, starting_excess
 from flux.primitives.types import U64, Gas, Seconds, Timestamp
+from flux.protocol.bounds import BOUNDS
 from support.transactions import PARAMS
 
 TARGET = PARAMS.gas_target_per_second
@@ -59,6 +60,16 @@ def test_use_at_the_target_keeps_the_fee() -> None:
 def test_the_accumulator_is_bounded_so_that_the_series_stays_short() -> None:
     assert accumulated(_gas(LIMIT), _gas(2**63), PARAMS) == LIMIT
     assert base_fee(_gas(LIMIT), PARAMS) > 10**36
+
+
+def test_a_smaller_update_fraction_does_not_lengthen_the_series_of_what_is_there() -> None:
+    """Governance may change it by any factor that its bounds allow, on a chain that is busy."""
+    bound = BOUNDS["chain.base_fee_update_fraction"]
+    params = PARAMS.but(base_fee_update_fraction=U64(bound.lowest))
+    left = accumulated(_gas(0), _gas(2**63), PARAMS.but(base_fee_update_fraction=U64(bound.highest)))
+    start = starting_excess(left, Timestamp(U64(100)), Timestamp(U64(100)), params)
+    assert start == bound.lowest * MAX_EXPONENT
+    assert base_fee(start, params) < 2**256
 
 
 def test_a_block_begins_with_what_its_parent_left_less_the_time_between_them() -> None:
