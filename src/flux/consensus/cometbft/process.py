@@ -110,13 +110,21 @@ class CometProcess:
         log.info("cometbft started", pid=process.pid)
         assert process.stdout is not None
         try:
-            async for line in process.stdout:
+            while line := await self._line(process.stdout):
                 self._forward(line.decode("utf-8", "replace").strip())
             return await process.wait()
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+    async def _line(self, output: asyncio.StreamReader) -> bytes:
+        """The next line; empty at the end. A peer decides how long one is: CometBFT prints what it refused."""
+        while True:
+            try:
+                return await output.readline()
+            except ValueError:
+                log.warning("a log line of cometbft is left out: it is too long", limit=_LINE_LIMIT)
 
     def _forward(self, line: str) -> None:
         """A line of its log into ours."""
