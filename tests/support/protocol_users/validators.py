@@ -1,7 +1,6 @@
 """What validators' operators and agents do at random, and what a random engine tells of them."""
 
 import random
-from typing import TYPE_CHECKING
 
 from flux.chain.consensus_info import ConsensusInfo, Misbehavior, MisbehaviorKind, ValidatorUpdate
 from flux.contracts.validators.contract import Validators
@@ -13,10 +12,9 @@ from flux.primitives.types import U32, U64, Hash, Height, Timestamp
 from flux.protocol.chain_ids import LOCAL
 from support.chain_lab import address
 from support.engine_model import EngineModel
+from support.protocol_head import Head
+from support.protocol_users.users import Users
 from support.validator_lab import key_seed, public_key, secret
-
-if TYPE_CHECKING:
-    from support.protocol_scenario import Head, Users
 
 FOUNDERS = tuple(FirstValidator(public_key(100 + number), address(number), U64(500)) for number in range(4))
 LAYERS = U32(5)
@@ -27,7 +25,7 @@ def founded_engine() -> EngineModel:
     return EngineModel([ValidatorUpdate(first.public_key, first.power) for first in FOUNDERS])
 
 
-def random_info(engine: EngineModel, head: "Head", draw: random.Random) -> ConsensusInfo:
+def random_info(engine: EngineModel, head: Head, draw: random.Random) -> ConsensusInfo:
     """Some validators are down for a while, and now and then one signed twice, in the set or long out of it."""
     validators = head.validators
     down = [item for item in sorted(engine.last) if item[0] % 4 == head.world.block.height // 15 % 4]
@@ -41,10 +39,11 @@ def random_info(engine: EngineModel, head: "Head", draw: random.Random) -> Conse
     return engine.info(down, caught)
 
 
-def act(users: "Users", draw: random.Random) -> list[bytes]:
-    """One deed around validators."""
+def act(users: Users) -> list[bytes]:
+    """An operator or an agent does something about its validator."""
     if not users.nodes:
         return []
+    draw = users.draw
     node = draw.choice(users.nodes)
     operator = users.operators[node.operator]
     record = users.head.validators.state.validators.find(node.id)
@@ -68,7 +67,7 @@ def act(users: "Users", draw: random.Random) -> list[bytes]:
     return []
 
 
-def reveal_all(users: "Users") -> list[bytes]:
+def reveal_all(users: Users) -> list[bytes]:
     """Every agent that has something left reveals."""
     found: list[bytes] = []
     for node, record in users.head.validators.state.validators.items():

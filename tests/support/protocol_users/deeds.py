@@ -1,0 +1,23 @@
+"""What anybody may do next, the more often named the likelier."""
+
+from collections.abc import Callable
+
+from support.protocol_users import governance, hosting, slashing, staking, tenants, validators
+from support.protocol_users.users import Users
+
+DEEDS: tuple[Callable[[Users], list[bytes]], ...] = (
+    hosting.register, hosting.register, hosting.activate, hosting.activate, hosting.leave, hosting.declare,
+    *[validators.act] * 4, staking.stake, staking.stake, hosting.see, hosting.see, staking.earn,
+    tenants.deploy, tenants.deploy, tenants.update, tenants.scale, tenants.pause_or_resume, tenants.top_up,
+    tenants.remove, *[hosting.confirm] * 12, hosting.fail, tenants.move, tenants.hand_seeds,
+    hosting.outage, hosting.outage, hosting.refute, hosting.refute, hosting.lie, tenants.pay,
+    hosting.measure, hosting.measure, governance.lock, governance.unlock, governance.delegate,
+    *[governance.propose] * 4, *[governance.vote] * 6, governance.hurry, tenants.police,
+    slashing.prosecute, slashing.prosecute, slashing.lie_about_work, slashing.appeal, *[slashing.judge] * 6,
+    *[governance.feed] * 3,
+)  # fmt: skip
+
+
+def act(users: Users) -> list[bytes]:
+    """One user's deed."""
+    return users.draw.choice(DEEDS)(users)
