@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from flux.chain.transaction_errors import TransactionError
+from flux.primitives.nesting import MAX_DEPTH, is_too_deep
 from flux.rpc import parameters
 from flux.rpc.errors import (
     INTERNAL_ERROR,
@@ -29,7 +30,6 @@ from flux.rpc.errors import (
 )
 from flux.rpc.intake import Intake, Outcome
 from flux.rpc.methods import Place, Table, parse_arguments
-from flux.rpc.nesting import MAX_DEPTH, is_too_deep
 from flux.rpc.workers import Pool
 
 _encode = msgspec.json.Encoder().encode

@@ -1,11 +1,11 @@
 """A node's HTTP API as its clients see it: pinned TLS, requests signed by the app's owner, signed pings.
 
-A request is authorised by a signature (EIP-191) over the node, the request and its time, so it is worth nothing at
-another node or later. There is no operator's verb for tenants' apps: hosting an app is not owning it.
+A request is authorised by a signature (EIP-191) over the node, the request, its time and a nonce, so it is worth
+nothing at another node, later, or again. There is no operator's verb for tenants' apps: hosting an app is not owning
+it.
 """
 
 import asyncio
-import json
 import os
 import time
 from collections.abc import AsyncIterator
@@ -24,13 +24,18 @@ from flux.primitives.keccak import keccak256
 from flux.primitives.signature import Signature, SignatureError, personal_message_hash, recover
 from flux.primitives.types import Address, Hash
 from flux.sdk.errors import ClientError, Unreachable
+from flux.sdk.http import decode_json, read_at_most
 from flux.sdk.signer import Signer
 
 ACCOUNT_HEADER = "Flux-Account"
 TIME_HEADER = "Flux-Time"
+NONCE_HEADER = "Flux-Nonce"
 SIGNATURE_HEADER = "Flux-Signature"
 MAX_CLOCK_DIFFERENCE = 60
 """Seconds between a signed request and the node's clock."""
+NONCE_BYTES = 16
+_MAX_PING_BYTES = 1024
+_MAX_REASON_BYTES = 300
 
 
 class AgentRefused(ClientError):
@@ -41,10 +46,24 @@ class AgentRefused(ClientError):
         self.status = status
 
 
-def request_hash(node: NodeId, method: str, target: str, unix_time: int) -> Hash:
-    """What the owner signs. `target` is path and query as sent."""
-    text = f"flux agent request\nnode: {node}\n{method} {target}\ntime: {unix_time}"
+def request_hash(node: NodeId, method: str, target: str, unix_time: int, nonce: bytes) -> Hash:
+    """What the owner signs. `target` is path and query as sent; the nonce tells equal requests of one second apart."""
+    text = f"flux agent request\nnode: {node}\n{method} {target}\ntime: {unix_time}\nnonce: {to_hex(nonce)}"
     return personal_message_hash(text.encode())
+
+
+def signed_headers(
+    signer: Signer, node: NodeId, method: str, target: str, unix_time: int, nonce: bytes | None = None
+) -> dict[str, str]:
+    """The headers that authorise a request, once; the nonce is drawn unless one is given."""
+    nonce = os.urandom(NONCE_BYTES) if nonce is None else nonce
+    signature = signer.sign_hash(request_hash(node, method, target, unix_time, nonce))
+    return {
+        ACCOUNT_HEADER: to_text(signer.address),
+        TIME_HEADER: str(unix_time),
+        NONCE_HEADER: to_hex(nonce),
+        SIGNATURE_HEADER: to_hex(signature.to_bytes()),
+    }
 
 
 def ping_hash(node: NodeId, challenge: bytes) -> Hash:
@@ -108,8 +127,9 @@ class AgentClient:
         url = f"{_base(node)}/v1/ping?challenge={challenge.hex()}"
         try:
             timeout = aiohttp.ClientTimeout(total=seconds)
-            async with self._session.get(url, ssl=_pin(node.endpoint.certificate), timeout=timeout) as response:
-                answer = await response.json()
+            pin = _pin(node.endpoint.certificate)
+            async with self._session.get(url, ssl=pin, timeout=timeout, allow_redirects=False) as response:
+                answer = decode_json(await read_at_most(response, _MAX_PING_BYTES))
                 signature = from_hex(answer["signature"])
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError):
             return None
@@ -118,7 +138,7 @@ class AgentClient:
     async def status(self, node: Node, signer: Signer, lease: LeaseId) -> dict[str, Any]:
         """What runs for a lease: components with state, health, exit code."""
         async with self._get(node, signer, f"/v1/leases/{lease}/status") as response:
-            answer: dict[str, Any] = await response.json()
+            answer: dict[str, Any] = decode_json(await response.read())
             return answer
 
     async def logs(
@@ -128,7 +148,7 @@ class AgentClient:
         target = f"/v1/leases/{lease}/logs?follow={int(follow)}&tail={tail}&component={component}"
         async with self._get(node, signer, target) as response:
             async for line in response.content:
-                yield json.loads(line)
+                yield decode_json(line)
 
     async def round_trip(self, node: Node, seconds: float) -> float | None:
         """Seconds that a signed ping took on a connection that was open before; None without a good answer."""
@@ -162,26 +182,27 @@ class _Opened:
     """A signed GET as a context; errors are translated once, here."""
 
     def __init__(self, session: aiohttp.ClientSession, node: Node, signer: Signer, target: str) -> None:
-        now = int(time.time())
-        signature = signer.sign_hash(request_hash(node.id, "GET", target, now))
-        headers = {
-            ACCOUNT_HEADER: to_text(signer.address),
-            TIME_HEADER: str(now),
-            SIGNATURE_HEADER: to_hex(signature.to_bytes()),
-        }
+        headers = signed_headers(signer, node.id, "GET", target, int(time.time()))
         self._node = node
-        self._context = session.get(f"{_base(node)}{target}", ssl=_pin(node.endpoint.certificate), headers=headers)
+        # A redirect would lead away from the certificate that the chain records.
+        self._context = session.get(
+            f"{_base(node)}{target}", ssl=_pin(node.endpoint.certificate), headers=headers, allow_redirects=False
+        )
 
     async def __aenter__(self) -> aiohttp.ClientResponse:
         try:
             response = await self._context.__aenter__()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unreachable(_base(self._node), str(error) or type(error).__name__) from error
-        if response.status >= 400:
-            reason = (await response.text())[:300]
-            await self._context.__aexit__(None, None, None)
-            raise AgentRefused(self._node.id, response.status, reason)
-        return response
+        if response.status == 200:
+            return response
+        try:
+            reason = (await read_at_most(response, _MAX_REASON_BYTES)).decode(errors="replace")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unreachable(_base(self._node), str(error) or type(error).__name__) from error
+        finally:
+            response.close()
+        raise AgentRefused(self._node.id, response.status, reason)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -1,6 +1,5 @@
 """JSON-RPC over HTTP and WebSocket with one keep-alive session, to an endpoint or the first of several that answers."""
 
-import json
 import os
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
@@ -9,6 +8,7 @@ from typing import Any, Protocol, Self
 import aiohttp
 
 from flux.sdk.errors import RpcError, Unreachable
+from flux.sdk.http import decode_json
 
 DEFAULT_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 SHARED_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=2)
@@ -93,13 +93,13 @@ class HttpTransport:
         try:
             async with self._open().ws_connect(url, heartbeat=10, max_msg_size=64 * 1024 * 1024) as socket:
                 await socket.send_json({"jsonrpc": "2.0", "id": 0, "method": "eth_subscribe", "params": params})
-                _result(json.loads(await socket.receive_str()))
+                _result(decode_json((await socket.receive_str()).encode()))
                 while True:
                     message = await socket.receive(silence)
                     if message.type is not aiohttp.WSMsgType.TEXT:
                         break
-                    yield json.loads(message.data)["params"]["result"]
-        except (aiohttp.ClientError, TimeoutError, OSError, TypeError) as error:
+                    yield decode_json(message.data.encode())["params"]["result"]
+        except (aiohttp.ClientError, TimeoutError, OSError, TypeError, ValueError, KeyError) as error:
             self._leave(url)
             raise Unreachable(url, _reason(error)) from error
         self._leave(url)
@@ -130,7 +130,7 @@ class HttpTransport:
     async def _post_to(self, url: str, body: object) -> Any:
         try:
             async with self._open().post(url, json=body) as response:
-                return await response.json(content_type=None)
+                return decode_json(await response.read())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unreachable(url, _reason(error)) from error
         except ValueError as error:

@@ -3,26 +3,23 @@
 import pytest
 
 from flux.agent.api.auth import Authoriser, NotAuthorised
+from flux.contracts.nodes.types import NodeId
 from flux.primitives.address import to_text
-from flux.primitives.hexadecimal import to_hex
-from flux.primitives.types import Address
-from flux.sdk.agent_api import ACCOUNT_HEADER, SIGNATURE_HEADER, TIME_HEADER, request_hash
+from flux.primitives.types import U32, Address
+from flux.sdk.agent_api import ACCOUNT_HEADER, NONCE_HEADER, SIGNATURE_HEADER, TIME_HEADER, signed_headers
 from flux.sdk.signer import LocalSigner
 
 OWNER = LocalSigner(b"\x01" * 32)
 STRANGER = LocalSigner(b"\x02" * 32)
-NODE = 3
+NODE = NodeId(U32(3))
 NOW = 1_800_000_000
 TARGET = "/v1/leases/7/logs?follow=0"
 
 
-def signed(signer: LocalSigner = OWNER, node: int = NODE, target: str = TARGET, time: int = NOW) -> dict[str, str]:
-    signature = signer.sign_hash(request_hash(node, "GET", target, time))  # type: ignore[arg-type]
-    return {
-        ACCOUNT_HEADER: to_text(signer.address),
-        TIME_HEADER: str(time),
-        SIGNATURE_HEADER: to_hex(signature.to_bytes()),
-    }
+def signed(
+    signer: LocalSigner = OWNER, node: int = NODE, target: str = TARGET, time: int = NOW, nonce: bytes | None = None
+) -> dict[str, str]:
+    return signed_headers(signer, NodeId(U32(node)), "GET", target, time, nonce)
 
 
 async def owner() -> Address:
@@ -30,7 +27,7 @@ async def owner() -> Address:
 
 
 def make_authoriser() -> Authoriser:
-    return Authoriser(NODE, lambda: float(NOW))  # type: ignore[arg-type]
+    return Authoriser(NODE, lambda: float(NOW))
 
 
 async def test_the_owner_is_let_in() -> None:
@@ -44,10 +41,40 @@ async def test_a_stranger_with_a_good_signature_is_refused() -> None:
 
 
 async def test_a_request_is_answered_once() -> None:
-    authoriser = make_authoriser()
-    await authoriser.check(signed(), "GET", TARGET, owner)
+    authoriser, headers = make_authoriser(), signed()
+    await authoriser.check(headers, "GET", TARGET, owner)
     with pytest.raises(NotAuthorised, match="already answered"):
-        await authoriser.check(signed(), "GET", TARGET, owner)
+        await authoriser.check(headers, "GET", TARGET, owner)
+
+
+async def test_equal_requests_of_one_second_are_all_answered() -> None:
+    authoriser = make_authoriser()
+    for _ in range(20):
+        assert await authoriser.check(signed(), "GET", TARGET, owner) == OWNER.address
+
+
+async def test_a_nonce_written_in_other_letters_is_the_same_request() -> None:
+    authoriser, headers = make_authoriser(), signed(nonce=b"\xab" * 16)
+    await authoriser.check(headers, "GET", TARGET, owner)
+    with pytest.raises(NotAuthorised, match="already answered"):
+        await authoriser.check({**headers, NONCE_HEADER: "0x" + "AB" * 16}, "GET", TARGET, owner)
+
+
+async def test_a_request_is_remembered_for_as_long_as_its_time_is_accepted() -> None:
+    now = float(NOW)
+    authoriser = Authoriser(NODE, lambda: now)
+    ahead, present = signed(time=NOW + 60), signed()
+    for headers in (ahead, present):
+        await authoriser.check(headers, "GET", TARGET, owner)
+    now = NOW + 120.0
+    with pytest.raises(NotAuthorised, match="already answered"):
+        await authoriser.check(ahead, "GET", TARGET, owner)
+    now = NOW + 120.1
+    for headers in (ahead, present):
+        with pytest.raises(NotAuthorised, match="time differs"):
+            await authoriser.check(headers, "GET", TARGET, owner)
+    await authoriser.check(signed(time=NOW + 121), "GET", TARGET, owner)
+    assert len(authoriser._seen) == 1, "what is too old to be replayed is forgotten"
 
 
 @pytest.mark.parametrize(
@@ -61,6 +88,11 @@ async def test_a_request_is_answered_once() -> None:
         {**signed(), SIGNATURE_HEADER: "0x00"},
         {**signed(), SIGNATURE_HEADER: "nonsense"},
         {**signed(), TIME_HEADER: "yesterday"},
+        {**signed(), TIME_HEADER: "9" * 400},
+        {**signed(), NONCE_HEADER: "0x" + "00" * 16},
+        {**signed(), NONCE_HEADER: "nonsense"},
+        signed(nonce=b"short"),
+        {name: value for name, value in signed().items() if name != NONCE_HEADER},
         {**signed(), ACCOUNT_HEADER: "0x12"},
         {},
     ],

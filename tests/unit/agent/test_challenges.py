@@ -13,7 +13,7 @@ from flux.agent.challenges.plot import PlotPlan
 from flux.agent.challenges.prover import CpuAnswer, PlotNotReady, Prover, transfer_bytes
 from flux.agent.challenges.tasks import BadTask, CpuTask, DiskTask, Sizes, TransferTask
 from flux.primitives.cpu_work import EVENT_BYTES, answer_hash, follows
-from flux.sdk.agent_api import AgentRefused
+from flux.sdk.agent_api import AgentClient, AgentRefused, Download
 from flux.sdk.signer import Signer
 from support.challenge_lab import EPOCH, MEMBER, NODE, SIZES, STRANGER, ChallengeLab, challenge_lab
 
@@ -128,6 +128,19 @@ async def test_an_unreachable_node_measures_as_nothing(tmp_path: Path) -> None:
         nowhere = target.node.but(endpoint=target.node.endpoint.but(port=1))
         outcome = await lab.examiner().examine(type(target)(nowhere, EPOCH, 2, target.plot))
     assert outcome == Examination(Findings())
+
+
+class NestsWithoutEnd(AgentClient):
+    """Where a node answers each task with JSON of a depth that no parser follows."""
+
+    async def download(self, *arguments: Any) -> Download:
+        return Download(b"[" * 1_000_000, 1.0, ((1_000_000, 1.0),))
+
+
+async def test_json_nested_without_end_measures_as_nothing(tmp_path: Path) -> None:
+    async with challenge_lab(tmp_path) as lab, NestsWithoutEnd() as link:
+        findings = (await lab.examiner(link=link).examine(lab.target)).findings
+    assert findings == Findings(round_trip_us=findings.round_trip_us)
 
 
 async def ask(lab: ChallengeLab, query: str, signer: Signer = MEMBER) -> bytes:

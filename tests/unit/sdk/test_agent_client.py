@@ -13,9 +13,11 @@ from flux.agent.identity import NodeIdentity, create
 from flux.contracts.nodes.types import NodeId
 from flux.primitives.hexadecimal import to_hex
 from flux.primitives.types import U32
-from flux.sdk.agent_api import AgentClient, ping_hash
+from flux.sdk.agent_api import AgentClient, AgentRefused, ping_hash
+from flux.sdk.signer import LocalSigner
 
 NODE = NodeId(U32(7))
+CALLER = LocalSigner(b"\x01" * 32)
 
 
 class Agent:
@@ -31,6 +33,18 @@ class Agent:
         challenge = bytes.fromhex(request.query["challenge"])
         signature = self._identity.signer.sign_hash(ping_hash(NODE, challenge))
         return web.json_response({"signature": to_hex(signature.to_bytes())})
+
+
+class HostileAgent(Agent):
+    """Answers everything with what its operator made up."""
+
+    def __init__(self, identity: NodeIdentity, status: int, body: bytes, headers: dict[str, str]) -> None:
+        super().__init__(identity)
+        self._answer = (status, body, headers)
+
+    async def ping(self, request: web.Request) -> web.Response:
+        status, body, headers = self._answer
+        return web.Response(status=status, body=body, headers=headers)
 
 
 @asynccontextmanager
@@ -76,3 +90,43 @@ async def test_a_node_with_another_certificate_on_chain_is_not_spoken_to(
         impostor.endpoint.certificate = create(tmp_path / "other", "127.0.0.1").certificate
         assert not await client.ping(impostor, 10)
     assert len(agent.callers) == 1
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b"[" * 1_000, b"[]", b"null", b"\xff", b"{}", b'{"signature": 1}', b""]
+)
+async def test_a_ping_that_is_answered_with_nonsense_is_not_answered(identity: NodeIdentity, body: bytes) -> None:
+    async with listening(HostileAgent(identity, 200, body, {}), identity) as record, AgentClient() as client:
+        assert await client.ping(record(), 10) is None
+
+
+async def test_a_refusal_is_read_in_part_and_whatever_its_letters(identity: NodeIdentity) -> None:
+    agent = HostileAgent(identity, 500, b"\xff" * (4 << 20), {"Content-Type": "text/plain; charset=utf-8"})
+    async with listening(agent, identity) as record, AgentClient() as client:
+        with pytest.raises(AgentRefused) as refused:
+            await client.download(record(), CALLER, "/v1/ping", 10, 100)
+    assert refused.value.status == 500
+    assert len(str(refused.value)) < 400
+
+
+async def test_a_redirect_is_not_followed_to_where_no_certificate_is_on_chain(identity: NodeIdentity) -> None:
+    asked = []
+
+    async def elsewhere(request: web.Request) -> web.Response:
+        asked.append(request.path_qs)
+        return web.Response()
+
+    application = web.Application()
+    application.router.add_get("/{path:.*}", elsewhere)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    agent = HostileAgent(identity, 302, b"", {"Location": f"http://127.0.0.1:{runner.addresses[0][1]}/inside"})
+    try:
+        async with listening(agent, identity) as record, AgentClient() as client:
+            assert await client.ping(record(), 10) is None
+            with pytest.raises(AgentRefused):
+                await client.download(record(), CALLER, "/v1/ping", 10, 100)
+    finally:
+        await runner.cleanup()
+    assert not asked

@@ -5,7 +5,6 @@ plot. A wrong answer measures as 0; a wrong answer to a processor task is signed
 """
 
 import asyncio
-import json
 import os
 import random
 from collections.abc import Awaitable, Callable
@@ -22,6 +21,7 @@ from flux.primitives import merkle
 from flux.primitives.cpu_work import EVENT_BYTES, answer_hash, follows
 from flux.sdk.agent_api import AgentRefused, Download, signer_of
 from flux.sdk.errors import Unreachable
+from flux.sdk.http import decode_json
 from flux.sdk.signer import Signer
 
 PINGS = 5
@@ -194,7 +194,7 @@ class Examiner:
         if download is None:
             return None
         try:
-            document = json.loads(download.body)
+            document = decode_json(download.body)
         except ValueError:
             return None
         return (document, download.seconds) if isinstance(document, dict) else None

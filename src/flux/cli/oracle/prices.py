@@ -9,6 +9,7 @@ import aiohttp
 from flux.cli.dollars import parse
 from flux.cli.errors import CliError
 from flux.contracts.oracle.types import UsdPrice
+from flux.sdk.http import read_at_most
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 MAX_BYTES = 64 * 1024
@@ -41,7 +42,7 @@ async def read(source: str, field: str | None) -> UsdPrice:
     try:
         async with aiohttp.ClientSession(timeout=TIMEOUT) as session, session.get(source) as answer:
             answer.raise_for_status()
-            body = await answer.content.read(MAX_BYTES)
+            body = await read_at_most(answer, MAX_BYTES)
     except (aiohttp.ClientError, TimeoutError) as error:
         raise CliError(f"{source} did not answer: {error or type(error).__name__}", "the feeder tries again") from error
     return pick(body.decode(errors="replace"), field)

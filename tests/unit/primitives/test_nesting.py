@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux.rpc.nesting import MAX_DEPTH, is_too_deep
+from flux.primitives.nesting import MAX_DEPTH, is_too_deep
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(alphabet='a"\\[]{}é'),
