@@ -57,6 +57,9 @@ interface INodes {
     /// The agent says that it is up. After a suspension this is possible once the rejoin delay has passed.
     function activate() external;
 
+    /// How many nodes are active.
+    function activeCount() external view returns (uint32);
+
     /// How many nodes ever registered; also the highest id.
     function count() external view returns (uint32);
 

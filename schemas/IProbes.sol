@@ -9,6 +9,12 @@ interface IProbes {
     /// What the committee says of a node in the last epoch that was reported.
     struct Availability { uint64 epoch; Seen[] seen; }
 
+    /// Whether so many nodes are lost at once that the fault is taken to be the observer's.
+    struct Brake { uint64 since; uint32 fleet; uint32 perMinute; }
+
+    /// The brake, with what it is about.
+    struct BrakeInfo { Brake brake; uint32 doubted; uint32 waiting; }
+
     /// The current epoch.
     struct EpochInfo { uint64 epoch; uint64 startedAt; uint64 endsAt; bytes32 seed; }
 
@@ -35,6 +41,12 @@ interface IProbes {
 
     /// A new epoch with its seed.
     event EpochStarted(uint64 indexed epoch, bytes32 seed);
+
+    /// Too many nodes are lost at once: from now on they are re-placed at a limited rate.
+    event BrakeSet(uint32 fleet, uint32 doubted, uint32 perMinute);
+
+    /// No suspect node waits any more, and few are doubted.
+    event BrakeReleased(uint64 since);
 
     /// {caller} is not the agent of an active node.
     error NotAgent(address caller);
@@ -65,6 +77,9 @@ interface IProbes {
 
     /// What the committee says of a node; empty when nobody ever reported on it.
     function availability(uint32 node) external view returns (Availability memory);
+
+    /// Whether so much is lost at once that little is re-placed, and at what rate.
+    function brake() external view returns (BrakeInfo memory);
 
     /// Who watches the node now, in drawn order. Raises UnknownNode.
     function committee(uint32 node) external view returns (uint32[] memory);

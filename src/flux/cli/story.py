@@ -91,7 +91,8 @@ class Story:
 
     def _suspect(self, event: LeaseSuspect, _: Happened) -> str:
         return (
-            f"{self._node(event.node)} was not reached by most of its committee: billing stops, a replacement is placed"
+            f"{self._node(event.node)} was not reached by most of its committee: billing stops, and "
+            "a replacement is placed unless so much is lost at once that the mass-failure brake holds"
         )
 
     def _restored(self, event: LeaseRestored, _: Happened) -> str:

@@ -164,6 +164,10 @@ DEFAULT = Params(
         suspicion_bound=_seconds(20),
         refuted_loss=U32(100_000),
         reports_per_epoch=U16(20),
+        brake_fleet=U16(10),
+        brake_part=U16(3),
+        brake_rate=U16(10),
+        brake_look=_seconds(5),
     ),
     validators=ValidatorsParams(
         max_validators=U16(100),

@@ -15,6 +15,7 @@ from support.protocol_users.users import CALLS, OPERATORS, TENANTS, Users
 NUMBERS = (
     "market.exclusion", "market.start_deadline", "market.max_leases_per_node", "market.max_placements_per_block",
     "escrow.fee_basis_points", "escrow.min_placement", "nodes.rejoin_delay", "probes.epoch", "probes.suspicion_bound",
+    "probes.brake_look", "probes.brake_rate",
     "governor.timelock", "votes.unlock_delay", "chain.gas_stored_byte", "market.nothing",
 )  # fmt: skip
 """What random proposals change."""

@@ -265,11 +265,20 @@ class Market(Contract):
             self._succession.lose_all(ctx, node, CloseReason.UNREACHABLE)
 
     def suspect_node(self, ctx: Context, node: NodeId, until: ChainTime) -> None:
-        """For probes: the committee lost the node; its leases served only up to `until`."""
+        """For probes: the committee lost the node; its leases served only up to `until`.
+
+        Those that never ran are placed elsewhere at once.
+        """
         self._book.set_suspect(node, suspect=True)
         for lease in self._book.open_of_node(node):
             if lease.state is LeaseState.RUNNING:
                 self._book.suspect(ctx, lease, until)
+        for lease in self._book.open_of_node(node):
+            if lease.state is LeaseState.ASSIGNED and self._book.find_open(lease.id) is not None:
+                self._succession.give_up(ctx, lease, CloseReason.UNREACHABLE)
+
+    def replace_suspect(self, ctx: Context, node: NodeId) -> None:
+        """For probes: have replacements placed for the leases of a suspect node."""
         self._replace_all(ctx, node, CloseReason.UNREACHABLE)
 
     def restore_node(self, ctx: Context, node: NodeId) -> None:

@@ -181,6 +181,11 @@ class Nodes(Contract):
         """How many nodes ever registered; also the highest id."""
         return self.state.count.get()
 
+    @view()
+    def active_count(self, ctx: Context) -> U32:
+        """How many nodes are active."""
+        return self.state.active.get()
+
     def find(self, node: NodeId) -> Node | None:
         """The record of a node, if there is one."""
         return self.state.nodes.find(node)
@@ -276,6 +281,9 @@ class Nodes(Contract):
         self._market.node_changed(ctx, record.id)
 
     def _set_status(self, ctx: Context, record: Node, status: NodeStatus, reason: str) -> None:
+        before, after = record.status is NodeStatus.ACTIVE, status is NodeStatus.ACTIVE
+        if before != after:
+            self.state.active.set(U32(self.state.active.get() + after - before))
         self.state.nodes.set(record.id, record.but(status=status, status_since=ctx.now, status_reason=reason))
         self.host.emit(NodeStatusChanged(record.id, U8(status), reason))
         self._market.node_changed(ctx, record.id)

@@ -23,6 +23,9 @@ def check(nodes: Nodes) -> list[str]:
             violations.append(f"node {id} is {node.status.name} and yet has a reason: {node.status_reason}")
     if expected_id != nodes.state.count.get():
         violations.append(f"{expected_id} nodes are stored but {nodes.state.count.get()} are counted")
+    active = sum(node.status is NodeStatus.ACTIVE for _, node in nodes.state.nodes.items())
+    if active != nodes.state.active.get():
+        violations.append(f"{active} nodes are active but {nodes.state.active.get()} are counted")
     if sorted(agents) != list(nodes.state.agents.items()):
         violations.append("the index of agent keys does not name exactly the nodes that are not gone")
     if nodes.host.balance() != 0:

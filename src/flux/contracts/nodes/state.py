@@ -12,3 +12,5 @@ class NodesState(State):
     nodes = Map(b"\x02", NodeId, Node)
     agents = Map(b"\x03", Address, NodeId)
     """Agent key → node, until the node is gone."""
+    active = Value(b"\x04", U32, U32(0))
+    """How many nodes are active."""

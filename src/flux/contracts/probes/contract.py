@@ -1,14 +1,20 @@
 """Probes: nodes watch nodes. Who watches whom is drawn each epoch; reports cost no fee and are checked in full."""
 
+from collections.abc import Callable
+
 from flux.contracts.addresses import PROBES
 from flux.contracts.nodes.types import Node, NodeId, NodeStatus, UnknownNode
 from flux.contracts.probes import rules
+from flux.contracts.probes.brake import BRAKE_TURN, MassFailureBrake
 from flux.contracts.probes.ports import AvailabilityPort, EpochPort, FaultsPort, MarketPort, NodesPort, SeedPort
 from flux.contracts.probes.state import ProbesState
 from flux.contracts.probes.types import (
     AlreadyReported,
     Availability,
     AvailabilityReported,
+    BrakeInfo,
+    BrakeReleased,
+    BrakeSet,
     Digest,
     Epoch,
     EpochInfo,
@@ -45,7 +51,16 @@ class Probes(Contract):
 
     name = "Probes"
     address = PROBES
-    events = (AvailabilityReported, SuspicionReported, NodeSuspected, NodeRestored, NodeUnreachable, EpochStarted)
+    events = (
+        AvailabilityReported,
+        SuspicionReported,
+        NodeSuspected,
+        NodeRestored,
+        NodeUnreachable,
+        EpochStarted,
+        BrakeSet,
+        BrakeReleased,
+    )
     errors = (
         NotAgent,
         NotInCommittee,
@@ -77,6 +92,7 @@ class Probes(Contract):
         self._epochs = epochs
         self._availability = availability
         self._faults = faults
+        self._brake = MassFailureBrake(host, self.state, params, nodes)
 
     @method(gas=60_000, lane=True)
     def suspect(self, ctx: Context, node: NodeId) -> None:
@@ -87,7 +103,7 @@ class Probes(Contract):
         """
         reporter = self._reporter(ctx)
         target = self._watched(node)
-        committee = self._draw(target, rules.FIRST, self.params.committee, ctx)
+        committee = self._watchers(target, ctx)
         if reporter not in committee:
             raise NotInCommittee(reporter, node, self.state.epoch.get().epoch)
         suspicion = self._current(node, ctx)
@@ -97,7 +113,10 @@ class Probes(Contract):
 
         suspicion = suspicion.but(votes=(*suspicion.votes, reporter), first_vote_at=suspicion.first_vote_at or ctx.now)
         self.host.emit(SuspicionReported(node, reporter))
-        if rules.is_quorum(rules.present(suspicion.votes, committee), len(committee)):
+        votes = rules.present(suspicion.votes, committee)
+        if rules.is_doubt(votes, len(committee)):
+            self._brake.doubt(ctx, node)
+        if rules.is_quorum(votes, len(committee)):
             suspicion = self._begin_stage_two(ctx, suspicion)
         self.state.suspicions.set(node, suspicion)
 
@@ -162,22 +181,23 @@ class Probes(Contract):
     @view(gas=20_000)
     def committee(self, ctx: Context, node: NodeId) -> list[NodeId]:
         """Who watches the node now, in drawn order. Raises UnknownNode."""
-        return self._draw(self._record(node), rules.FIRST, self.params.committee, ctx)
+        return self._watchers(self._record(node), ctx)
 
     @view(gas=40_000)
     def second_committee(self, ctx: Context, node: NodeId) -> list[NodeId]:
         """Who confirms that a suspect node is alive after all. Raises UnknownNode."""
-        return self._draw(self._record(node), rules.SECOND, self.params.second_committee, ctx)
+        return self._draw(self._record(node), rules.SECOND, self.params.second_committee, ctx, sees=True)
 
     @view(gas=1_000_000)
     def targets(self, ctx: Context, node: NodeId) -> list[NodeId]:
         """Whom the node watches. Walks all nodes: for agents, once an epoch and after changes."""
-        return self._targets(ctx, node, self.state.epoch.get().seed)
+        return self._targets(ctx, node, lambda target: self._watchers(target, ctx))
 
     @view(gas=1_000_000)
     def past_targets(self, ctx: Context, node: NodeId) -> list[NodeId]:
         """Whom the node can report on for the epoch before the current one. Walks all nodes, as `targets` does."""
-        return self._targets(ctx, node, self.state.previous.get().seed)
+        seed = self.state.previous.get().seed
+        return self._targets(ctx, node, lambda target: self.committee_at(ctx, target.id, seed))
 
     @view()
     def suspicion(self, ctx: Context, node: NodeId) -> Suspicion:
@@ -188,6 +208,11 @@ class Probes(Contract):
     def suspicions(self, ctx: Context) -> list[NodeId]:
         """Nodes in stage two: their second committee should probe them now."""
         return list(self.state.suspects)
+
+    @view(gas=20_000)
+    def brake(self, ctx: Context) -> BrakeInfo:
+        """Whether so much is lost at once that little is re-placed, and at what rate."""
+        return self._brake.info(ctx)
 
     def draw(self, ctx: Context, node: NodeId, purpose: bytes, seats: U16) -> list[NodeId]:
         """For other contracts: a committee of their own over the node, in drawn order. Raises UnknownNode."""
@@ -225,6 +250,12 @@ class Probes(Contract):
         self._nodes.suspend(ctx, node, UNREACHABLE)
         self.host.emit(NodeUnreachable(node))
 
+    @scheduled(BRAKE_TURN)
+    def take_turns(self, ctx: Context, subject: int) -> None:
+        """Suspect nodes that waited are re-placed, and have a full bound to return."""
+        for node in self._brake.turns(ctx):
+            self.state.suspicions.set(node, self._replace(ctx, self.state.suspicions.get(node)))
+
     def _start_epoch(self, ctx: Context, epoch: Epoch) -> None:
         seed = self._seeds.next_seed(ctx, self.state.epoch.get().seed, epoch)
         ends = ChainTime(U64(ctx.now + self.params.epoch))
@@ -234,12 +265,18 @@ class Probes(Contract):
         self.host.emit(EpochStarted(epoch, seed))
 
     def _begin_stage_two(self, ctx: Context, suspicion: Suspicion) -> Suspicion:
-        closes = ChainTime(U64(ctx.now + self.params.suspicion_bound))
-        self.host.schedule(closes, SUSPICION_END, suspicion.node)
         self.state.suspects.add(suspicion.node)
         self._market.suspect_node(ctx, suspicion.node, rules.last_seen(suspicion.first_vote_at))
         self.host.emit(NodeSuspected(suspicion.node, U16(len(suspicion.votes))))
-        return suspicion.but(suspected_at=ctx.now, closes_at=closes)
+        suspicion = suspicion.but(suspected_at=ctx.now)
+        return self._replace(ctx, suspicion) if self._brake.admits(ctx, suspicion.node) else suspicion
+
+    def _replace(self, ctx: Context, suspicion: Suspicion) -> Suspicion:
+        """Have the node's leases replaced; it has a bound to return in."""
+        closes = ChainTime(U64(ctx.now + self.params.suspicion_bound))
+        self.host.schedule(closes, SUSPICION_END, suspicion.node)
+        self._market.replace_suspect(ctx, suspicion.node)
+        return suspicion.but(closes_at=closes)
 
     def _settle(self, ctx: Context, suspicion: Suspicion) -> None:
         """Keep what is new of a suspicion, or restore the node when it is refuted."""
@@ -249,11 +286,14 @@ class Probes(Contract):
         if not suspicion.alive_at or not rules.is_quorum(confirmed, len(members)):
             self.state.suspicions.set(node, suspicion)
             return
-        self.host.unschedule(suspicion.closes_at, SUSPICION_END, node)
+        if suspicion.closes_at:
+            self.host.unschedule(suspicion.closes_at, SUSPICION_END, node)
         self._forget(node)
+        self._brake.returned(node, suspicion.suspected_at)
         self._market.restore_node(ctx, node)
         self.host.emit(NodeRestored(node, U16(confirmed)))
-        self._contradict(ctx, suspicion)
+        if not self._brake.holds():  # else whoever voted saw what everybody saw: a fault of the network
+            self._contradict(ctx, suspicion)
 
     def _contradict(self, ctx: Context, suspicion: Suspicion) -> None:
         """Count the refuted suspicion against those who voted for it; an operator's own nodes harm only themselves."""
@@ -268,13 +308,13 @@ class Probes(Contract):
         self.state.suspects.discard(node)
         self.state.suspicions.delete(node)
 
-    def _targets(self, ctx: Context, node: NodeId, seed: Hash) -> list[NodeId]:
+    def _targets(self, ctx: Context, node: NodeId, committee: Callable[[Node], list[NodeId]]) -> list[NodeId]:
         found = []
         for number in range(1, self._nodes.count(ctx) + 1):
             target = self._nodes.find(NodeId(U32(number)))
             if target is None or not _must_answer(target) or target.id == node:
                 continue
-            if node in self._draw(target, rules.FIRST, self.params.committee, ctx, seed):
+            if node in committee(target):
                 found.append(target.id)
         return found
 
@@ -291,8 +331,17 @@ class Probes(Contract):
         known = rules.less_refuted(rules.agreed(seen, len(committee)), refuted, self.params.refuted_loss)
         self._availability.availability_known(ctx, epoch.epoch, count.node, known)
 
-    def _draw(self, target: Node, purpose: bytes, seats: U16, ctx: Context, seed: Hash | None = None) -> list[NodeId]:
-        """Active nodes of distinct operators other than the target's; of its own only where there is no other."""
+    def _watchers(self, target: Node, ctx: Context) -> list[NodeId]:
+        """Who watches the node now. Suspect nodes do not: a committee that is lost with its node would never say so."""
+        return self._draw(target, rules.FIRST, self.params.committee, ctx, sees=True)
+
+    def _draw(
+        self, target: Node, purpose: bytes, seats: U16, ctx: Context, seed: Hash | None = None, *, sees: bool = False
+    ) -> list[NodeId]:
+        """Active nodes of distinct operators other than the target's; of its own only where there is no other.
+
+        Those that must see it now are not suspect themselves.
+        """
         seed = seed or self.state.epoch.get().seed
         members: list[NodeId] = []
         operators = {target.operator}
@@ -303,7 +352,11 @@ class Probes(Contract):
                 continue
             seen.add(drawn)
             candidate = self._nodes.find(drawn)
-            if candidate is None or candidate.status is not NodeStatus.ACTIVE:
+            if (
+                candidate is None
+                or candidate.status is not NodeStatus.ACTIVE
+                or (sees and drawn in self.state.suspects)
+            ):
                 continue
             if candidate.operator == target.operator:
                 own.append(drawn)

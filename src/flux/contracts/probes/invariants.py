@@ -18,8 +18,11 @@ def check(probes: Probes) -> list[str]:
             problems.append(f"node {node} voted against itself")
         if bool(suspicion.suspected_at) != (node in suspects):
             problems.append(f"node {node} is in stage two by one record only")
-        if suspicion.suspected_at and suspicion.closes_at <= suspicion.suspected_at:
-            problems.append(f"the suspicion of node {node} has no end")
+        waits = (suspicion.suspected_at, node) in probes.state.waiting
+        if suspicion.suspected_at and waits == bool(suspicion.closes_at):
+            problems.append(f"the suspicion of node {node} has an end and waits, or neither")
+        if suspicion.closes_at and suspicion.closes_at <= suspicion.suspected_at:
+            problems.append(f"the suspicion of node {node} ends before it began")
     for node, found in probes.state.availabilities.items():
         reporters = [seen.reporter for seen in found.seen]
         if len(set(reporters)) != len(reporters):
@@ -29,4 +32,23 @@ def check(probes: Probes) -> list[str]:
     problems += [
         f"suspect node {node} has no record" for node in suspects if probes.state.suspicions.find(node) is None
     ]
+    return problems + _check_brake(probes)
+
+
+def _check_brake(probes: Probes) -> list[str]:
+    problems = []
+    state = probes.state
+    waiting = list(state.waiting)
+    for since, node in waiting:
+        suspicion = state.suspicions.find(node)
+        if suspicion is None or suspicion.suspected_at != since:
+            problems.append(f"node {node} waits at the brake and is not suspect since {since}")
+    if (bool(waiting) or state.brake.get().since) and not state.turn_at.get():
+        problems.append("somebody waits at the brake, or it holds, and no turn is scheduled")
+    recent = list(state.recent)
+    if sorted(recent) != sorted((kind, at, node) for (kind, node), at in state.recent_at.items()):
+        problems.append("what happened to nodes within the last minute differs between its two indices")
+    for kind in {kind: None for kind, _, _ in recent}:
+        if sum(item[0] == kind for item in recent) != state.recent_count.find(kind):
+            problems.append(f"nodes of kind {kind} within the last minute are not counted")
     return problems

@@ -24,6 +24,10 @@ class NodesPort(Protocol):
         """Nodes ever registered; the highest id."""
         ...
 
+    def active_count(self, ctx: Context) -> U32:
+        """How many nodes are active."""
+        ...
+
     def suspend(self, ctx: Context, node: NodeId, reason: str) -> None:
         """Suspend a node that is active or leaving."""
         ...
@@ -49,7 +53,11 @@ class MarketPort(Protocol):
     """The market, whose leases depend on it."""
 
     def suspect_node(self, ctx: Context, node: NodeId, until: ChainTime) -> None:
-        """The node's leases become suspect and accrue only up to `until`; replacements are placed."""
+        """The node's leases become suspect and accrue only up to `until`; those that never ran are placed elsewhere."""
+        ...
+
+    def replace_suspect(self, ctx: Context, node: NodeId) -> None:
+        """Replacements are placed for the suspect node's leases."""
         ...
 
     def restore_node(self, ctx: Context, node: NodeId) -> None:

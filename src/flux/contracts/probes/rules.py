@@ -36,6 +36,11 @@ def is_quorum(votes: int, members: int) -> bool:
     return members > 0 and 2 * votes > members
 
 
+def is_doubt(votes: int, members: int) -> bool:
+    """More than a third: what a committee may still say when half of it is lost too."""
+    return 3 * votes > members
+
+
 def present(reporters: Sequence[NodeId], committee: Sequence[NodeId]) -> int:
     """How many of the reporters sit in the committee now: a new epoch draws another one."""
     return sum(reporter in committee for reporter in reporters)

@@ -1,11 +1,13 @@
 """Storage of the probes contract."""
 
 from flux.contracts.nodes.types import NodeId
-from flux.contracts.probes.types import Availability, Digest, Epoch, EpochInfo, Refuted, Reports, Suspicion
-from flux.kernel.storage import Map, OrderedSet, State, Value
-from flux.primitives.types import U64, ChainTime, Hash
+from flux.contracts.probes.types import Availability, Brake, Digest, Epoch, EpochInfo, Refuted, Reports, Suspicion
+from flux.kernel.storage import Map, OrderedSet, State, Value, pair, triple
+from flux.primitives.types import U8, U32, U64, ChainTime, Hash
 
 _BEFORE = EpochInfo(Epoch(U64(0)), ChainTime(U64(0)), ChainTime(U64(0)), Hash(bytes(32)))
+
+_RELEASED = Brake(ChainTime(U64(0)), U32(0), U32(0))
 
 
 class ProbesState(State):
@@ -26,3 +28,12 @@ class ProbesState(State):
     """By reporter. One entry each: reports cost no fee, so what they leave behind must not add up."""
     refuted = Map(b"\x08", NodeId, Refuted)
     """By reporter."""
+    brake = Value(b"\x09", Brake, _RELEASED)
+    waiting = OrderedSet(b"\x0a", pair(ChainTime, NodeId))
+    """Suspect nodes whose leases are not re-placed yet, by when they became suspect."""
+    turn_at = Value(b"\x0b", ChainTime, ChainTime(U64(0)))
+    """When waiting nodes are next looked at; 0 when nothing is scheduled."""
+    recent = OrderedSet(b"\x0c", triple(U8, ChainTime, NodeId))
+    """What happened to nodes within the last minute (brake.py), by kind and time; each node once in a kind."""
+    recent_at = Map(b"\x0d", pair(U8, NodeId), ChainTime)
+    recent_count = Map(b"\x0e", U8, U32)

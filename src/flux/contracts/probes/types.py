@@ -33,7 +33,7 @@ class Suspicion(Record, frozen=True):
     suspected_at: ChainTime
     """When more than half had voted; 0 before."""
     closes_at: ChainTime
-    """When the leases close as unreachable; 0 before."""
+    """When the leases close as unreachable; 0 before, and while the node waits at the brake."""
     alive_at: ChainTime
     """When the node's own report came; 0 before."""
     confirmations: tuple[NodeId, ...]
@@ -94,6 +94,27 @@ class Refuted(Record, frozen=True):
     before: U16
 
 
+class Brake(Record, frozen=True):
+    """Whether so many nodes are lost at once that the fault is taken to be the observer's."""
+
+    since: ChainTime
+    """When it began to hold; 0 when it does not."""
+    fleet: U32
+    """Active nodes at that time."""
+    per_minute: U32
+    """Suspect nodes whose leases are re-placed in any minute while it holds."""
+
+
+class BrakeInfo(Record, frozen=True):
+    """The brake, with what it is about."""
+
+    brake: Brake
+    doubted: U32
+    """Nodes that more than a third of a committee could not reach within the last minute."""
+    waiting: U32
+    """Suspect nodes whose leases are not re-placed yet."""
+
+
 class ProbesParams(Record, frozen=True):
     """Governance parameters of probing."""
 
@@ -108,6 +129,15 @@ class ProbesParams(Record, frozen=True):
     """What each contradicted suspicion takes of the reporter's availability in that epoch, parts per million."""
     reports_per_epoch: U16
     """Suspicions that one member may report of one node in an epoch; reports are free, so they are counted."""
+    brake_fleet: U16
+    """Smallest number of active nodes for which there is a brake."""
+    brake_part: U16
+    """It begins to hold when more than one in this many active nodes are doubted within a minute."""
+    brake_rate: U16
+    """One in this many active nodes, at least one, is re-placed in a minute before it is clear whether it must hold,
+    and while it holds."""
+    brake_look: Seconds
+    """How long a suspect node above that rate waits for more doubts while the brake does not hold."""
 
 
 class AvailabilityReported(Event, frozen=True):
@@ -143,6 +173,22 @@ class NodeUnreachable(Event, frozen=True):
     """The bound passed; the node's leases were closed."""
 
     node: Indexed[NodeId]
+
+
+class BrakeSet(Event, frozen=True):
+    """Too many nodes are lost at once: from now on they are re-placed at a limited rate."""
+
+    fleet: U32
+    """Active nodes."""
+    doubted: U32
+    """Nodes that more than a third of a committee could not reach within a minute."""
+    per_minute: U32
+
+
+class BrakeReleased(Event, frozen=True):
+    """No suspect node waits any more, and few are doubted."""
+
+    since: ChainTime
 
 
 class EpochStarted(Event, frozen=True):

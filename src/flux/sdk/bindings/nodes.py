@@ -8,6 +8,7 @@ from flux.sdk.client import FluxClient, Receipt
 from flux.sdk.signer import Signer
 
 _ACTIVATE = Call(addresses.NODES, "activate", (), None, lane=True)
+_ACTIVE_COUNT = Call(addresses.NODES, "activeCount", (), U32)
 _COUNT = Call(addresses.NODES, "count", (), U32)
 _LEAVE = Call(addresses.NODES, "leave", (NodeId,), None)
 _NODE = Call(addresses.NODES, "node", (NodeId,), Node)
@@ -30,6 +31,11 @@ class Nodes:
     async def activate(self, signer: Signer) -> Receipt:
         """The agent says that it is up. After a suspension this is possible once the rejoin delay has passed."""
         return await self.client.transact(signer, _ACTIVATE)
+
+    async def active_count(self, *, block: str = "latest") -> U32:
+        """How many nodes are active."""
+        result: U32 = await self.client.view(_ACTIVE_COUNT, block=block)
+        return result
 
     async def count(self, *, block: str = "latest") -> U32:
         """How many nodes ever registered; also the highest id."""

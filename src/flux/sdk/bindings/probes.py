@@ -2,7 +2,7 @@
 
 from flux.contracts import addresses
 from flux.contracts.nodes.types import NodeId
-from flux.contracts.probes.types import Availability, Epoch, EpochInfo, Suspicion, TargetCount
+from flux.contracts.probes.types import Availability, BrakeInfo, Epoch, EpochInfo, Suspicion, TargetCount
 from flux.primitives.types import Hash
 from flux.sdk.call import Call
 from flux.sdk.client import FluxClient, Receipt
@@ -10,6 +10,7 @@ from flux.sdk.signer import Signer
 
 _ALIVE = Call(addresses.PROBES, "alive", (), None, lane=True)
 _AVAILABILITY = Call(addresses.PROBES, "availability", (NodeId,), Availability)
+_BRAKE = Call(addresses.PROBES, "brake", (), BrakeInfo)
 _COMMITTEE = Call(addresses.PROBES, "committee", (NodeId,), list[NodeId])
 _EPOCH = Call(addresses.PROBES, "epoch", (), EpochInfo)
 _PAST_TARGETS = Call(addresses.PROBES, "pastTargets", (NodeId,), list[NodeId])
@@ -38,6 +39,11 @@ class Probes:
     async def availability(self, node: NodeId, *, block: str = "latest") -> Availability:
         """What the committee says of a node; empty when nobody ever reported on it."""
         result: Availability = await self.client.view(_AVAILABILITY, node, block=block)
+        return result
+
+    async def brake(self, *, block: str = "latest") -> BrakeInfo:
+        """Whether so much is lost at once that little is re-placed, and at what rate."""
+        result: BrakeInfo = await self.client.view(_BRAKE, block=block)
         return result
 
     async def committee(self, node: NodeId, *, block: str = "latest") -> list[NodeId]:
