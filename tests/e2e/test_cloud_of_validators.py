@@ -1,7 +1,6 @@
 """A whole cloud on four validators: it works as on one, and goes on serving while the chain cannot."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
@@ -13,6 +12,7 @@ from support.command import run_command
 from support.engine_fixture import busybox, engine, registry
 from support.free_ports import free_row
 from support.small_app import small_app
+from support.waiting import until
 
 __all__ = ["busybox", "engine", "registry"]
 pytestmark = [pytest.mark.e2e, pytest.mark.docker]
@@ -44,13 +44,6 @@ async def heights(cloud: LocalCloud) -> list[int]:
     return found
 
 
-async def until(condition: Callable[[], Awaitable[object]]) -> None:
-    deadline = asyncio.get_running_loop().time() + PATIENCE
-    while not await condition():
-        assert asyncio.get_running_loop().time() < deadline, "the condition did not come to hold"
-        await asyncio.sleep(0.1)
-
-
 async def test_a_cloud_on_four_validators_serves_through_the_chains_outage_and_works_on_after_it(
     tmp_path: Path, engine: str, registry: str, busybox: str
 ) -> None:
@@ -66,13 +59,13 @@ async def test_a_cloud_on_four_validators_serves_through_the_chains_outage_and_w
             assert finished.code == 0, finished
 
         async def until_answers() -> None:
-            await until(lambda: page(cloud, "box"))
+            await until(lambda: page(cloud, "box"), PATIENCE)
 
         async def until_height(height: int, validators: int) -> None:
             async def is_reached() -> bool:
                 return sum(found > height for found in await heights(cloud)) >= validators
 
-            await until(is_reached)
+            await until(is_reached, PATIENCE)
 
         (tmp_path / "compose.yaml").write_text(small_app())
         await flux("deploy", "compose.yaml", "--name", "box")
@@ -86,7 +79,7 @@ async def test_a_cloud_on_four_validators_serves_through_the_chains_outage_and_w
 
         # Two of four are gone: no block can come, and no container goes.
         await cloud.validators[1].kill()
-        await asyncio.sleep(3)
+        await asyncio.sleep(3)  # what was on its way may still come
         stuck = max(await heights(cloud))
         for _ in range(20):
             assert await page(cloud, "box")

@@ -22,6 +22,7 @@ from flux.ingress.options import IngressOptions
 from flux.ingress.routes import COOKIE
 from support.chain_routes import route
 from support.ingress_lab import PATIENCE_SECONDS, Ingress, Traffic, free_port, instance, running_ingress
+from support.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -79,9 +80,7 @@ async def test_no_request_fails_while_an_instance_is_killed(ingress: Ingress) ->
             await ingress.visitor.until("hello", lambda answer, name=each.name: answer.text == name)  # type: ignore[misc]
         traffic = Traffic(ingress.visitor, "hello", rate=100)
         running = asyncio.create_task(traffic.run(seconds=3))
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while len(traffic.answers) < 50:  # noqa: ASYNC110 (traffic is what is counted)
-                await asyncio.sleep(0.01)
+        await until(lambda: len(traffic.answers) >= 50, PATIENCE_SECONDS)
         before = len(traffic.answers)
         instances[0].kill()
         await instances[0].process.wait()
@@ -99,9 +98,7 @@ async def test_an_instance_that_hangs_leaves_rotation_and_comes_back(ingress: In
             await ingress.visitor.until("hello", lambda answer, name=name: answer.text == name)  # type: ignore[misc]
         loads = ingress.caddy.loads
         one.hang()
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while ingress.caddy.loads == loads:  # noqa: ASYNC110 (a proxy tells nobody when it changes)
-                await asyncio.sleep(0.02)
+        await until(lambda: ingress.caddy.loads != loads, PATIENCE_SECONDS)
         answers = [await ingress.visitor.ask("hello") for _ in range(6)]
         assert {answer.text for answer in answers} == {"two"}
         one.wake()
@@ -208,9 +205,7 @@ async def test_a_killed_caddy_comes_back_with_its_routes(ingress: Ingress) -> No
         killed = ingress.caddy.pid
         assert killed is not None
         os.kill(killed, signal.SIGKILL)
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while ingress.caddy.restarts == 0:  # noqa: ASYNC110 (the supervisor only counts)
-                await asyncio.sleep(0.02)
+        await until(lambda: ingress.caddy.restarts > 0, PATIENCE_SECONDS)
         assert ingress.caddy.pid != killed
         assert (await ingress.visitor.ask("hello")).text == "one"
 

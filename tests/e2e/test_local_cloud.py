@@ -103,11 +103,7 @@ class Machine:
 
     async def answers(self, app: str, seconds: float = 60) -> None:
         """Return once the app answers."""
-        async with asyncio.timeout(seconds):
-            while True:
-                if await self.page(app):
-                    return
-                await asyncio.sleep(0.05)
+        await until(lambda: self.page(app), seconds, lambda: f"{app} answers")
 
     async def page(self, app: str) -> str:
         """What the app answers through the ingress; empty while it does not."""

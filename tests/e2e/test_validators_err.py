@@ -7,7 +7,8 @@ import pytest
 from flux.primitives.hexadecimal import to_hex
 from flux.wallet.development import LOCAL_CHAIN_ID, development_key
 from support.validator_child import BAD_ACCOUNT
-from support.validator_processes import Traffic, network, until
+from support.validator_processes import PATIENCE, Traffic, network
+from support.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -24,7 +25,7 @@ async def test_bad_proposals_are_rejected_and_slow_applications_and_wrong_clocks
         logs = [validator.log for validator in honest]
         async with traffic.running():
             await four.until_higher(4)
-            await until(all_kinds_were_rejected, four.tails)
+            await until(all_kinds_were_rejected, PATIENCE, four.tails, poll=0.1)
         await traffic.check_nothing_was_lost_or_done_twice()
         height = await four.check_one_history()
         bad = to_hex(development_key(BAD_ACCOUNT, LOCAL_CHAIN_ID).address)

@@ -5,7 +5,6 @@ Each test deploys apps of its own and removes them.
 A test that breaks something (a host, the chain) puts it right again before it ends.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -31,6 +30,7 @@ from flux.services.local_node import LocalNode
 from flux.services.ports import free_port
 from flux.services.processes import start
 from support.command import Finished, run_command
+from support.waiting import until
 
 MIN_RUNTIME = 3
 """Seconds that the smallest deposit must last here, so that a test can wait for an account to run dry."""
@@ -162,10 +162,7 @@ class CloudLab:
         found: Callable[[], str] = lambda: "",
     ) -> None:
         """Return once the condition holds; fail with the promise when it does not."""
-        deadline = time.monotonic() + seconds
-        while not await condition():
-            assert time.monotonic() < deadline, f"not within {seconds:g} s: {promise} {found()}"
-            await asyncio.sleep(0.02)
+        await until(condition, seconds, lambda: f"{promise} {found()}", poll=0.02)
 
     def start_chain(self) -> None:
         """Start the chain process again, as the cloud started it."""

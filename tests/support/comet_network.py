@@ -1,6 +1,5 @@
 """A network of validators as their operators run it: `flux chain start` for each, with a real `cometbft` beside it."""
 
-import asyncio
 import json
 import os
 import signal
@@ -20,6 +19,7 @@ from flux.sdk.errors import ClientError
 from flux.sdk.transport import HttpTransport
 from flux.services.chain_home import make_node, new_local_genesis, write_genesis
 from flux.services.ports import free_port
+from support.waiting import until
 
 PATIENCE = 180.0
 TIMING = Timing(pause=0.2)
@@ -74,12 +74,13 @@ class CometNode:
 
     async def until_height(self, height: int) -> None:
         """Wait for a block."""
-        deadline = asyncio.get_running_loop().time() + PATIENCE
-        while await self.height() < height:
+
+        async def is_there() -> bool:
             assert self.process is not None
             assert self.process.poll() is None, self.log[-3000:]
-            assert asyncio.get_running_loop().time() < deadline, self.log[-3000:]
-            await asyncio.sleep(0.1)
+            return await self.height() >= height
+
+        await until(is_there, PATIENCE, lambda: self.log[-3000:], poll=0.1)
 
 
 def make_network(folder: Path, powers: Sequence[int]) -> tuple[Genesis, list[CometNode]]:

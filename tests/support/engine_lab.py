@@ -23,6 +23,7 @@ from flux.services.chain_home import ChainHome, ensure_genesis, make_node, new_l
 from flux.services.ports import free_port
 from flux.wallet.development import LOCAL_CHAIN_ID, development_key
 from support.transactions import signed
+from support.waiting import until
 
 PRODUCER = DEVELOPMENT_ADDRESSES[9]
 STRANGER = Address(b"\x22" * 20)
@@ -64,12 +65,13 @@ class EngineLab:
     async def until(self, condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
         """Return once the condition holds; fail when the engine ends or it does not hold in time."""
         ended = asyncio.ensure_future(self.engine.wait())
-        deadline = asyncio.get_running_loop().time() + seconds
+
+        def holds() -> bool:
+            assert not ended.done(), f"the engine ended: {ended.exception()}"
+            return condition()
+
         try:
-            while not condition():
-                assert not ended.done(), f"the engine ended: {ended.exception()}"
-                assert asyncio.get_running_loop().time() < deadline, f"the condition did not come to hold: {condition}"
-                await asyncio.sleep(0.01)
+            await until(holds, seconds)
         finally:
             ended.cancel()
 

@@ -18,6 +18,7 @@ from flux.ingress.health import HealthOptions
 from flux.ingress.loop import IngressLoop
 from flux.ingress.options import IngressOptions
 from support.chain_routes import HandRoutes
+from support.waiting import until
 
 PATIENCE_SECONDS = 20
 QUICK = HealthOptions(interval=0.2, request_every=2, request_timeout=0.5)
@@ -91,10 +92,14 @@ class Visitor:
 
     async def until(self, app: str, condition: Callable[[Answer], bool]) -> Answer:
         """Ask until the answer is as wanted."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not condition(answer := await self.ask(app)):  # noqa: ASYNC110 (a proxy tells nobody when it changes)
-                await asyncio.sleep(0.02)
-        return answer
+
+        async def wanted() -> Answer | None:
+            answer = await self.ask(app)
+            return answer if condition(answer) else None
+
+        found = await until(wanted, PATIENCE_SECONDS, lambda: f"{app} answers as wanted")
+        assert found is not None
+        return found
 
 
 @dataclass(slots=True)

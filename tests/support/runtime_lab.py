@@ -13,6 +13,7 @@ from flux.runtime.docker import DockerRuntime
 from flux.runtime.memory import MemoryEngine, MemoryRuntime, Process, Program
 from flux.runtime.port import ContainerRuntime
 from flux.runtime.types import ContainerId, ContainerSpec, ContainerView, ImageReference, LogStream
+from support.waiting import until
 
 T = TypeVar("T")
 
@@ -141,10 +142,14 @@ class Lab:
 
 async def eventually(look: Callable[[], Awaitable[T]], condition: Callable[[T], bool]) -> T:
     """What `look` sees once the condition holds; fails after a while."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition(seen := await look()):  # noqa: ASYNC110 (an engine offers nothing to wait on)
-            await asyncio.sleep(0.02)
-    return seen
+
+    async def wanted() -> tuple[T] | None:
+        seen = await look()
+        return (seen,) if condition(seen) else None
+
+    found = await until(wanted, PATIENCE_SECONDS)
+    assert found is not None
+    return found[0]
 
 
 @pytest.fixture(params=["memory", pytest.param("docker", marks=pytest.mark.docker)])

@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from flux.services.local_validators import ValidatorPlace, make_validators
 from flux.wallet.development import LOCAL_CHAIN_ID, development_key
 from support.free_ports import free_row
 from support.transactions import signed
+from support.waiting import until
 
 BATCH = 500
 """Requests in one batch; an RPC takes 1,000 at most."""
@@ -133,9 +134,8 @@ class Network:
         async def has_passed() -> bool:
             return min(await asyncio.gather(*(validator.height() for validator in watched))) > height
 
-        await until(
-            has_passed, lambda: f"height {height} is passed by {[item.number for item in watched]}: {self.tails()}"
-        )
+        numbers = [item.number for item in watched]
+        await until(has_passed, PATIENCE, lambda: f"height {height} is passed by {numbers}: {self.tails()}", poll=0.1)
 
     async def until_higher(self, blocks: int = 2, among: Sequence[Validator] | None = None) -> None:
         """Wait until each has passed the highest of all by so many blocks."""
@@ -234,14 +234,6 @@ class Traffic:
                     await asyncio.sleep(0.1)
             turn += 1
             await asyncio.sleep(0.05)
-
-
-async def until(condition: Callable[[], Awaitable[bool]], promise: Callable[[], str]) -> None:
-    """Return once the condition holds; fail with the promise when it does not."""
-    deadline = asyncio.get_running_loop().time() + PATIENCE
-    while not await condition():
-        assert asyncio.get_running_loop().time() < deadline, f"not in time: {promise()}"
-        await asyncio.sleep(0.1)
 
 
 @asynccontextmanager

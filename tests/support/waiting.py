@@ -1,12 +1,28 @@
 """Waiting for a condition, never for a time."""
 
 import asyncio
-from collections.abc import Callable
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Return once the condition holds; fail when it does not within `seconds`."""
+async def until(
+    condition: Callable[[], T | Awaitable[T]],
+    seconds: float = 10.0,
+    promise: Callable[[], str] = lambda: "the condition did not come to hold",
+    poll: float = 0.01,
+) -> T:
+    """The first thing that the condition gives and that is true; fails with the promise when none comes in time.
+
+    For what tells nobody when it changes: processes, engines, proxies. `poll` is in seconds.
+    """
     deadline = asyncio.get_running_loop().time() + seconds
-    while not condition():
-        assert asyncio.get_running_loop().time() < deadline, "the condition did not come to hold"
-        await asyncio.sleep(0.005)
+    while True:
+        given = condition()
+        found: T = await given if inspect.isawaitable(given) else given  # type: ignore[assignment]
+        if found:
+            return found
+        assert asyncio.get_running_loop().time() < deadline, f"not within {seconds:g} s: {promise()}"
+        await asyncio.sleep(poll)
