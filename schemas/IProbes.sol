@@ -7,13 +7,16 @@ interface IProbes {
     struct Seen { uint32 reporter; uint32 availability; }
 
     /// What the committee says of a node in the last epoch that was reported.
-    struct Availability { uint64 epoch; Seen[] seen; }
+    struct Availability { uint64 epoch; Seen[] seen; uint32[] committee; }
 
     /// Whether so many nodes are lost at once that the fault is taken to be the observer's.
     struct Brake { uint64 since; uint32 fleet; uint32 perMinute; }
 
     /// The brake, with what it is about.
     struct BrakeInfo { Brake brake; uint32 doubted; uint32 waiting; }
+
+    /// How a node lately did what it owes to others: moving averages over `conduct_window` events, parts per million.
+    struct Conduct { uint32 duty; uint32 starts; }
 
     /// The current epoch.
     struct EpochInfo { uint64 epoch; uint64 startedAt; uint64 endsAt; bytes32 seed; }
@@ -83,6 +86,9 @@ interface IProbes {
 
     /// Who watches the node now, in drawn order. Raises UnknownNode.
     function committee(uint32 node) external view returns (uint32[] memory);
+
+    /// How the node lately did what it owes to others; zero where nothing is against it.
+    function conduct(uint32 node) external view returns (Conduct memory);
 
     /// The current epoch.
     function epoch() external view returns (EpochInfo memory);

@@ -13,6 +13,7 @@ from flux.contracts.governor.ports import Action
 from flux.contracts.market.contract import Market
 from flux.contracts.market.types import Lease, LeaseId, RatePerSecond, Usage
 from flux.contracts.nodes.types import Ask, NodeId
+from flux.contracts.probes.contract import Probes
 from flux.contracts.probes.ports import EpochPort
 from flux.contracts.probes.types import Epoch
 from flux.contracts.slashing.contract import Slashing
@@ -205,6 +206,16 @@ class BlockWork:
             return [(item.node, item.signed + item.proposed) for item in work if item.revealed]
         node = self._staking.node_of_operator(ctx.block.producer)
         return [] if node is None else [(node, 1)]
+
+
+class ConductLink:
+    """The conduct of nodes, kept by the probes, for the market, which they are built from."""
+
+    probes: Probes
+
+    def note_start(self, node: NodeId, *, failed: bool) -> None:
+        """A node started an instance, or failed to start one that another node started."""
+        self.probes.conducts.note_start(node, failed=failed)
 
 
 class FaultsLink:

@@ -26,6 +26,7 @@ from flux.protocol.hooks import (
     AppsLink,
     BlockWork,
     CallsLink,
+    ConductLink,
     EpochHooks,
     FaultsLink,
     MarketLink,
@@ -78,6 +79,7 @@ class ProtocolFactory:
         params = settings.params
         to_market, to_apps, to_staking = MarketLink(), AppsLink(), StakingLink()
         to_rewards, to_calls, to_faults = RewardsLink(), CallsLink(world), FaultsLink()
+        to_conduct = ConductLink()
         votes = Votes(Host(world, Votes.address), params.votes)
         governor = Governor(Host(world, Governor.address), params.governor, votes, to_calls)
         accounts = Accounts(Host(world, Accounts.address), params.accounts)
@@ -87,7 +89,9 @@ class ProtocolFactory:
         secrets = Secrets(Host(world, Secrets.address), params.secrets, to_apps, to_market, nodes)
         policy = Policy(Host(world, Policy.address), params.policy, to_apps)
         apps = Apps(Host(world, Apps.address), params.apps, to_market, escrow, secrets, policy)
-        market = Market(Host(world, Market.address), params.market, apps, nodes, escrow, secrets, settings.fleets)
+        market = Market(
+            Host(world, Market.address), params.market, apps, nodes, escrow, secrets, to_conduct, settings.fleets
+        )
         validators = Validators(Host(world, Validators.address), params.validators, nodes, staking)
         work = BlockWork(validators, staking)
         rewards = Rewards(Host(world, Rewards.address), params.rewards, accounts, nodes, staking, work)
@@ -96,6 +100,7 @@ class ProtocolFactory:
         probes = Probes(
             Host(world, Probes.address), params.probes, nodes, market, validators, epochs, rewards, to_faults
         )
+        to_conduct.probes = probes
         slashing = Slashing(Host(world, Slashing.address), params.slashing, nodes, probes, staking)
         to_faults.slashing = slashing
         benchmarks = Benchmarks(Host(world, Benchmarks.address), params.benchmarks, nodes, probes)

@@ -206,7 +206,9 @@ class Book:
             return
         self.await_node(ctx, app, ordinal)
 
-    def exclude(self, ctx: Context, app: AppId, node: NodeId, revision: Revision = ANY_REVISION) -> None:
+    def exclude(
+        self, ctx: Context, app: AppId, node: NodeId, revision: Revision = ANY_REVISION, *, failed_start: bool = False
+    ) -> None:
         """Keep an app, or only a revision of it, away from a node for a while."""
         if self.is_moved_away(ctx, app, node):
             revision = ANY_REVISION
@@ -215,7 +217,7 @@ class Book:
         if (app, node) not in self.state.exclusions and len(known) >= self.params.max_exclusions:
             oldest = min(known, key=lambda item: (item[1].until, item[0]))
             self.state.exclusions.delete((app, oldest[0]))
-        self.state.exclusions.set((app, node), Exclusion(until, revision))
+        self.state.exclusions.set((app, node), Exclusion(until, revision, failed_start))
         self.host.schedule(until, EXCLUSION_END, app)
 
     def excluded(self, ctx: Context, app: App) -> tuple[NodeId, ...]:
@@ -224,6 +226,15 @@ class Book:
         return tuple(
             node for node, item in self.exclusions(app.id) if item.until > ctx.now and item.revision in applies
         )
+
+    def take_failed_starts(self, app: AppId, revision: Revision) -> list[NodeId]:
+        """Nodes that failed to start a revision; each is named once."""
+        failed = [
+            (node, item) for node, item in self.exclusions(app) if item.failed_start and item.revision == revision
+        ]
+        for node, item in failed:
+            self.state.exclusions.set((app, node), item.but(failed_start=False))
+        return [node for node, _ in failed]
 
     def is_moved_away(self, ctx: Context, app: AppId, node: NodeId) -> bool:
         """Whether the owner moved an instance away from the node a while ago."""

@@ -19,7 +19,7 @@ from flux.contracts.market.book import DRAIN_DEADLINE, EXCLUSION_END, START_DEAD
 from flux.contracts.market.fleet import Fleet
 from flux.contracts.market.fleet_cache import FleetCache
 from flux.contracts.market.placer import Placer
-from flux.contracts.market.ports import AppsPort, EscrowPort, NodesPort, SecretsPort
+from flux.contracts.market.ports import AppsPort, ConductPort, EscrowPort, NodesPort, SecretsPort
 from flux.contracts.market.requests import Presence, wish_of
 from flux.contracts.market.routing import route_of
 from flux.contracts.market.state import MarketState
@@ -86,6 +86,7 @@ class Market(Contract):
         nodes: NodesPort,
         escrow: EscrowPort,
         secrets: SecretsPort,
+        conduct: ConductPort,
         fleets: FleetCache,
     ) -> None:
         super().__init__(host)
@@ -93,6 +94,7 @@ class Market(Contract):
         self.state = MarketState(host.storage)
         self._apps = apps
         self._nodes = nodes
+        self._conduct = conduct
         self._book = Book(host, self.state, params, apps, nodes, escrow, secrets)
         self._placer = Placer(self._book, fleets)
         self._succession = Succession(self._book)
@@ -107,6 +109,9 @@ class Market(Contract):
         if fault is not None:
             raise InvalidReport(lease, fault)
         self._succession.take_over(ctx, self._book.run(ctx, record, tuple(bindings)))
+        self._conduct.note_start(record.node, failed=False)
+        for node in self._book.take_failed_starts(record.app, record.revision):
+            self._conduct.note_start(node, failed=True)
 
     @method(gas=60_000, lane=True)
     def fail(self, ctx: Context, lease: LeaseId, reason: FailReason, detail: str) -> None:
@@ -117,7 +122,7 @@ class Market(Contract):
         if len(detail) > MAX_DETAIL:
             raise InvalidReport(lease, f"the detail has {len(detail)} characters, at most {MAX_DETAIL} are kept")
         started = record.state is not LeaseState.ASSIGNED
-        self._book.exclude(ctx, record.app, record.node, record.revision)
+        self._book.exclude(ctx, record.app, record.node, record.revision, failed_start=not started)
         why = rules.failure(reason, detail)[:MAX_DETAIL]
         self._succession.give_up(ctx, record, CloseReason.CRASHED if started else CloseReason.START_FAILED, why)
 
@@ -299,7 +304,7 @@ class Market(Contract):
         for lease in self._book.silent_leases(subject):
             if self._book.find_open(lease.id) is None:
                 continue
-            self._book.exclude(ctx, lease.app, lease.node, lease.revision)
+            self._book.exclude(ctx, lease.app, lease.node, lease.revision, failed_start=True)
             self._succession.give_up(ctx, lease, CloseReason.START_TIMEOUT)
 
     @scheduled(DRAIN_DEADLINE)

@@ -75,3 +75,11 @@ class SecretsPort(Protocol):
     def forget(self, ctx: Context, lease: LeaseId) -> None:
         """Told that the lease is closed."""
         ...
+
+
+class ConductPort(Protocol):
+    """Whoever keeps count of how nodes do what they owe to others."""
+
+    def note_start(self, node: NodeId, *, failed: bool) -> None:
+        """Told when a node starts an instance, and when another node started one that this one had failed to start."""
+        ...

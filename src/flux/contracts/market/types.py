@@ -190,6 +190,8 @@ class Exclusion(Record, frozen=True):
     until: ChainTime
     revision: Revision
     """The revision that the node failed; a newer one may be tried there. 0: the owner moved away from it."""
+    failed_start: bool = False
+    """Whether the node failed to start that revision; held against it once another node starts it."""
 
 
 class Upstream(Record, frozen=True):

@@ -1,20 +1,23 @@
 """Probes: nodes watch nodes. Who watches whom is drawn each epoch; reports cost no fee and are checked in full."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from flux.contracts.addresses import PROBES
 from flux.contracts.nodes.types import Node, NodeId, NodeStatus, UnknownNode
 from flux.contracts.probes import rules
 from flux.contracts.probes.brake import BRAKE_TURN, MassFailureBrake
+from flux.contracts.probes.conduct import Conducts
 from flux.contracts.probes.ports import AvailabilityPort, EpochPort, FaultsPort, MarketPort, NodesPort, SeedPort
 from flux.contracts.probes.state import ProbesState
 from flux.contracts.probes.types import (
+    MAX_TARGETS,
     AlreadyReported,
     Availability,
     AvailabilityReported,
     BrakeInfo,
     BrakeReleased,
     BrakeSet,
+    Conduct,
     Digest,
     Epoch,
     EpochInfo,
@@ -86,6 +89,7 @@ class Probes(Contract):
         super().__init__(host)
         self.params = params
         self.state = ProbesState(host.storage)
+        self.conducts = Conducts(self.state, params)
         self._nodes = nodes
         self._market = market
         self._seeds = seeds
@@ -160,7 +164,7 @@ class Probes(Contract):
         rules.check_counts(counts)
         for count in counts:
             self._see(ctx, reporter, previous, count)
-        self.state.digests.set(reporter, Digest(epoch, digest))
+        self.state.digests.set(reporter, Digest(epoch, digest, is_full=len(counts) == MAX_TARGETS))
         self.host.emit(AvailabilityReported(reporter, epoch, digest))
 
     @view()
@@ -171,7 +175,12 @@ class Probes(Contract):
     @view()
     def availability(self, ctx: Context, node: NodeId) -> Availability:
         """What the committee says of a node; empty when nobody ever reported on it."""
-        return self.state.availabilities.find(node) or Availability(Epoch(U64(0)), ())
+        return self.state.availabilities.find(node) or Availability(Epoch(U64(0)), (), ())
+
+    @view()
+    def conduct(self, ctx: Context, node: NodeId) -> Conduct:
+        """How the node lately did what it owes to others; zero where nothing is against it."""
+        return self.conducts.of(node)
 
     @view()
     def epoch(self, ctx: Context) -> EpochInfo:
@@ -323,13 +332,35 @@ class Probes(Contract):
         committee = self.committee_at(ctx, count.node, epoch.seed)
         if reporter not in committee:
             raise NotInCommittee(reporter, count.node, epoch.epoch)
-        found = self.state.availabilities.find(count.node)
-        seen = found.seen if found is not None and found.epoch == epoch.epoch else ()
-        seen = (*seen, Seen(reporter, rules.availability(count)))
-        self.state.availabilities.set(count.node, Availability(epoch.epoch, seen))
-        refuted = rules.refuted_in(self.state.refuted.find(count.node), epoch.epoch)
-        known = rules.less_refuted(rules.agreed(seen, len(committee)), refuted, self.params.refuted_loss)
-        self._availability.availability_known(ctx, epoch.epoch, count.node, known)
+        known = self.state.availabilities.find(count.node)
+        if known is None or known.epoch != epoch.epoch:
+            self._judge(count.node, known)
+            known = Availability(epoch.epoch, (), tuple(committee))
+        known = known.but(seen=(*known.seen, Seen(reporter, rules.availability(count))))
+        self.state.availabilities.set(count.node, known)
+        left = self._less_faults(epoch, count.node, rules.agreed(known.seen, len(committee)))
+        self._availability.availability_known(ctx, epoch.epoch, count.node, left)
+
+    def _judge(self, node: NodeId, done: Availability | None) -> None:
+        """Note of each member whether it said what the committee agreed on; an operator's own nodes are left alone."""
+        if done is None or self._is_own(node, done.committee):
+            return
+        for member, failed in rules.duties(done, self.params.duty_tolerance):
+            digest = self.state.digests.find(member)
+            if not failed or digest is None or not digest.is_full:
+                self.conducts.note_duty(member, failed=failed)
+
+    def _is_own(self, node: NodeId, committee: Sequence[NodeId]) -> bool:
+        """Whether the committee is of the node's own operator, for want of others."""
+        operator = self._record(node).operator
+        return any(self._record(member).operator == operator for member in committee)
+
+    def _less_faults(self, epoch: EpochInfo, node: NodeId, availability: U32) -> U32:
+        """What is left of a node's availability after what it did wrong."""
+        refuted = rules.refuted_in(self.state.refuted.find(node), epoch.epoch)
+        left = rules.less(availability, refuted * self.params.refuted_loss)
+        left = rules.less(left, self.conducts.loss(node))
+        return left if self._record(node).located else rules.less(left, self.params.unlocated_loss)
 
     def _watchers(self, target: Node, ctx: Context) -> list[NodeId]:
         """Who watches the node now. Suspect nodes do not: a committee that is lost with its node would never say so."""

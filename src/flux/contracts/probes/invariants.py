@@ -1,6 +1,7 @@
 """What must hold of the probes after every block."""
 
 from flux.contracts.probes.contract import Probes
+from flux.contracts.probes.rules import MILLION
 
 
 def check(probes: Probes) -> list[str]:
@@ -29,6 +30,9 @@ def check(probes: Probes) -> list[str]:
             problems.append(f"a member reported twice on node {node}")
         if node in reporters:
             problems.append(f"node {node} reported on itself")
+    for node, conduct in probes.state.conducts.items():
+        if not 0 < max(conduct.duty, conduct.starts) <= MILLION:
+            problems.append(f"the conduct of node {node} is kept as {conduct.duty} and {conduct.starts}")
     problems += [
         f"suspect node {node} has no record" for node in suspects if probes.state.suspicions.find(node) is None
     ]

@@ -4,7 +4,16 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from flux.contracts.nodes.types import NodeId
-from flux.contracts.probes.types import MAX_TARGETS, Epoch, InvalidCounts, Refuted, Seen, TargetCount
+from flux.contracts.probes.types import (
+    MAX_TARGETS,
+    Availability,
+    Conduct,
+    Epoch,
+    InvalidCounts,
+    Refuted,
+    Seen,
+    TargetCount,
+)
 from flux.primitives.keccak import keccak256
 from flux.primitives.types import U16, U32, U64, ChainTime, Hash, Seconds
 
@@ -13,6 +22,8 @@ SECOND = b"second"
 UNSEEN = 2
 """Seconds between a member's last good probe and its vote: two failed probes, one a second (agent/probes)."""
 MILLION = 1_000_000
+LEAST_JUDGED = 3
+"""Members of a committee whose reports are compared."""
 _DRAWS_PER_SEAT = 24
 _DRAWS_AT_LEAST = 96
 
@@ -96,6 +107,36 @@ def refuted_in(known: Refuted | None, epoch: Epoch) -> int:
     return known.count if known.epoch == epoch else known.before if known.epoch == epoch + 1 else 0
 
 
-def less_refuted(availability: U32, count: int, loss: U32) -> U32:
-    """Availability after what contradicted suspicions take of it."""
-    return U32(availability * max(0, MILLION - count * loss) // MILLION)
+def less(availability: U32, loss: int) -> U32:
+    """Availability less a part of it; parts per million, all of it at most."""
+    return U32(availability * max(0, MILLION - loss) // MILLION)
+
+
+def duties(done: Availability, tolerance: U32) -> list[tuple[NodeId, bool]]:
+    """Each member and whether it failed to say what the committee agreed on.
+
+    In a committee of two nobody can say which of them is wrong. Without a quorum there is nothing to differ from.
+    """
+    if len(done.committee) < LEAST_JUDGED:
+        return []
+    said = {item.reporter: item.availability for item in done.seen}
+    middle = agreed(done.seen, len(done.committee))
+    has_quorum = is_quorum(len(done.seen), len(done.committee))
+    return [
+        (member, member not in said or (has_quorum and abs(said[member] - middle) > tolerance))
+        for member in done.committee
+    ]
+
+
+def averaged(average: U32, window: int, *, failed: bool) -> U32:
+    """A moving average after one event more (exponential smoothing with weight 1 / window)."""
+    kept = average * (window - 1) // window
+    return U32(kept + MILLION // window if failed else kept)
+
+
+def conduct_loss(conduct: Conduct | None, allowance: int) -> int:
+    """What conduct takes of availability: nothing up to the allowance, all at twice it; the worse of both averages."""
+    if conduct is None:
+        return 0
+    above = max(conduct.duty, conduct.starts) - allowance
+    return min(MILLION, above * MILLION // allowance) if above > 0 else 0

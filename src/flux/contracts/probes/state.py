@@ -1,7 +1,17 @@
 """Storage of the probes contract."""
 
 from flux.contracts.nodes.types import NodeId
-from flux.contracts.probes.types import Availability, Brake, Digest, Epoch, EpochInfo, Refuted, Reports, Suspicion
+from flux.contracts.probes.types import (
+    Availability,
+    Brake,
+    Conduct,
+    Digest,
+    Epoch,
+    EpochInfo,
+    Refuted,
+    Reports,
+    Suspicion,
+)
 from flux.kernel.storage import Map, OrderedSet, State, Value, pair, triple
 from flux.primitives.types import U8, U32, U64, ChainTime, Hash
 
@@ -37,3 +47,5 @@ class ProbesState(State):
     """What happened to nodes within the last minute (brake.py), by kind and time; each node once in a kind."""
     recent_at = Map(b"\x0d", pair(U8, NodeId), ChainTime)
     recent_count = Map(b"\x0e", U8, U32)
+    conducts = Map(b"\x0f", NodeId, Conduct)
+    """Nodes with anything against them."""

@@ -76,6 +76,17 @@ class Availability(Record, frozen=True):
     epoch: Epoch
     seen: tuple[Seen, ...]
     """By reporter, in the order of their reports."""
+    committee: tuple[NodeId, ...]
+    """Who sat in it when the first of them reported."""
+
+
+class Conduct(Record, frozen=True):
+    """How a node lately did what it owes to others: moving averages over `conduct_window` events, parts per million."""
+
+    duty: U32
+    """Of its reports on others: those missing, or far from what the committee agreed on."""
+    starts: U32
+    """Of instances that it was to start: those that it failed to start and another node then started."""
 
 
 class Digest(Record, frozen=True):
@@ -84,6 +95,8 @@ class Digest(Record, frozen=True):
     epoch: Epoch
     root: Hash
     """Merkle root over the signed answers that it counted; zero when there were none."""
+    is_full: bool
+    """Whether it named as many nodes as a report can; then nothing says that it should have named more."""
 
 
 class Refuted(Record, frozen=True):
@@ -127,6 +140,14 @@ class ProbesParams(Record, frozen=True):
     """A suspect node that is not restored by then loses its leases."""
     refuted_loss: U32
     """What each contradicted suspicion takes of the reporter's availability in that epoch, parts per million."""
+    duty_tolerance: U32
+    """A count further than this from what the committee agreed on is far from it, parts per million."""
+    conduct_window: U16
+    """About how many events a moving average of conduct remembers."""
+    conduct_allowance: U32
+    """Failures above this part take availability, all of it at twice this; parts per million."""
+    unlocated_loss: U32
+    """What a refuted place takes of a node's availability until it stands again, parts per million."""
     reports_per_epoch: U16
     """Suspicions that one member may report of one node in an epoch; reports are free, so they are counted."""
     brake_fleet: U16

@@ -25,7 +25,7 @@ from flux.kernel.context import Context, Host
 from flux.kernel.contract import Contract, method, view
 from flux.primitives.types import NO_WEI, U32, U64, U256, Address, Seconds, Wei
 
-_NO_TOTALS = (U64(0), U64(0), U64(0))
+_NOTHING = (U64(0), U64(0), U64(0))
 _ZERO = U256(0)
 
 
@@ -134,7 +134,7 @@ class Rewards(Contract):
         hosts = rules.wei(budget - producers)
         self.state.until.set(ctx.now)
         self.state.unearned.set(rules.wei(unearned - back))
-        self.state.open.set(OpenEpoch(epoch, duration, hosts, _NO_TOTALS))
+        self.state.open.set(OpenEpoch(epoch, duration, hosts, _NOTHING, _NOTHING))
         self.host.emit(EpochFunded(epoch, producers, hosts))
         paid = self._pay_producers(ctx, epoch, producers, duration)
         self._give_back(producers - paid)
@@ -148,10 +148,11 @@ class Rewards(Contract):
         record = self._record(node)
         if record.epoch != epoch or not record.tier:
             tier = self._tier(node)
-            if tier is Tier.NONE or epoch < record.barred:
+            if tier is Tier.NONE:
                 return
             record = record.but(epoch=epoch, tier=tier, availability=U32(0))
-        change = min(availability, PPM) - record.availability
+            open_ = open_.but(nodes=rules.with_total(open_.nodes, tier, 1))
+        change = 0 if epoch < record.barred else min(availability, PPM) - record.availability
         self.state.open.set(open_.but(totals=rules.with_total(open_.totals, record.tier, change)))
         self.state.nodes.set(node, record.but(availability=U32(record.availability + change)))
 
@@ -168,7 +169,7 @@ class Rewards(Contract):
             totals = rules.with_total(open_.totals, record.tier, -record.availability)
             self.state.open.set(open_.but(totals=totals))
         barred = Epoch(U64(open_.epoch + 2 if open_.duration else 1))
-        self.state.nodes.set(node, record.but(availability=U32(0), tier=Tier.NONE, barred=barred))
+        self.state.nodes.set(node, record.but(availability=U32(0), barred=barred))
 
     def shares_of(self, account: Address, node: NodeId) -> Shares:
         """An account's shares of a node; for invariants."""

@@ -38,11 +38,17 @@ def _check_claims(rewards: Rewards) -> Iterator[str]:
 def _check_open(rewards: Rewards) -> Iterator[str]:
     open_ = rewards.state.open.get()
     totals: Counter[int] = Counter()
+    nodes: Counter[int] = Counter()
     for node, record in rewards.state.nodes.items():
         if record.availability and not record.tier:
             yield f"node {node} is available in no tier"
         if record.epoch == open_.epoch and record.availability:
             totals[record.tier] += record.availability
+        if record.epoch == open_.epoch and record.tier:
+            nodes[record.tier] += 1
     found = tuple(totals[tier] for tier in (1, 2, 3))
     if open_.duration and found != open_.totals:
         yield f"nodes were available by {found} but the open epoch counts {open_.totals}"
+    counted = tuple(nodes[tier] for tier in (1, 2, 3))
+    if open_.duration and counted != open_.nodes:
+        yield f"{counted} nodes were reported on but the open epoch counts {open_.nodes}"

@@ -44,11 +44,14 @@ def yearly_cap(stake: int, of_ten_thousand: int, duration: int) -> Wei:
 
 
 def rates(open_: OpenEpoch, weights: Sequence[int], caps: Sequence[int]) -> Rates:
-    """What a millionth of availability is worth in each tier: its part of the budget, unless the cap is lower."""
+    """What a millionth of availability is worth in each tier: an equal part for each node, unless the cap is lower.
+
+    It does not depend on how available others were, so nobody gains by having a rival reported as absent.
+    """
     found = []
-    for weight, total, cap in zip(weights, open_.totals, caps, strict=True):
+    for weight, nodes, cap in zip(weights, open_.nodes, caps, strict=True):
         share = open_.budget * weight // sum(weights)
-        found.append(U256(min(share // total, cap // PPM) if total else 0))
+        found.append(U256(min(share // (nodes * PPM), cap // PPM) if nodes else 0))
     return Rates(tuple(found), tuple(U256(cap) for cap in caps))
 
 

@@ -7,7 +7,7 @@ from flux.kernel.storage import Map, State, Value, pair
 from flux.primitives.types import NO_WEI, U64, Address, ChainTime, Seconds, Wei
 
 _NEVER = ChainTime(U64(0))
-_NONE = OpenEpoch(Epoch(U64(0)), Seconds(U64(0)), NO_WEI, (U64(0), U64(0), U64(0)))
+_NONE = OpenEpoch(Epoch(U64(0)), Seconds(U64(0)), NO_WEI, (U64(0),) * 3, (U64(0),) * 3)
 
 
 class RewardsState(State):

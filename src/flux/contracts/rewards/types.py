@@ -23,6 +23,8 @@ class OpenEpoch(Record, frozen=True):
     """What hosting nodes share of it."""
     totals: tuple[U64, ...]
     """Sum of the availability of all nodes of each tier, in parts per million."""
+    nodes: tuple[U64, ...]
+    """How many nodes of each tier were reported on, available or not."""
 
 
 class Rates(Record, frozen=True):

@@ -2,7 +2,7 @@
 
 from flux.contracts import addresses
 from flux.contracts.nodes.types import NodeId
-from flux.contracts.probes.types import Availability, BrakeInfo, Epoch, EpochInfo, Suspicion, TargetCount
+from flux.contracts.probes.types import Availability, BrakeInfo, Conduct, Epoch, EpochInfo, Suspicion, TargetCount
 from flux.primitives.types import Hash
 from flux.sdk.call import Call
 from flux.sdk.client import FluxClient, Receipt
@@ -12,6 +12,7 @@ _ALIVE = Call(addresses.PROBES, "alive", (), None, lane=True)
 _AVAILABILITY = Call(addresses.PROBES, "availability", (NodeId,), Availability)
 _BRAKE = Call(addresses.PROBES, "brake", (), BrakeInfo)
 _COMMITTEE = Call(addresses.PROBES, "committee", (NodeId,), list[NodeId])
+_CONDUCT = Call(addresses.PROBES, "conduct", (NodeId,), Conduct)
 _EPOCH = Call(addresses.PROBES, "epoch", (), EpochInfo)
 _PAST_TARGETS = Call(addresses.PROBES, "pastTargets", (NodeId,), list[NodeId])
 _PREVIOUS_EPOCH = Call(addresses.PROBES, "previousEpoch", (), EpochInfo)
@@ -49,6 +50,11 @@ class Probes:
     async def committee(self, node: NodeId, *, block: str = "latest") -> list[NodeId]:
         """Who watches the node now, in drawn order. Raises UnknownNode."""
         result: list[NodeId] = await self.client.view(_COMMITTEE, node, block=block)
+        return result
+
+    async def conduct(self, node: NodeId, *, block: str = "latest") -> Conduct:
+        """How the node lately did what it owes to others; zero where nothing is against it."""
+        result: Conduct = await self.client.view(_CONDUCT, node, block=block)
         return result
 
     async def epoch(self, *, block: str = "latest") -> EpochInfo:

@@ -412,7 +412,7 @@ def test_an_operator_whose_nodes_suspect_each_other_harms_nobody() -> None:
 
 @pytest.mark.parametrize(("count", "left"), [(0, 900_000), (1, 810_000), (5, 450_000), (10, 0), (40, 0)])
 def test_each_refuted_suspicion_takes_a_tenth_of_the_reporters_availability(count: int, left: int) -> None:
-    assert rules.less_refuted(U32(900_000), count, minimal().probes.refuted_loss) == left
+    assert rules.less(U32(900_000), count * minimal().probes.refuted_loss) == left
 
 
 def test_refuted_suspicions_are_counted_by_epoch() -> None:

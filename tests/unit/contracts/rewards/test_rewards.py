@@ -54,7 +54,7 @@ def settle(world: ProtocolWorld, *nodes: int) -> list[int]:
     return [earned(world, NodeId(U32(node))) for node in nodes]
 
 
-def test_nodes_of_a_tier_share_its_pool_by_availability() -> None:
+def test_nodes_of_a_tier_have_equal_parts_of_its_pool_and_each_earns_its_availability_of_it() -> None:
     world = fleet()
     pass_epoch(world, {1: 500, 2: 0})
     end_epoch(world)
@@ -62,12 +62,21 @@ def test_nodes_of_a_tier_share_its_pool_by_availability() -> None:
     assert (two, one * 2) == (0, three)
     budget = rules.budget(10_000 * FLUX, PARAMS.probes.epoch)
     hosts = budget - budget // 10
-    assert one + two + 4 * three == pytest.approx(hosts * 10 // 135, abs=5 * PPM)
-    assert one + two + 4 * three <= hosts * 10 // 135
+    assert 6 * three == pytest.approx(hosts * 10 // 135, abs=6 * PPM)
+    assert 6 * three <= hosts * 10 // 135
     emission = world.rewards.emission(world.world.context(ANN))
     assert settle(world, 1, 3) == [one, three]
     assert emission.minted == one + three
     world.block()
+
+
+def test_nobody_gains_when_a_rival_is_reported_as_absent() -> None:
+    fair, robbed = fleet(), fleet()
+    for world, seen in ((fair, {}), (robbed, {2: 0, 3: 0})):
+        pass_epoch(world, seen)
+        end_epoch(world)
+    assert settle(robbed, 1) == settle(fair, 1)
+    assert settle(robbed, 2) == [0]
 
 
 def test_nothing_is_paid_before_the_reports_are_complete_and_nothing_twice() -> None:

@@ -59,7 +59,9 @@ def test_the_table_in_the_documentation_is_the_schedule() -> None:
 def test_an_epoch_never_pays_more_than_its_budget_nor_a_node_more_than_its_cap(
     budget: int, totals: tuple[int, ...], caps: tuple[int, ...]
 ) -> None:
-    open_ = OpenEpoch(Epoch(U64(1)), Seconds(U64(3_600)), Wei(U256(budget)), tuple(U64(total) for total in totals))
+    nodes = tuple(U64(-(-total // PPM)) for total in totals)
+    sums = tuple(U64(total) for total in totals)
+    open_ = OpenEpoch(Epoch(U64(1)), Seconds(U64(3_600)), Wei(U256(budget)), sums, nodes)
     rates = rules.rates(open_, (10, 35, 90), caps)
     assert rules.given(rates, totals) <= budget
     for rate, total, cap in zip(rates.wei_per_ppm, totals, caps, strict=True):
