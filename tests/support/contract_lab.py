@@ -39,6 +39,7 @@ from flux.contracts.nodes.types import (
     NodeStatus,
 )
 from flux.contracts.policy.contract import Policy
+from flux.contracts.probes.types import Epoch, EpochInfo
 from flux.contracts.secrets.contract import Secrets
 from flux.contracts.secrets.invariants import check as check_secrets
 from flux.contracts.staking.contract import Staking
@@ -231,6 +232,17 @@ class Heard:
         self.slashes.append(node)
 
 
+@dataclass
+class HandEpochs:
+    """The probes' epochs, turned by the test."""
+
+    number: int = 1
+
+    def epoch(self, ctx: Context) -> EpochInfo:
+        seed = keccak256(self.number.to_bytes(8, "big"))
+        return EpochInfo(Epoch(U64(self.number)), ZERO_TIME, ZERO_TIME, seed)
+
+
 class Lab:
     """Six contracts, wired."""
 
@@ -248,7 +260,9 @@ class Lab:
         self.apps = Apps(self._host(Apps), params.apps, self.market, escrow, secrets, policy)
         policy.target = self.policy = Policy(self._host(Policy), params.policy, self.apps)
         self.escrow = Escrow(self._host(Escrow), params.escrow, apps, self.market, nodes)
-        self.secrets = Secrets(self._host(Secrets), params.secrets, apps, self.market, nodes)
+        self.epochs = HandEpochs()
+        secrets_ports = (apps, self.market, nodes, self.staking, self.epochs)
+        self.secrets = Secrets(self._host(Secrets), params.secrets, *secrets_ports)
         apps.target, escrow.target, nodes.target, secrets.target = self.apps, self.escrow, self.nodes, self.secrets
         self.market.apps, self.market.nodes = self.apps, self.nodes
         self.market.escrow, self.market.secrets = self.escrow, self.secrets

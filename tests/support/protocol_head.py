@@ -13,6 +13,7 @@ from flux.contracts.market.contract import Market
 from flux.contracts.nodes.contract import Nodes
 from flux.contracts.policy.contract import Policy
 from flux.contracts.probes.contract import Probes
+from flux.contracts.secrets.contract import Secrets
 from flux.contracts.slashing.contract import Slashing
 from flux.contracts.validators.contract import Validators
 from flux.contracts.votes.contract import Votes
@@ -38,6 +39,7 @@ class Head:
         self.apps: Apps = by_type[Apps]
         self.market: Market = by_type[Market]
         self.escrow: Escrow = by_type[Escrow]
+        self.secrets: Secrets = by_type[Secrets]
         self.probes: Probes = by_type[Probes]
         self.benchmarks: Benchmarks = by_type[Benchmarks]
         self.governor: Governor = by_type[Governor]

@@ -88,6 +88,9 @@ BOUNDS: dict[str, Bound] = {
     "escrow.settlement_lag": Bound(30, DAY),
     "secrets.max_boxes": Bound(1, 16, only_rises=True),
     "secrets.max_seals_per_call": Bound(1, 1_000),
+    "secrets.threshold": Bound(2, 16),
+    "secrets.keepers": Bound(3, 16),
+    "secrets.keeper_interval": Bound(10, 7 * DAY),
     "benchmarks.tiers.*.cpu_events": Bound(1, 1_000_000),
     "benchmarks.tiers.*.disk_mib": Bound(0, 1_000_000),
     "benchmarks.tiers.*.network_mbit": Bound(0, 1_000_000),
@@ -203,6 +206,8 @@ def disagreements(params: Params) -> Iterator[str]:
         yield "calls would stop far below what transactions may use"
     if probes.second_committee < probes.committee:
         yield "the second committee would be smaller than the first"
+    if params.secrets.threshold >= params.secrets.keepers:
+        yield "the loss of one keeper would lose a seed"
     if params.benchmarks.min_committee > params.benchmarks.committee:
         yield "no committee would be large enough to measure"
     slashing = params.slashing

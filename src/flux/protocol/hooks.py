@@ -15,7 +15,7 @@ from flux.contracts.market.types import Lease, LeaseId, RatePerSecond, Usage
 from flux.contracts.nodes.types import Ask, NodeId
 from flux.contracts.probes.contract import Probes
 from flux.contracts.probes.ports import EpochPort
-from flux.contracts.probes.types import Epoch
+from flux.contracts.probes.types import Epoch, EpochInfo
 from flux.contracts.slashing.contract import Slashing
 from flux.contracts.staking.contract import Staking
 from flux.contracts.staking.ports import RewardsPort
@@ -80,6 +80,20 @@ class MarketLink:
     def leases_of_app(self, ctx: Context, app: AppId) -> list[Lease]:
         """Leases of an app."""
         return self.market.leases_of_app(ctx, app)
+
+
+class ProbesLink:
+    """The probes, for secrets and the market, which they are built from."""
+
+    probes: Probes
+
+    def epoch(self, ctx: Context) -> EpochInfo:
+        """The current epoch."""
+        return self.probes.epoch(ctx)
+
+    def note_start(self, node: NodeId, *, failed: bool) -> None:
+        """A node started an instance, or failed to start one that another node started."""
+        self.probes.conducts.note_start(node, failed=failed)
 
 
 class EpochHooks:
@@ -206,16 +220,6 @@ class BlockWork:
             return [(item.node, item.signed + item.proposed) for item in work if item.revealed]
         node = self._staking.node_of_operator(ctx.block.producer)
         return [] if node is None else [(node, 1)]
-
-
-class ConductLink:
-    """The conduct of nodes, kept by the probes, for the market, which they are built from."""
-
-    probes: Probes
-
-    def note_start(self, node: NodeId, *, failed: bool) -> None:
-        """A node started an instance, or failed to start one that another node started."""
-        self.probes.conducts.note_start(node, failed=failed)
 
 
 class FaultsLink:

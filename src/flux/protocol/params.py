@@ -155,7 +155,13 @@ DEFAULT = Params(
         volume_grace=_seconds(7 * 86_400),
         settlement_lag=_seconds(60),
     ),
-    secrets=SecretsParams(max_boxes=U8(3), max_seals_per_call=U16(100)),
+    secrets=SecretsParams(
+        max_boxes=U8(3),
+        max_seals_per_call=U16(100),
+        threshold=U8(3),
+        keepers=U8(7),
+        keeper_interval=_seconds(3600),
+    ),
     probes=ProbesParams(
         epoch=_seconds(3600),
         committee=U16(5),
@@ -269,6 +275,7 @@ def minimal() -> Params:
         ),
         market=DEFAULT.market.but(start_deadline=_seconds(60), exclusion=_seconds(120), drain_deadline=_seconds(60)),
         escrow=DEFAULT.escrow.but(min_runtime=_seconds(60), min_placement=_seconds(1), volume_grace=_seconds(600)),
+        secrets=DEFAULT.secrets.but(threshold=U8(2), keepers=U8(4), keeper_interval=_seconds(10)),
         probes=DEFAULT.probes.but(epoch=_seconds(60)),
         validators=DEFAULT.validators.but(
             missed_window=U32(60),

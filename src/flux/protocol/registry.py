@@ -26,10 +26,10 @@ from flux.protocol.hooks import (
     AppsLink,
     BlockWork,
     CallsLink,
-    ConductLink,
     EpochHooks,
     FaultsLink,
     MarketLink,
+    ProbesLink,
     RewardsLink,
     StakingLink,
 )
@@ -78,19 +78,18 @@ class ProtocolFactory:
         settings = self._settings_of(world)
         params = settings.params
         to_market, to_apps, to_staking = MarketLink(), AppsLink(), StakingLink()
-        to_rewards, to_calls, to_faults = RewardsLink(), CallsLink(world), FaultsLink()
-        to_conduct = ConductLink()
+        to_rewards, to_calls, to_faults, to_probes = RewardsLink(), CallsLink(world), FaultsLink(), ProbesLink()
         votes = Votes(Host(world, Votes.address), params.votes)
         governor = Governor(Host(world, Governor.address), params.governor, votes, to_calls)
         accounts = Accounts(Host(world, Accounts.address), params.accounts)
         nodes = Nodes(Host(world, Nodes.address), params.nodes, to_market, to_staking)
         staking = Staking(Host(world, Staking.address), params.staking, accounts, nodes, votes, to_rewards)
         escrow = Escrow(Host(world, Escrow.address), params.escrow, to_apps, to_market, nodes)
-        secrets = Secrets(Host(world, Secrets.address), params.secrets, to_apps, to_market, nodes)
+        secrets = Secrets(Host(world, Secrets.address), params.secrets, to_apps, to_market, nodes, staking, to_probes)
         policy = Policy(Host(world, Policy.address), params.policy, to_apps)
         apps = Apps(Host(world, Apps.address), params.apps, to_market, escrow, secrets, policy)
         market = Market(
-            Host(world, Market.address), params.market, apps, nodes, escrow, secrets, to_conduct, settings.fleets
+            Host(world, Market.address), params.market, apps, nodes, escrow, secrets, to_probes, settings.fleets
         )
         validators = Validators(Host(world, Validators.address), params.validators, nodes, staking)
         work = BlockWork(validators, staking)
@@ -100,7 +99,7 @@ class ProtocolFactory:
         probes = Probes(
             Host(world, Probes.address), params.probes, nodes, market, validators, epochs, rewards, to_faults
         )
-        to_conduct.probes = probes
+        to_probes.probes = probes
         slashing = Slashing(Host(world, Slashing.address), params.slashing, nodes, probes, staking)
         to_faults.slashing = slashing
         benchmarks = Benchmarks(Host(world, Benchmarks.address), params.benchmarks, nodes, probes)

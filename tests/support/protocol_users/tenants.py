@@ -7,8 +7,9 @@ from flux.contracts.escrow.contract import Escrow
 from flux.contracts.market.contract import Market
 from flux.contracts.policy.contract import Policy
 from flux.contracts.secrets.contract import Secrets
-from flux.contracts.secrets.types import SealedSeed
-from flux.primitives.types import U16
+from flux.contracts.secrets.types import Generation, SealedSeed
+from flux.primitives.types import U16, U32
+from flux.specs.keepers import share_out
 from support.chain_lab import address
 from support.contract_lab import IMAGE
 from support.protocol_users.users import OPERATORS, TENANTS, Users
@@ -61,6 +62,23 @@ def hand_seeds(users: Users) -> list[bytes]:
         return users.of_node(users.draw.choice(users.leases).node, Secrets, "hand_over", lease.app, seed)
     owner = users.head.apps.app(users.head.ctx, lease.app).owner
     return [users.call(users.owners[owner], Secrets, "seal", lease.app, [seed])]
+
+
+def share_seeds(users: Users) -> list[bytes]:
+    """A lease holder or the owner shares a seed: the true one, another one, or a generation too early."""
+    ctx, secrets = users.head.ctx, users.head.secrets
+    leases = [lease for lease in users.leases if (lease.app, lease.revision) in secrets.state.ciphertexts]
+    if not leases:
+        return []
+    lease = users.draw.choice(leases)
+    status = secrets.sharing(ctx, lease.app, lease.revision)
+    seed = users.draw.choice((b"s" * 16,) * 3 + (b"x" * 16,))
+    generation = Generation(U32(status.generation + users.draw.choice((1, 1, 1, 1, 2))))
+    shared = share_out(seed, lease.app, lease.revision, generation, status.next_threshold, status.seats)
+    if users.draw.random() < 0.7:
+        return users.of_node(lease.node, Secrets, "share", lease.app, lease.revision, shared)
+    owner = users.owners[users.head.apps.app(ctx, lease.app).owner]
+    return [users.call(owner, Secrets, "keep", lease.app, lease.revision, shared)]
 
 
 def pay(users: Users) -> list[bytes]:

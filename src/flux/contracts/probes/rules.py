@@ -14,7 +14,7 @@ from flux.contracts.probes.types import (
     Seen,
     TargetCount,
 )
-from flux.primitives.keccak import keccak256
+from flux.primitives.draw import draw_numbers
 from flux.primitives.types import U16, U32, U64, ChainTime, Hash, Seconds
 
 FIRST = b"first"
@@ -29,17 +29,10 @@ _DRAWS_AT_LEAST = 96
 
 
 def candidates(seed: Hash, purpose: bytes, node: NodeId, highest: U32, seats: int) -> Iterator[NodeId]:
-    """Node ids in drawn order, repeated and absent ones included; a bounded number.
-
-    Drawn modulo the next power of two, so that a node that joins changes a committee only where it is drawn itself.
-    """
-    span = 1 << max(0, highest - 1).bit_length()
+    """Node ids in drawn order, repeated and absent ones included; a bounded number."""
     base = seed + purpose + node.to_bytes(4, "big")
-    for draw in range(_DRAWS_AT_LEAST + _DRAWS_PER_SEAT * seats):
-        digest = keccak256(base + draw.to_bytes(4, "big"))
-        drawn = int.from_bytes(digest[:8], "big") % span + 1
-        if drawn <= highest:
-            yield NodeId(U32(drawn))
+    for drawn in draw_numbers(base, highest, _DRAWS_AT_LEAST + _DRAWS_PER_SEAT * seats):
+        yield NodeId(U32(drawn))
 
 
 def is_quorum(votes: int, members: int) -> bool:

@@ -279,10 +279,15 @@ class Staking(Contract):
         self._accounts.count_burned(ctx, burned)
         if rewarded:
             self.host.pay(reporter, rewarded)
+        self.state.slashed.set(node, ctx.now)
         self._rewards.slashed(ctx, node)
         self.host.emit(Slashed(node, bonded, leaving, rewarded, infraction, reason))
         self._nodes.stake_changed(ctx, node)
         return burned
+
+    def last_slashed(self, node: NodeId) -> ChainTime:
+        """For secrets: when stake of the node was last destroyed; 0 for never."""
+        return self.state.slashed.find(node) or ChainTime(U64(0))
 
     def _slash_batches(self, ctx: Context, node: NodeId, parts: PartsPerMillion, infraction: ChainTime) -> Wei:
         taken = 0

@@ -19,3 +19,5 @@ class StakingState(State):
     """By the position that the stake moved to; at most one each."""
     powers = Map(b"\x06", Address, Wei)
     """Sum of `power` over an account's positions."""
+    slashed = Map(b"\x07", NodeId, ChainTime)
+    """When stake of a node was last destroyed."""

@@ -3,7 +3,7 @@
 from flux.contracts import addresses
 from flux.contracts.apps.types import AppId, Revision
 from flux.contracts.market.types import LeaseId
-from flux.contracts.secrets.types import SealedSeed
+from flux.contracts.secrets.types import Keeping, SealedSeed, SharedSeed, Sharing
 from flux.sdk.call import Call
 from flux.sdk.client import FluxClient, Receipt
 from flux.sdk.signer import Signer
@@ -11,7 +11,11 @@ from flux.sdk.signer import Signer
 _BOXES = Call(addresses.SECRETS, "boxes", (LeaseId,), list[bytes])
 _CIPHERTEXT = Call(addresses.SECRETS, "ciphertext", (AppId, Revision), bytes)
 _HAND_OVER = Call(addresses.SECRETS, "handOver", (AppId, SealedSeed), None, lane=True)
+_KEEP = Call(addresses.SECRETS, "keep", (AppId, Revision, SharedSeed), None)
+_KEEPERS = Call(addresses.SECRETS, "keepers", (AppId, Revision), Keeping)
 _SEAL = Call(addresses.SECRETS, "seal", (AppId, list[SealedSeed]), None)
+_SHARE = Call(addresses.SECRETS, "share", (AppId, Revision, SharedSeed), None, lane=True)
+_SHARING = Call(addresses.SECRETS, "sharing", (AppId, Revision), Sharing)
 
 
 class Secrets:
@@ -36,6 +40,24 @@ class Secrets:
         """The agent of a node that runs the same revision gives the seed to another lease holder, once per lease."""
         return await self.client.transact(signer, _HAND_OVER, app, seed)
 
+    async def keep(self, signer: Signer, app: AppId, revision: Revision, shared: SharedSeed) -> Receipt:
+        """The owner shares the seed of a revision among the keepers drawn now; it holds at once."""
+        return await self.client.transact(signer, _KEEP, app, revision, shared)
+
+    async def keepers(self, app: AppId, revision: Revision, *, block: str = "latest") -> Keeping:
+        """Who holds shares of a revision's seed; generation 0 while nobody does. Raises NoPrivateHalf."""
+        result: Keeping = await self.client.view(_KEEPERS, app, revision, block=block)
+        return result
+
     async def seal(self, signer: Signer, app: AppId, seeds: list[SealedSeed]) -> Receipt:
         """The owner gives the seed to lease holders; a second box for a lease replaces the owner's first."""
         return await self.client.transact(signer, _SEAL, app, seeds)
+
+    async def share(self, signer: Signer, app: AppId, revision: Revision, shared: SharedSeed) -> Receipt:
+        """The agent of a node that runs the revision says what the next sharing is, once for each draw."""
+        return await self.client.transact(signer, _SHARE, app, revision, shared)
+
+    async def sharing(self, app: AppId, revision: Revision, *, block: str = "latest") -> Sharing:
+        """How a revision's keepers stand, and what the next generation would be. Raises NoPrivateHalf."""
+        result: Sharing = await self.client.view(_SHARING, app, revision, block=block)
+        return result
