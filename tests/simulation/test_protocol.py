@@ -10,6 +10,7 @@ from flux.contracts.benchmarks.types import NodeMeasured
 from flux.contracts.governor.types import ProposalExecuted, VoteCast
 from flux.contracts.market.types import CloseReason, LeaseAssigned, LeaseClosed, LeaseRestored
 from flux.contracts.rewards.types import NodeRewarded
+from flux.contracts.secrets.types import KeepersLow, SeedShared
 from flux.contracts.slashing.types import CaseClosed, CaseOpened
 from flux.contracts.staking.types import Delegated
 from flux.contracts.validators.types import (
@@ -48,6 +49,8 @@ RARE: tuple[type[Event], ...] = (
     ValidatorTombstoned,
     EvidenceIgnored,
     SeedRevealed,
+    SeedShared,
+    KeepersLow,
 )
 """What random users bring about a few times in a run. One seed may miss some; any change plays other runs."""
 MISSED = 4
