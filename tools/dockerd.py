@@ -44,6 +44,8 @@ class Daemon:
     namespace: Namespace = HOST
     insecure_registries: tuple[str, ...] = ()
     """Addresses of registries, beside 127.0.0.0/8, that may be pulled from without TLS."""
+    live_restore: bool = False
+    """Whether containers go on while dockerd is away. Swarm does not allow it."""
 
     @property
     def runtime(self) -> Path:
@@ -65,12 +67,24 @@ class Daemon:
         return (self.runtime / "docker.sock").exists() and answers(self.host)
 
     def start(self) -> None:
-        """Start it and wait until it answers; raises ToolError with its last words when it does not."""
+        """Start it empty but for its images, and wait until it answers.
+
+        Raises ToolError with its last words when it does not.
+        """
+        self._end_orphans()
+        try:
+            self.resume()
+            self._remove_contents()
+        except BaseException:
+            self.stop()
+            raise
+
+    def resume(self) -> None:
+        """Start it with what it had before it ended, and wait until it answers."""
         dockerd = check_startable()
         self.directory.mkdir(parents=True, exist_ok=True)
         self.runtime.mkdir(parents=True, exist_ok=True)
         self._end_processes()
-        self._end_orphans()
         if self.namespace.name is None:
             self._remember_forwarding()
         create_bridge(self.namespace, bridge_of(self.directory))
@@ -82,7 +96,13 @@ class Daemon:
         configuration.write_text(json.dumps(self._configuration(has_iptables=iptables is not None)), encoding="ascii")
         pid = self._spawn(self.namespace.command(*self._command(dockerd, configuration)), environment)
         self._wait_until_answering(pid)
-        self._remove_contents()
+
+    def kill(self) -> None:
+        """End it and all that it runs at once, as a power failure does; what is on the disk stays."""
+        for program in ("dockerd", "containerd"):
+            for pid in self.pids(program):
+                _kill(pid)
+        self._end_orphans()
 
     def stop(self) -> None:
         """Remove its containers, networks and volumes, end its processes, put the host's network back."""
@@ -90,7 +110,7 @@ class Daemon:
             self._remove_contents()
         self._end_processes()
         self._end_orphans()
-        self._unmount_leftovers()
+        self.unmount()
         if self.namespace.name is None or Path("/run/netns", self.namespace.name).exists():
             delete_bridge(self.namespace, bridge_of(self.directory))
         saved = self.runtime / "forwarding.json"
@@ -121,6 +141,7 @@ class Daemon:
             "iptables": has_iptables,
             "ip-masq": has_iptables,
             "insecure-registries": list(self.insecure_registries),
+            "live-restore": self.live_restore,
             "shutdown-timeout": 5,
             "log-level": "warn",
         }
@@ -167,7 +188,6 @@ class Daemon:
                 time.sleep(0.05)
         except BaseException:
             _end(pid)
-            self.stop()
             raise
 
     def _last_words(self) -> str:
@@ -190,19 +210,19 @@ class Daemon:
         A process id in a file may be missing, or belong to another program by now.
         """
         for program in ("dockerd", "containerd"):
-            for pid in self._processes(program):
+            for pid in self.pids(program):
                 _end(pid)
         self._pidfile.unlink(missing_ok=True)
         (self.runtime / "exec" / "containerd" / "containerd.pid").unlink(missing_ok=True)
 
     def _end_orphans(self) -> None:
         """End the containers that a killed dockerd has left behind, each a child of its shim."""
-        for shim in self._processes("containerd-shim-runc-v2"):
-            for pid in [*_children(shim), shim]:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        for shim in self.pids("containerd-shim-runc-v2"):
+            # The shim first: it would tell a living dockerd how its container ended.
+            for pid in [shim, *_children(shim)]:
+                _kill(pid)
 
-    def _processes(self, program: str) -> list[int]:
+    def pids(self, program: str) -> list[int]:
         """The living processes of a program that were started for this runtime directory."""
         found = []
         for directory in Path("/proc").glob("[0-9]*"):
@@ -218,7 +238,7 @@ class Daemon:
     def _pidfile(self) -> Path:
         return self.runtime / "docker.pid"
 
-    def _unmount_leftovers(self) -> None:
+    def unmount(self) -> None:
         """After a kill, what dockerd could not unmount itself."""
         mounts = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
         for mount in reversed([line.split()[1].replace("\\040", " ") for line in mounts]):
@@ -244,6 +264,11 @@ def _children(pid: int) -> list[int]:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
     except (FileNotFoundError, ProcessLookupError):
         return []
+
+
+def _kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def _end(pid: int) -> None:
