@@ -216,11 +216,24 @@ class Daemon:
         (self.runtime / "exec" / "containerd" / "containerd.pid").unlink(missing_ok=True)
 
     def _end_orphans(self) -> None:
-        """End the containers that a killed dockerd has left behind, each a child of its shim."""
-        for shim in self.pids("containerd-shim-runc-v2"):
-            # The shim first: it would tell a living dockerd how its container ended.
-            for pid in [shim, *_children(shim)]:
-                _kill(pid)
+        """End the containers that a killed dockerd has left behind.
+
+        The shims first: they would tell a living dockerd how their containers ended.
+        """
+        for pid in [*self.pids("containerd-shim-runc-v2"), *self.container_pids()]:
+            _kill(pid)
+
+    def container_pids(self) -> list[int]:
+        """The living processes in its containers: those whose root lies in its data."""
+        found = []
+        for directory in Path("/proc").glob("[0-9]*"):
+            try:
+                root = (directory / "mountinfo").read_bytes().partition(b"\n")[0].decode(errors="replace")
+            except OSError:
+                continue
+            if f"{self.directory}/data/" in root:
+                found.append(int(directory.name))
+        return found
 
     def pids(self, program: str) -> list[int]:
         """The living processes of a program that were started for this runtime directory."""
@@ -257,13 +270,6 @@ def check_startable() -> str:
     if dockerd is None:
         raise ToolError("No Docker Engine answers and dockerd is not installed: apt-get install docker.io")
     return dockerd
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
 
 
 def _kill(pid: int) -> None:

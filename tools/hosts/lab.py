@@ -212,11 +212,12 @@ def built(lab: Lab) -> Iterator[Lab]:
 
 def clear(lab: Lab) -> None:
     """End and remove all of a lab, also of one whose process was killed."""
+    hosts = _leftover_hosts(lab)
     for name in lab.switch.existing():
         for pid in Place(name, "", "").pids():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-    for host in _leftover_hosts(lab):
+    for host in hosts:
         host.discard()
     lab.disk.detach()
     lab.switch.remove()

@@ -1,0 +1,96 @@
+"""Flux on hosts that are network namespaces: deploys, deaths of hosts, updates."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+from tools.hosts.lab import Lab
+from tools.images import push_images
+
+from bench.host_load import Load, failed_percent, load
+from bench.measurement import Report
+from flux.contracts.apps.types import AppId, Revision
+from flux.primitives.types import U32, U64
+from flux.sdk.deployment import progress, runs
+
+SERVICE = "bench/web.compose.yaml"
+UPDATED = "bench/web-updated.compose.yaml"
+IMAGE = "flux/hello-web"
+INSTANCES = 3
+WAIT = 120.0
+
+
+@dataclass(slots=True)
+class Figures:
+    """What one orchestrator did, in seconds and percent."""
+
+    deploys: list[float] = field(default_factory=list)
+    failovers: list[float] = field(default_factory=list)
+    failed: list[float] = field(default_factory=list)
+    """Percent of the requests that began between a death and the replacement's first answer."""
+    leader_failovers: list[float] = field(default_factory=list)
+    updates: list[float] = field(default_factory=list)
+    update_failed: list[float] = field(default_factory=list)
+
+
+async def measure_flux(lab: Lab, counts: tuple[int, int, int], report: Report) -> Figures:
+    """`counts`: how many deploys, deaths and updates."""
+    deploys, kills, updates = counts
+    figures = Figures()
+    digest = (await asyncio.to_thread(push_images, "127.0.0.1:5000"))[f"{IMAGE}:1"]
+    await lab.pull(f"{IMAGE}@{digest}")
+    for number in range(deploys + 1):
+        report(f"flux: deploy {number + 1} of {deploys + 1}")
+        took = await _deploy(lab, f"deployed-{number}")
+        if number:
+            figures.deploys.append(took)
+    app = AppId(U64((await lab.flux("deploy", SERVICE, "--name", "kept"))["app"]))
+    async with load([f"{lab.url}/whoami"], lab.host_header("kept"), "node") as made:
+        for number in range(kills):
+            report(f"flux: host {number + 1} of {kills} dies")
+            await _kill(lab, app, number, made, figures)
+        revision = Revision(U32(1))
+        for number in range(updates):
+            report(f"flux: update {number + 1} of {updates}")
+            started = time.monotonic()
+            await lab.flux("app", "update", "kept", UPDATED if number % 2 == 0 else SERVICE)
+            ended = time.monotonic()
+            await made.settled_since(started)
+            figures.updates.append(ended - started)
+            figures.update_failed.append(failed_percent(made.between(started, ended)))
+            revision = Revision(U32(revision + 1))
+            await lab.until(lambda: _is_complete(lab, app, revision), "all instances run the new revision")
+    return figures
+
+
+async def _deploy(lab: Lab, name: str) -> float:
+    async with load([f"{lab.url}/whoami"], lab.host_header(name), "node") as made:
+        started = time.monotonic()
+        deploying = asyncio.create_task(lab.flux("deploy", SERVICE, "--name", name))
+        await made.until(lambda: len(made.first_at) == INSTANCES, f"{INSTANCES} instances answer", WAIT)
+        took = max(made.first_at.values()) - started
+        await deploying
+    await lab.flux("app", "rm", name, "--yes")
+    return took
+
+
+async def _kill(lab: Lab, app: AppId, number: int, made: Load, figures: Figures) -> None:
+    """One host of the app dies; it comes back once another has taken over."""
+    before = {lease.node for lease in (await progress(lab.client, app)).running}
+    victim = lab.host(sorted(before)[number % INSTANCES])
+    names = {str(node) for node in before}
+    made.forget()
+    started = time.monotonic()
+    await victim.kill()
+    await made.until(lambda: not made.first_at.keys() <= names, "a replacement answers", WAIT)
+    ended = min(moment for node, moment in made.first_at.items() if node not in names)
+    await made.settled_since(started)
+    figures.failovers.append(ended - started)
+    figures.failed.append(failed_percent(made.between(started, ended)))
+    await victim.restore()
+    await lab.until(lambda: lab.is_active(victim), f"{victim.name} is active again")
+    await lab.until(lambda: _is_complete(lab, app, Revision(U32(1))), "all instances run")
+
+
+async def _is_complete(lab: Lab, app: AppId, revision: Revision) -> bool:
+    return runs(await progress(lab.client, app), revision, INSTANCES)
