@@ -2,12 +2,11 @@
 
 import asyncio
 import time
-from dataclasses import dataclass, field
 
 from tools.hosts.lab import Lab
 from tools.images import push_images
 
-from bench.host_load import Load, failed_percent, load
+from bench.hosts_load import INSTANCES, Counts, Figures, Load, failed_percent, load
 from bench.measurement import Report
 from flux.contracts.apps.types import AppId, Revision
 from flux.primitives.types import U32, U64
@@ -16,50 +15,32 @@ from flux.sdk.deployment import progress, runs
 SERVICE = "bench/web.compose.yaml"
 UPDATED = "bench/web-updated.compose.yaml"
 IMAGE = "flux/hello-web"
-INSTANCES = 3
 WAIT = 120.0
 
 
-@dataclass(slots=True)
-class Figures:
-    """What one orchestrator did, in seconds and percent."""
-
-    deploys: list[float] = field(default_factory=list)
-    failovers: list[float] = field(default_factory=list)
-    failed: list[float] = field(default_factory=list)
-    """Percent of the requests that began between a death and the replacement's first answer."""
-    leader_failovers: list[float] = field(default_factory=list)
-    updates: list[float] = field(default_factory=list)
-    update_failed: list[float] = field(default_factory=list)
-
-
-async def measure_flux(lab: Lab, counts: tuple[int, int, int], report: Report) -> Figures:
-    """`counts`: how many deploys, deaths and updates."""
-    deploys, kills, updates = counts
+async def measure_flux(lab: Lab, counts: Counts, report: Report) -> Figures:
+    """In a running lab whose hosts have the image or not."""
     figures = Figures()
     digest = (await asyncio.to_thread(push_images, "127.0.0.1:5000"))[f"{IMAGE}:1"]
     await lab.pull(f"{IMAGE}@{digest}")
-    for number in range(deploys + 1):
-        report(f"flux: deploy {number + 1} of {deploys + 1}")
+    for number in range(counts.deploys + 1):
+        report(f"flux: deploy {number + 1} of {counts.deploys + 1}")
         took = await _deploy(lab, f"deployed-{number}")
         if number:
             figures.deploys.append(took)
     app = AppId(U64((await lab.flux("deploy", SERVICE, "--name", "kept"))["app"]))
     async with load([f"{lab.url}/whoami"], lab.host_header("kept"), "node") as made:
-        for number in range(kills):
-            report(f"flux: host {number + 1} of {kills} dies")
+        for number in range(counts.kills):
+            report(f"flux: host {number + 1} of {counts.kills} dies")
             await _kill(lab, app, number, made, figures)
-        revision = Revision(U32(1))
-        for number in range(updates):
-            report(f"flux: update {number + 1} of {updates}")
+        for number in range(counts.updates):
+            report(f"flux: update {number + 1} of {counts.updates}")
             started = time.monotonic()
             await lab.flux("app", "update", "kept", UPDATED if number % 2 == 0 else SERVICE)
             ended = time.monotonic()
             await made.settled_since(started)
             figures.updates.append(ended - started)
             figures.update_failed.append(failed_percent(made.between(started, ended)))
-            revision = Revision(U32(revision + 1))
-            await lab.until(lambda: _is_complete(lab, app, revision), "all instances run the new revision")
     return figures
 
 

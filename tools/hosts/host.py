@@ -97,10 +97,14 @@ class Host:
 
     async def restore(self) -> None:
         """Power is back: the machine boots with what is on its disk."""
-        self.switch.plug(self.name)
-        await asyncio.to_thread(self.daemon.resume)
+        await self.restore_engine()
         if not self.is_agent_alive:
             self.start_agent()
+
+    async def restore_engine(self) -> None:
+        """The line and the Engine alone."""
+        self.switch.plug(self.name)
+        await asyncio.to_thread(self.daemon.resume)
 
     def discard(self) -> None:
         """End whatever is left of it, also when another process started it, and delete its disk."""

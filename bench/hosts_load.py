@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 import aiohttp
 import msgspec
-
 from tools.errors import ToolError
 
 PACE = 0.02
 """Seconds between two requests."""
+INSTANCES = 3
+"""Of the service that all orchestrators run."""
 PATIENCE = 10.0
 """Seconds after which a request without an answer has failed."""
 
@@ -57,8 +58,32 @@ class Load:
     async def settled_since(self, start: float) -> None:
         """Until each request that began between `start` and now has ended."""
         requests = self.between(start, time.monotonic())
-        while any(request.ended is None for request in requests):
-            await asyncio.sleep(PACE)
+        await self.until(
+            lambda: all(request.ended is not None for request in requests), "all requests have ended", 2 * PATIENCE
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How often each thing is done."""
+
+    deploys: int = 5
+    kills: int = 20
+    leader_kills: int = 3
+    updates: int = 2
+
+
+@dataclass(slots=True)
+class Figures:
+    """What one orchestrator did, in seconds and percent."""
+
+    deploys: list[float] = field(default_factory=list)
+    failovers: list[float] = field(default_factory=list)
+    failed: list[float] = field(default_factory=list)
+    """Percent of the requests that began between a death and the replacement's first answer."""
+    leader_failovers: list[float] = field(default_factory=list)
+    updates: list[float] = field(default_factory=list)
+    update_failed: list[float] = field(default_factory=list)
 
 
 def failed_percent(requests: Sequence[Request]) -> float:
@@ -68,7 +93,7 @@ def failed_percent(requests: Sequence[Request]) -> float:
 
 @asynccontextmanager
 async def load(urls: Sequence[str], headers: dict[str, str], field_name: str) -> AsyncIterator[Load]:
-    """Ask one URL after another, without cookies; `field_name` of the JSON answer tells who answered."""
+    """Ask each URL once every `PACE` seconds, without cookies; `field_name` of the JSON answer tells who answered."""
     made = Load()
     tasks: set[asyncio.Task[None]] = set()
     timeout = aiohttp.ClientTimeout(total=PATIENCE)
@@ -84,7 +109,7 @@ async def load(urls: Sequence[str], headers: dict[str, str], field_name: str) ->
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
                 count += 1
-                await asyncio.sleep(PACE)
+                await asyncio.sleep(PACE / len(urls))
 
         running = asyncio.create_task(go())
         try:
