@@ -1,7 +1,15 @@
 """A node's API on a running cloud: the app's owner reads status and logs, everybody else is refused."""
 
 import asyncio
+import fcntl
+import os
+import pty
+import signal
+import struct
+import sys
+import termios
 import time
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -135,3 +143,54 @@ async def test_the_command_line_reads_logs_for_the_owner_and_nobody_else(
     refused = await lab.run("--account", "dev9", "app", "logs", "read")
     assert refused.code == 3
     assert "only the app's owner" in refused.errors
+
+
+async def test_exec_passes_streams_and_the_exit_code_on(lab: CloudLab, hosted: tuple[Lease, Node]) -> None:
+    done = await lab.run("app", "exec", "read", "--", "sh", "-c", "echo out; echo err >&2; exit 7")
+    assert (done.code, done.output, done.errors) == (7, "out\n", "err\n")
+    sent = os.urandom(2**20)
+    copied = await _exec_with_input(lab, sent, "app", "exec", "-i", "read", "--", "cat")
+    assert copied == (0, sent)
+    refused = await lab.run("--account", "dev9", "app", "exec", "read", "--", "true")
+    assert refused.code == 3
+    assert "only the app's owner" in refused.errors
+
+
+async def _exec_with_input(lab: CloudLab, data: bytes, *arguments: str) -> tuple[int | None, bytes]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "flux", *arguments, stdin=PIPE, stdout=PIPE, env={**os.environ, **lab.environment}
+    )
+    output, _ = await asyncio.wait_for(process.communicate(data), 60)
+    return process.returncode, output
+
+
+async def test_exec_is_a_real_terminal(lab: CloudLab, hosted: tuple[Lease, Node]) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 101, 0, 0))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "flux", "app", "exec", "-it", "read", "--", "sh",
+        stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, **lab.environment}, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    seen = b""
+
+    async def until(words: bytes) -> None:
+        nonlocal seen
+        async with asyncio.timeout(30):
+            while words not in seen:
+                seen += await asyncio.to_thread(os.read, ours, 65536)
+
+    await until(b"# ")
+    os.write(ours, b"stty size; sleep 1000\r")
+    await until(b"33 101")
+    os.write(ours, b"\x03echo interr''upted\r")
+    await until(b"interrupted")
+    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 44, 121, 0, 0))
+    process.send_signal(signal.SIGWINCH)
+    while b"44 121" not in seen:
+        os.write(ours, b"stty size\r")
+        await until(b"1\r\n")
+        seen = seen[-8:] if b"44 121" not in seen else seen
+    os.write(ours, b"exit 5\r")
+    assert await asyncio.wait_for(process.wait(), 30) == 5
+    os.close(ours)

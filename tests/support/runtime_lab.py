@@ -60,12 +60,14 @@ class Script:
 SERVE = Script("trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done", _serve)
 """Runs until it is asked to stop."""
 IGNORE_STOP = Script("trap '' TERM; echo ready; while :; do sleep 0.05; done", _ignore_stop)
+STAND = Script("echo ready; exec sleep 100000", _ignore_stop)
+"""One process and no other, until it is killed."""
 FAIL = Script("echo giving up >&2; exit 3", _fail)
 SPEAK = Script(
     'for n in 1 2 3 4 5; do echo "line $n"; sleep 0.01; done; echo "a complaint" >&2; exit 0',
     _speak,
 )
-_SCRIPTS = {script.command: script for script in (SERVE, IGNORE_STOP, FAIL, SPEAK)}
+_SCRIPTS = {script.command: script for script in (SERVE, IGNORE_STOP, STAND, FAIL, SPEAK)}
 
 
 async def _run_script(process: Process) -> int:
@@ -112,7 +114,7 @@ class Lab:
         """Started; a service has also said that it is ready."""
         container = await self.create(self.spec(script, name, **changes))
         await self.runtime.start(container)
-        if script in (SERVE, IGNORE_STOP):
+        if script in (SERVE, IGNORE_STOP, STAND):
             async with aclosing(self.runtime.logs(container, follow=True)) as lines:
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     async for line in lines:

@@ -153,6 +153,12 @@ def _lied(error: Any) -> Problem:
     return Problem(str(error), hint, FAILED, type(error.reason).__name__)
 
 
+def _agent_refused(error: Any) -> Problem:
+    is_stranger = error.status in (401, 403)
+    hint = "only the app's owner may do this; choose the signer: --account" if is_stranger else ""
+    return Problem(str(error), hint, REFUSED)
+
+
 def _plain(code: int, hint: str = "") -> Callable[[Any], Problem]:
     return lambda error: Problem(str(error), hint, code)
 
@@ -185,9 +191,8 @@ _HANDLERS: dict[str, Callable[[Any], Problem]] = {
     "flux.sdk.light.errors.Lied": _lied,
     "flux.sdk.light.errors.NotVerifiable": _plain(FAILED, "leave out --verify to take the endpoint's word"),
     "flux.sdk.light.errors.NothingTrusted": _plain(FAILED, "see `flux chain trust --help`"),
-    "flux.sdk.agent_api.AgentRefused": _plain(
-        REFUSED, "only the app's owner may read this; choose the signer: --account"
-    ),
+    "flux.sdk.agent_api.AgentRefused": _agent_refused,
+    "flux.sdk.exec_session.SessionEnded": _plain(FAILED),
     "flux.specs.loaded.SpecUnreadable": _plain(WRONG_USAGE),
     "flux.specs.loaded.SpecRefused": _spec_refused,
     "flux.specs.images.ImagesRefused": _images_refused,

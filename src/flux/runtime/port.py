@@ -18,14 +18,44 @@ from flux.runtime.types import (
     ContainerStats,
     ContainerView,
     EngineInfo,
+    ExecOutput,
     ExecResult,
     ImageReference,
     LogLine,
     NetworkView,
     PullProgress,
     RegistryLogin,
+    TerminalSize,
     VolumeView,
 )
+
+
+class ExecSession(Protocol):
+    """A command that runs inside a container while somebody talks to it. Any method may raise RuntimeUnavailable."""
+
+    async def read(self) -> ExecOutput | None:
+        """The next piece of its output; None when the output has ended. Not reading makes the command wait."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Its input; returns when the engine has taken it. What comes after its end is lost."""
+        ...
+
+    async def close_input(self) -> None:
+        """The end of its input; output goes on. RequestRefused where the connection to the engine has no half-close."""
+        ...
+
+    async def resize(self, size: TerminalSize) -> None:
+        """The window of its terminal; nothing happens without a terminal."""
+        ...
+
+    async def signal(self, number: int) -> None:
+        """Send it a signal. RequestRefused where the agent may not: the engine is on another machine."""
+        ...
+
+    async def wait(self) -> int:
+        """Its exit code, after the output has ended; 128 + n when a signal ended it."""
+        ...
 
 
 class ContainerRuntime(Protocol):
@@ -128,6 +158,16 @@ class ContainerRuntime(Protocol):
 
         Raises ContainerNotFound, ContainerNotRunning; TimeoutError when it takes too long (it is not killed then: the
         Engine API offers no way).
+        """
+        ...
+
+    def open_exec(
+        self, container: ContainerId, argv: Sequence[str], *, terminal: TerminalSize | None = None
+    ) -> AbstractAsyncContextManager[ExecSession]:
+        """A command to talk to, with a terminal or with separate outputs. Leaving the context hangs up: the command
+        gets SIGHUP, then SIGKILL, where signals can be sent at all.
+
+        Entering raises ContainerNotFound, ContainerNotRunning. Exit codes 126 and 127 say that it can't be run.
         """
         ...
 

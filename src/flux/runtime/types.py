@@ -261,6 +261,22 @@ class ExecResult:
 
 
 @dataclass(frozen=True, slots=True)
+class TerminalSize:
+    """Of a terminal's window, in characters."""
+
+    columns: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExecOutput:
+    """A piece of what a command wrote, as it came; a terminal has one output for both."""
+
+    stream: LogStream
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerEvent:
     """A hint that something changed; the truth is what `list_containers` says."""
 

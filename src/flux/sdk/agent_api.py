@@ -9,10 +9,12 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import aiohttp
 
@@ -24,6 +26,7 @@ from flux.primitives.keccak import keccak256
 from flux.primitives.signature import Signature, SignatureError, personal_message_hash, recover
 from flux.primitives.types import Address, Hash
 from flux.sdk.errors import ClientError, Unreachable
+from flux.sdk.exec_session import ExecClient, SessionRefused, Start, open_session
 from flux.sdk.http import decode_json, read_at_most
 from flux.sdk.signer import Signer
 
@@ -36,6 +39,7 @@ MAX_CLOCK_DIFFERENCE = 60
 NONCE_BYTES = 16
 _MAX_PING_BYTES = 1024
 _MAX_REASON_BYTES = 300
+_MAX_STATS_BYTES = 256 * 1024
 
 
 class AgentRefused(ClientError):
@@ -149,6 +153,26 @@ class AgentClient:
         async with self._get(node, signer, target) as response:
             async for line in response.content:
                 yield decode_json(line)
+
+    @asynccontextmanager
+    async def exec(
+        self, node: Node, signer: Signer, lease: LeaseId, start: Start, component: str = ""
+    ) -> AsyncIterator[ExecClient]:
+        """A command in a container, to talk to. Raises Unreachable, AgentRefused."""
+        target = f"/v1/leases/{lease}/exec?component={quote(component)}"
+        headers = signed_headers(signer, node.id, "GET", target, int(time.time()))
+        pin = _pin(node.endpoint.certificate)
+        try:
+            async with open_session(self._session, f"{_base(node)}{target}", headers, pin, start) as session:
+                yield session
+        except SessionRefused as refused:
+            raise AgentRefused(node.id, refused.status, str(refused)) from refused
+
+    async def stats(self, node: Node, signer: Signer, lease: LeaseId) -> dict[str, Any]:
+        """Counters of a lease's running containers, by component."""
+        async with self._get(node, signer, f"/v1/leases/{lease}/stats") as response:
+            answer: dict[str, Any] = decode_json(await read_at_most(response, _MAX_STATS_BYTES))
+            return answer
 
     async def round_trip(self, node: Node, seconds: float) -> float | None:
         """Seconds that a signed ping took on a connection that was open before; None without a good answer."""

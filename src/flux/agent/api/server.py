@@ -1,26 +1,30 @@
-"""The agent's HTTPS API: ping for peers, status and logs for the app's owner, health for the machine's own tools."""
+"""The agent's HTTPS API: ping for peers; status, logs, counters and exec for the app's owner; health for all."""
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import asdict
 
 import structlog
 from aiohttp import web
 
 from flux.agent.api.auth import Authoriser, NotAuthorised
 from flux.agent.api.benchmarks import BenchmarkApi
+from flux.agent.api.exec import ExecApi
 from flux.agent.identity import NodeIdentity
 from flux.agent.loop import AgentLoop, InstanceStatus
+from flux.agent.observed import ObservedContainer
 from flux.contracts.market.types import LeaseId
 from flux.contracts.nodes.types import NodeId
 from flux.primitives.hexadecimal import to_hex
 from flux.primitives.types import U64, Address
-from flux.runtime.errors import RuntimeFailure
+from flux.runtime.errors import ContainerNotFound, ContainerNotRunning, RuntimeFailure
 from flux.runtime.port import ContainerRuntime
-from flux.runtime.types import ContainerId, LogLine
+from flux.runtime.types import ContainerId, ContainerStats, LogLine
 from flux.sdk.agent_api import ping_hash
 from flux.sdk.errors import ClientError
+from flux.sdk.exec_session import REASON_HEADER
 
 log = structlog.get_logger(__name__)
 MAX_TAIL = 10_000
@@ -41,6 +45,7 @@ class AgentApi:
         authoriser: Authoriser,
         owner_of: Callable[[LeaseId], Awaitable[Address | None]],
         benchmarks: BenchmarkApi | None = None,
+        exec_api: ExecApi | None = None,
     ) -> None:
         self._node = node
         self._identity = identity
@@ -49,6 +54,7 @@ class AgentApi:
         self._authoriser = authoriser
         self._owner_of = owner_of
         self._benchmarks = benchmarks
+        self._exec = exec_api or ExecApi(runtime)
 
     def application(self) -> web.Application:
         """The aiohttp application."""
@@ -56,6 +62,8 @@ class AgentApi:
         app.router.add_get("/v1/ping", self.ping)
         app.router.add_get("/v1/leases/{lease}/status", self.status)
         app.router.add_get("/v1/leases/{lease}/logs", self.logs)
+        app.router.add_get("/v1/leases/{lease}/stats", self.stats)
+        app.router.add_get("/v1/leases/{lease}/exec", self.exec)
         app.router.add_get("/healthz", self.healthz)
         if self._benchmarks is not None:
             app.add_routes(self._benchmarks.routes())
@@ -79,18 +87,16 @@ class AgentApi:
 
     async def status(self, request: web.Request) -> web.Response:
         """What runs for a lease."""
-        lease = await self._authorised_lease(request)
+        lease, _ = await self._authorised(request)
         return web.json_response(describe(self._loop.status(lease)))
 
     async def logs(self, request: web.Request) -> web.StreamResponse:
         """Log lines of a lease's containers as JSON lines; `follow=1` keeps the stream open."""
-        lease = await self._authorised_lease(request)
+        lease, _ = await self._authorised(request)
         follow = request.query.get("follow", "0") == "1"
         tail = _bounded(request.query.get("tail", "100"))
         wanted = request.query.get("component", "")
-        observed = self._loop.status(lease).observed
-        containers = {} if observed is None else observed.containers
-        chosen = {name: item.view.id for name, item in sorted(containers.items()) if wanted in ("", name)}
+        chosen = {name: item.view.id for name, item in sorted(self._containers(lease).items()) if wanted in ("", name)}
         if not chosen:
             raise web.HTTPNotFound(text=f"lease {lease} has no container {wanted}".rstrip())
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
@@ -101,6 +107,46 @@ class AgentApi:
                 await response.write(json.dumps(facts).encode() + b"\n")
         await response.write_eof()
         return response
+
+    async def stats(self, request: web.Request) -> web.Response:
+        """Counters of a lease's running containers."""
+        lease, _ = await self._authorised(request)
+        running = {name: item for name, item in self._containers(lease).items() if item.is_running}
+        read = await asyncio.gather(*(self._counters(item.view.id) for item in running.values()))
+        counters = {name: asdict(found) for name, found in zip(running, read, strict=True) if found is not None}
+        return web.json_response({"components": counters})
+
+    async def _counters(self, container: ContainerId) -> ContainerStats | None:
+        try:
+            return await self._runtime.stats(container)
+        except (ContainerNotFound, ContainerNotRunning):
+            return None  # it ended meanwhile
+
+    async def exec(self, request: web.Request) -> web.StreamResponse:
+        """A command in one of a lease's containers, over a WebSocket."""
+        lease, caller = await self._authorised(request)
+        if not web.WebSocketResponse().can_prepare(request):
+            raise web.HTTPBadRequest(text="exec is spoken over a WebSocket")
+        component = self._component(lease, request.query.get("component", ""))
+        if refusal := self._exec.find_refusal(lease):
+            raise web.HTTPTooManyRequests(text=refusal)
+        return await self._exec.serve(request, lease, caller, component, self._containers(lease)[component].view.id)
+
+    def _component(self, lease: LeaseId, wanted: str) -> str:
+        """The component to work in: the one that was named, else the one that serves HTTP, else the only one."""
+        running = sorted(name for name, item in self._containers(lease).items() if item.is_running)
+        desired = self._loop.status(lease).desired
+        http = "" if desired is None or desired.spec.http is None else desired.spec.http.component
+        chosen = wanted or (running[0] if len(running) == 1 else http)
+        if chosen in running:
+            return chosen
+        if not chosen:
+            raise web.HTTPBadRequest(text=f"choose a component: {', '.join(running)}")
+        raise web.HTTPConflict(text=f"{chosen} does not run on lease {lease}; these do: {', '.join(running) or 'none'}")
+
+    def _containers(self, lease: LeaseId) -> Mapping[str, ObservedContainer]:
+        observed = self._loop.status(lease).observed
+        return {} if observed is None else observed.containers
 
     async def _merged(
         self, containers: dict[str, ContainerId], *, follow: bool, tail: int
@@ -131,7 +177,8 @@ class AgentApi:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _authorised_lease(self, request: web.Request) -> LeaseId:
+    async def _authorised(self, request: web.Request) -> tuple[LeaseId, Address]:
+        """The lease that the request is about, and its app's owner, who signed it."""
         text = request.match_info["lease"]
         if not text.isdecimal() or len(text) > 20:
             raise web.HTTPBadRequest(text="a lease is a number")
@@ -143,8 +190,7 @@ class AgentApi:
                 raise NotAuthorised(404, f"this node has no open lease {lease}")
             return found
 
-        await self._authoriser.check(request.headers, request.method, request.path_qs, owner)
-        return lease
+        return lease, await self._authoriser.check(request.headers, request.method, request.path_qs, owner)
 
 
 def describe(status: InstanceStatus) -> dict[str, object]:
@@ -173,12 +219,18 @@ async def _errors(
 ) -> web.StreamResponse:
     try:
         return await handler(request)
+    except web.HTTPException as error:
+        return _refusal(error.status, error.text or error.reason)
     except NotAuthorised as error:
-        return web.Response(status=error.status, text=str(error))
+        return _refusal(error.status, str(error))
     except RuntimeFailure as error:
-        return web.Response(status=503, text=f"the container engine failed: {error}")
+        return _refusal(503, f"the container engine failed: {error}")
     except ClientError as error:
-        return web.Response(status=503, text=f"the chain could not be asked: {error}")
+        return _refusal(503, f"the chain could not be asked: {error}")
+
+
+def _refusal(status: int, reason: str) -> web.Response:
+    return web.Response(status=status, text=reason, headers={REASON_HEADER: " ".join(reason.split())})
 
 
 def _bounded(tail: str) -> int:

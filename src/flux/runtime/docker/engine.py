@@ -6,10 +6,12 @@ from contextlib import AbstractAsyncContextManager
 from flux.runtime.checks import check_image
 from flux.runtime.docker.connection import Connection
 from flux.runtime.docker.containers import Containers
+from flux.runtime.docker.exec_session import open_exec
 from flux.runtime.docker.observation import Observation
 from flux.runtime.docker.pull import pull_image
 from flux.runtime.docker.resources import Networks, Volumes
 from flux.runtime.errors import ContainerNotFound, ImageNotFound
+from flux.runtime.port import ExecSession
 from flux.runtime.types import (
     MIB,
     ContainerEvent,
@@ -24,6 +26,7 @@ from flux.runtime.types import (
     NetworkView,
     PullProgress,
     RegistryLogin,
+    TerminalSize,
     VolumeView,
 )
 
@@ -119,6 +122,11 @@ class DockerRuntime:
 
     async def exec(self, container: ContainerId, argv: Sequence[str], *, timeout_seconds: float = 30) -> ExecResult:
         return await self._observation.exec(container, argv, timeout_seconds)
+
+    def open_exec(
+        self, container: ContainerId, argv: Sequence[str], *, terminal: TerminalSize | None = None
+    ) -> AbstractAsyncContextManager[ExecSession]:
+        return open_exec(self._connection, container, argv, terminal)
 
     def events(self, labels: Mapping[str, str]) -> AbstractAsyncContextManager[AsyncIterator[ContainerEvent]]:
         return self._observation.events(labels)

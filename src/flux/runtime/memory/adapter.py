@@ -1,7 +1,7 @@
 """The runtime port on an in-memory engine."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from flux.runtime.checks import check_image, check_name, check_spec
 from flux.runtime.errors import (
@@ -13,7 +13,9 @@ from flux.runtime.errors import (
 )
 from flux.runtime.memory.container import Container
 from flux.runtime.memory.engine import MemoryEngine, carries
+from flux.runtime.memory.exec_session import open_exec
 from flux.runtime.memory.process import Process, execute
+from flux.runtime.port import ExecSession
 from flux.runtime.types import (
     MIB,
     ContainerEvent,
@@ -29,6 +31,7 @@ from flux.runtime.types import (
     NetworkView,
     PullProgress,
     RegistryLogin,
+    TerminalSize,
     VolumeView,
 )
 
@@ -158,7 +161,7 @@ class MemoryRuntime:
             yield line
 
     async def stats(self, container: ContainerId) -> ContainerStats:
-        found, _ = self._running(container)
+        found, process = self._running(container)
         now = self.engine.clock.now()
         return ContainerStats(
             read_at=now,
@@ -169,12 +172,20 @@ class MemoryRuntime:
             sent_bytes=0,
             read_bytes=0,
             written_bytes=0,
-            pids=1,
+            pids=1 + process.commands,
         )
 
     async def exec(self, container: ContainerId, argv: Sequence[str], *, timeout_seconds: float = 30) -> ExecResult:
         _, process = self._running(container)
         return execute(process, argv)
+
+    @asynccontextmanager
+    async def open_exec(
+        self, container: ContainerId, argv: Sequence[str], *, terminal: TerminalSize | None = None
+    ) -> AsyncIterator[ExecSession]:
+        _, process = self._running(container)
+        async with open_exec(process, argv, terminal) as session:
+            yield session
 
     def events(self, labels: Mapping[str, str]) -> AbstractAsyncContextManager[AsyncIterator[ContainerEvent]]:
         return self.engine.events(labels)

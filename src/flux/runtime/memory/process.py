@@ -21,6 +21,8 @@ class Process:
     write: Callable[[LogStream, str], None]
     stop_requested: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by `stop`; a program that does not return then is killed after the grace."""
+    commands: int = 0
+    """How many more run in the container, by `open_exec`."""
     files: set[str] = field(default_factory=set)
     """Paths that exist, for `test -e` in health commands."""
 
