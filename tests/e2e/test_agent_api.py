@@ -158,7 +158,13 @@ async def test_exec_passes_streams_and_the_exit_code_on(lab: CloudLab, hosted: t
 
 async def _exec_with_input(lab: CloudLab, data: bytes, *arguments: str) -> tuple[int | None, bytes]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "flux", *arguments, stdin=PIPE, stdout=PIPE, env={**os.environ, **lab.environment}
+        sys.executable,
+        "-m",
+        "flux.cli.main",
+        *arguments,
+        stdin=PIPE,
+        stdout=PIPE,
+        env={**os.environ, **lab.environment},
     )
     output, _ = await asyncio.wait_for(process.communicate(data), 60)
     return process.returncode, output
@@ -168,7 +174,7 @@ async def test_exec_is_a_real_terminal(lab: CloudLab, hosted: tuple[Lease, Node]
     ours, theirs = pty.openpty()
     fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 101, 0, 0))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "flux", "app", "exec", "-it", "read", "--", "sh",
+        sys.executable, "-m", "flux.cli.main", "app", "exec", "-it", "read", "--", "sh",
         stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, **lab.environment}, start_new_session=True,
     )  # fmt: skip
     os.close(theirs)
