@@ -15,6 +15,9 @@ interface IMarket {
     /// An instance that waits for a node.
     struct PendingInstance { uint64 app; uint16 ordinal; uint64 since; uint64 replaces; }
 
+    /// An instance that would be cheaper on another node.
+    struct Relocation { uint16 ordinal; uint64 lease; uint32 node; uint32 to; uint256 rate; uint256 newRate; }
+
     /// Where one running instance answers.
     struct Upstream { uint64 lease; uint16 ordinal; uint32 node; string host; uint16 port; }
 
@@ -60,6 +63,12 @@ interface IMarket {
     /// App {app} belongs to {owner}; {caller} may not move its instances.
     error NotAppOwner(uint64 app, address owner, address caller);
 
+    /// An instance of app {app} starts, waits or is in doubt; move others when all run.
+    error NotSettled(uint64 app);
+
+    /// Instance {ordinal} of app {app} would not be cheaper on another node.
+    error NothingSaved(uint64 app, uint16 ordinal);
+
     /// There is no node {node}.
     error UnknownNode(uint32 node);
 
@@ -98,6 +107,12 @@ interface IMarket {
 
     /// What each node from `start` on would say to an instance of a spec. Raises InvalidSpec.
     function plan(bytes calldata spec, uint32 start, uint16 limit) external view returns (Verdict[] memory);
+
+    /// Start an instance on the cheaper node that placement would choose today; the old one ends when it runs.
+    function rebalance(uint64 app, uint16 ordinal) external returns (uint32);
+
+    /// Instances that would be cheaper elsewhere, each as if those before it had moved. Raises UnknownApp.
+    function relocations(uint64 app) external view returns (Relocation[] memory);
 
     /// What an ingress serves, from the app `start` on; apps without an HTTP port are left out.
     function routes(uint64 start, uint16 limit) external view returns (Route[] memory);

@@ -16,7 +16,7 @@ interface INodes {
     struct Ask { uint64 cpu; uint64 memory; uint64 disk; uint64 gpu; }
 
     /// The chain's record of a node.
-    struct Node { uint32 id; address operator; address agent; uint8 status; uint8 tier; Endpoint endpoint; Location location; Hardware hardware; Ask ask; uint64 registeredAt; uint64 statusSince; string statusReason; uint8 measured; bool located; }
+    struct Node { uint32 id; address operator; address agent; uint8 status; uint8 tier; Endpoint endpoint; Location location; Hardware hardware; Ask ask; uint64 registeredAt; uint64 statusSince; string statusReason; uint8 measured; bool located; uint64 drainsUntil; }
 
     /// A machine joined.
     event NodeRegistered(uint32 indexed node, address indexed operator, address indexed agent, uint8 tier);
@@ -63,6 +63,9 @@ interface INodes {
     /// How many nodes ever registered; also the highest id.
     function count() external view returns (uint32);
 
+    /// Take nothing new and have what runs here moved away, start-first; the node stays registered and watched.
+    function drain(uint32 node) external;
+
     /// Drain: the market places the node's instances elsewhere; without open leases the node is gone at once.
     function leave(uint32 node) external;
 
@@ -86,4 +89,7 @@ interface INodes {
 
     /// Declare other hardware; the tier follows, down as well as up.
     function setHardware(uint32 node, Hardware calldata hardware) external;
+
+    /// Take instances again; what has not moved yet stays.
+    function undrain(uint32 node) external;
 }

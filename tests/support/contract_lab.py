@@ -197,9 +197,15 @@ class HandMarket:
 
     def node_changed(self, ctx: Context, node: NodeId) -> None:
         self.told.append(("node", node))
+
+    def node_drains(self, ctx: Context, node: NodeId) -> None:
+        self.told.append(("drains", node))
         record = self.nodes.node(ctx, node)
         if record.status is NodeStatus.LEAVING and not self._leases_of(node):
             self.nodes.drained(ctx, node)
+
+    def node_stays(self, ctx: Context, node: NodeId) -> None:
+        self.told.append(("stays", node))
 
     def usage(self, ctx: Context, node: NodeId) -> Usage:
         needs = [needs_of(self.apps.app_spec(lease.app, lease.revision)) for lease in self._leases_of(node)]

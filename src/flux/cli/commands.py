@@ -50,6 +50,7 @@ APP = dict(
         _verb("app", "events", "List everything the chain recorded of an app"),
         _verb("app", "why", "Explain: why here, why not there, why moved, why closed, what it cost"),
         _verb("app", "move", "Move an instance to another node"),
+        _verb("app", "rebalance", "Move instances to nodes that are cheaper today, one by one"),
         _verb("app", "seal", "Give an app's seed to its nodes again"),
         _verb("app", "rm", "Remove an app; the unused balance comes back"),
     ]
@@ -65,6 +66,7 @@ NODE = dict(
         _verb("node", "ls", "List nodes"),
         _verb("node", "show", "Show a node: hardware, prices, use, earnings"),
         _verb("node", "offer", "Change a node's prices"),
+        _verb("node", "drain", "Take nothing new and move away what runs; --undo takes instances again"),
         _verb("node", "leave", "Stop hosting: instances move away first"),
         _verb("node", "stake", "Add to the operator's own stake"),
         _verb("node", "unstake", "Begin to take own stake out"),

@@ -98,13 +98,7 @@ async def roll_out(
     patience: float | None,
 ) -> None:
     """After a change of an app: give seeds, wait (unless `patience` is None), show the result."""
-    record = await Apps(client).app(app)
-    kept = (await open_seeds(context, client)).find(record.name)
-    seed = kept[0] if kept is not None and kept[1] == record.revision else None
-    clock = await client.transport.request("flux_clock", quantity(receipt.block))
-    rollout = Rollout(
-        context, client, app, record.name, record.revision, record.instances, signer, seed, since=int(clock["now"], 16)
-    )
+    rollout = await begin(context, client, signer, app, receipt)
     if patience is None:
         await give_seed_once(rollout)
     else:
@@ -113,6 +107,17 @@ async def roll_out(
     seconds = round(time.monotonic() - begun, 3)
     context.output.document({**result, "transaction": f"0x{receipt.transaction.hex()}", "seconds": seconds})
     show_result(context, result, seconds)
+
+
+async def begin(context: CommandContext, client: FluxClient, signer: Signer, app: AppId, receipt: Receipt) -> Rollout:
+    """What a transaction set going."""
+    record = await Apps(client).app(app)
+    kept = (await open_seeds(context, client)).find(record.name)
+    seed = kept[0] if kept is not None and kept[1] == record.revision else None
+    clock = await client.transport.request("flux_clock", quantity(receipt.block))
+    return Rollout(
+        context, client, app, record.name, record.revision, record.instances, signer, seed, since=int(clock["now"], 16)
+    )
 
 
 async def result_document(rollout: Rollout) -> dict[str, Any]:

@@ -19,6 +19,7 @@ REJECTIONS = {
     Rejection.EXCLUDED: "it failed this app recently, or an instance was moved away from it",
     Rejection.HOSTS_ALREADY: "it already runs an instance of this app",
     Rejection.LOCATION: "its committee found that it cannot be where it says it is",
+    Rejection.DRAINING: "its operator drains it",
     Rejection.SLOTS: "it holds as many leases as a node may",
 }
 
@@ -36,6 +37,7 @@ CLOSE_REASONS = {
     CloseReason.UNREACHABLE: "the node could not be reached by its committee",
     CloseReason.NODE_LEAVING: "the node is leaving",
     CloseReason.SURPLUS: "it was a replacement that was not needed after all",
+    CloseReason.DRAINED: "the node was drained by its operator",
 }
 
 FAIL_REASONS = {

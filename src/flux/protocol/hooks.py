@@ -61,6 +61,14 @@ class MarketLink:
         """A node's record changed."""
         self.market.node_changed(ctx, node)
 
+    def node_drains(self, ctx: Context, node: NodeId) -> None:
+        """A node begins to drain or leave."""
+        self.market.node_drains(ctx, node)
+
+    def node_stays(self, ctx: Context, node: NodeId) -> None:
+        """A node drains no longer."""
+        self.market.node_stays(ctx, node)
+
     def oldest_revision(self, ctx: Context, app: AppId) -> Revision:
         """The oldest revision that an open lease runs."""
         return self.market.oldest_revision(ctx, app)

@@ -109,6 +109,7 @@ DEFAULT = Params(
         own_stake=U16(1_000),
         rejoin_delay=_seconds(60),
         max_ask=_ask(2**40, 2**33, 2**30, 2**42),
+        drain_deadline=_seconds(3600),
     ),
     staking=StakingParams(
         unbonding=_seconds(7 * 86_400),
@@ -143,7 +144,6 @@ DEFAULT = Params(
         closed_leases_kept=U16(32),
         max_leases_per_node=U16(250),
         max_exclusions=U16(64),
-        drain_deadline=_seconds(3600),
     ),
     escrow=EscrowParams(
         min_deposit=Wei(U256(WEI_PER_FLUX // 100)),
@@ -269,11 +269,11 @@ def minimal() -> Params:
         )
     )
     return DEFAULT.but(
-        nodes=DEFAULT.nodes.but(tiers=tiers, rejoin_delay=_seconds(2)),
+        nodes=DEFAULT.nodes.but(tiers=tiers, rejoin_delay=_seconds(2), drain_deadline=_seconds(60)),
         staking=DEFAULT.staking.but(
             unbonding=_seconds(60), unbonding_step=_seconds(2), commission_interval=_seconds(10)
         ),
-        market=DEFAULT.market.but(start_deadline=_seconds(60), exclusion=_seconds(120), drain_deadline=_seconds(60)),
+        market=DEFAULT.market.but(start_deadline=_seconds(60), exclusion=_seconds(120)),
         escrow=DEFAULT.escrow.but(min_runtime=_seconds(60), min_placement=_seconds(1), volume_grace=_seconds(600)),
         secrets=DEFAULT.secrets.but(threshold=U8(2), keepers=U8(4), keeper_interval=_seconds(10)),
         probes=DEFAULT.probes.but(epoch=_seconds(60)),

@@ -5,8 +5,9 @@ box for one node.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from flux.contracts.apps.types import AppId, Revision
 from flux.contracts.market.types import Lease, LeaseId, LeaseState, PendingInstance
@@ -20,6 +21,7 @@ from flux.sdk.client import FluxClient
 from flux.sdk.errors import ClientError, Refused, Unreachable
 from flux.sdk.signer import Signer
 
+T = TypeVar("T")
 Seal = Callable[[Hash], bytes]
 SEALS_PER_CALL = 100
 LOOK_AGAIN = 1.0
@@ -94,8 +96,13 @@ def runs(state: Progress, revision: Revision, instances: int) -> bool:
     return not state.pending and not starting and len(ordinals) >= instances
 
 
-async def follow(client: FluxClient, app: AppId) -> AsyncGenerator[Progress, None]:
-    """Where an app stands: now, after every new block, and at least once a second.
+def follow(client: FluxClient, app: AppId) -> AsyncGenerator[Progress, None]:
+    """Where an app stands, as `watch` tells it."""
+    return watch(client, lambda: progress(client, app))
+
+
+async def watch(client: FluxClient, read: Callable[[], Awaitable[T]]) -> AsyncGenerator[T, None]:
+    """What `read` says now, after every new block, and at least once a second.
 
     A lost subscription is taken up again. Raises Unreachable when the chain stays away.
     """
@@ -104,7 +111,7 @@ async def follow(client: FluxClient, app: AppId) -> AsyncGenerator[Progress, Non
         waiting: asyncio.Future[object] = asyncio.ensure_future(_next(heads))
         try:
             while True:
-                yield await progress(client, app)
+                yield await read()
                 await asyncio.wait((waiting,), timeout=LOOK_AGAIN)
                 if waiting.done():
                     await waiting

@@ -7,9 +7,11 @@ from support.protocol_users.users import Users
 
 DEEDS: tuple[Callable[[Users], list[bytes]], ...] = (
     hosting.register, hosting.register, hosting.activate, hosting.activate, hosting.leave, hosting.declare,
+    hosting.drain,
     *[validators.act] * 4, staking.stake, staking.stake, hosting.see, hosting.see, staking.earn,
     tenants.deploy, tenants.deploy, tenants.update, tenants.scale, tenants.pause_or_resume, tenants.top_up,
-    tenants.remove, *[hosting.confirm] * 12, hosting.fail, tenants.move, tenants.hand_seeds, *[tenants.share_seeds] * 2,
+    tenants.remove, *[hosting.confirm] * 12, hosting.fail, tenants.move, tenants.rebalance,
+    tenants.hand_seeds, *[tenants.share_seeds] * 2,
     hosting.outage, hosting.outage, hosting.refute, hosting.refute, hosting.lie, tenants.pay,
     hosting.measure, hosting.measure, governance.lock, governance.unlock, governance.delegate,
     *[governance.propose] * 4, *[governance.vote] * 6, governance.hurry, tenants.police,

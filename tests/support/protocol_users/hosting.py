@@ -104,6 +104,15 @@ def lie(users: Users) -> list[bytes]:
     return [users.call(users.draw.choice(AGENTS), Probes, method, node)]
 
 
+def drain(users: Users) -> list[bytes]:
+    """An operator takes a node out of use, or back."""
+    if not users.nodes:
+        return []
+    node = users.draw.choice(users.nodes)
+    method = users.draw.choice(("drain", "undrain"))
+    return [users.call(users.operators[node.operator], Nodes, method, node.id)]
+
+
 def measure(users: Users) -> list[bytes]:
     """A committee measures a node: well, too slow, or nearer than it says it is; sometimes a stranger does."""
     if not users.nodes:

@@ -53,6 +53,10 @@ def move(users: Users) -> list[bytes]:
     return users.own(Market, "move", U16(users.draw.randrange(4)))
 
 
+def rebalance(users: Users) -> list[bytes]:
+    return users.own(Market, "rebalance", U16(users.draw.randrange(4)))
+
+
 def hand_seeds(users: Users) -> list[bytes]:
     if not users.leases:
         return []

@@ -23,6 +23,12 @@ def deploy(flux: Any, name: str, *options: str) -> Any:
     return flux.json("deploy", flux.compose(COMPOSE), "--name", name, *options)
 
 
+def open_nodes(flux: Any, name: str) -> dict[int, int]:
+    """Nodes by instance."""
+    leases = flux.json("app", "show", name)["leases"]
+    return {lease["instance"]: lease["node"] for lease in leases if lease["state"] != "closed"}
+
+
 def test_an_app_is_deployed_shown_explained_and_removed(flux: Any) -> None:
     made = deploy(flux, "shop", "--deposit", "50")
     assert [item["state"] for item in made["instances"]] == ["running", "running"]
@@ -87,6 +93,26 @@ def test_an_app_is_scaled_moved_paused_resumed_topped_up_and_updated(flux: Any) 
     assert any("its owner moved it" in event["sentence"] for event in events)
     assert flux.json("app", "seal", "tour")["given"] == 0
     flux.ok("app", "rm", "tour", "--yes")
+
+
+def test_nodes_are_drained_and_apps_rebalanced(flux: Any) -> None:
+    before = deploy(flux, "calm")["instances"][0]["node"]
+    drained = flux.json("node", "drain", str(before), "--account", f"dev{before}")
+    assert (drained["draining"], drained["leases"]) == (True, 0)
+    assert before not in open_nodes(flux, "calm").values()
+    assert flux.json("node", "show", str(before))["drains_until"] > 0
+    assert "draining" in flux.ok("node", "ls")
+    assert "its operator drains it" in flux.ok("app", "why", "calm")
+    assert "the node was drained by its operator" in flux.ok("app", "events", "calm")
+    assert not flux.json("node", "drain", str(before), "--undo", "--account", f"dev{before}")["draining"]
+    plan = flux.json("app", "rebalance", "calm", "--dry-run")
+    (move,) = plan["moves"]
+    assert (move["to"], plan["done"]) == (before, False)
+    assert Decimal(plan["saved_per_hour"]) > 0
+    assert "Saved" in flux.ok("app", "rebalance", "calm")
+    assert open_nodes(flux, "calm")[move["instance"]] == before
+    assert "would be cheaper" in flux.ok("app", "rebalance", "calm")
+    flux.ok("app", "rm", "calm", "--yes")
 
 
 def test_a_plan_costs_nothing_and_names_every_node(flux: Any) -> None:

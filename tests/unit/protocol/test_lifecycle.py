@@ -283,7 +283,7 @@ def test_a_leaving_node_that_nobody_replaces_goes_at_the_deadline() -> None:
     app = world.deploy()
     lease = only(world.run_all(app))
     world.send(account("operator 1"), world.nodes.leave, lease.node)
-    world.block(seconds=world.params.market.drain_deadline)
+    world.block(seconds=world.params.nodes.drain_deadline)
     world.block()
     world.block()
     assert status(world, lease.node) is NodeStatus.GONE

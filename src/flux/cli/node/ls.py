@@ -53,7 +53,7 @@ def _row(node: Node, staked: Wei, *, suspected: bool) -> tuple[str, ...]:
     hardware = node.hardware
     return (
         str(node.id),
-        "suspected" if suspected else words.status_word("node", node.status),
+        "suspected" if suspected else _status(node),
         place(node),
         words.tier(node.tier),
         show.cores(hardware.cpu_milli).split()[0],
@@ -66,6 +66,12 @@ def _row(node: Node, staked: Wei, *, suspected: bool) -> tuple[str, ...]:
     )
 
 
+def _status(node: Node) -> str:
+    if node.drains_until and node.status is NodeStatus.ACTIVE:
+        return "draining"
+    return words.status_word("node", node.status)
+
+
 def node_document(node: Node, staked: Wei) -> dict[str, Any]:
     """A node for scripts, with all that is staked on it."""
     hardware = node.hardware
@@ -73,6 +79,7 @@ def node_document(node: Node, staked: Wei) -> dict[str, Any]:
         "node": node.id,
         "status": words.status_word("node", node.status),
         "status_reason": node.status_reason,
+        "drains_until": node.drains_until or None,
         "tier": words.tier(node.tier).lower(),
         "operator": show.address(node.operator),
         "agent": show.address(node.agent),

@@ -65,7 +65,8 @@ def _draw(context: CommandContext, node: Node, pool: Pool, usage: Usage, earned:
     hardware, ask = node.hardware, node.ask
     reason = f" ({node.status_reason})" if node.status_reason else ""
     since = show.duration(now - node.status_since)
-    facts = [
+    facts = [("drains", _drain_text(node, now))] if node.drains_until else []
+    facts += [
         ("status", f"{words.status_word('node', node.status)}{reason} for {since}"),
         ("place", place(node)),
         ("tier", words.tier(node.tier)),
@@ -85,6 +86,12 @@ def _draw(context: CommandContext, node: Node, pool: Pool, usage: Usage, earned:
     facts += [("asks per hour", f"{prices} (FLUX)"), ("earned so far", show.flux(earned))]
     facts.append(("earns now", f"{show.per_hour(rate)}, {show.per_month(rate)}"))
     context.output.facts(facts, f"node {node.id}")
+
+
+def _drain_text(node: Node, now: int) -> str:
+    left = node.drains_until - now
+    end = f"what is left closes in {show.duration(left)}" if left > 0 else "its deadline is over"
+    return f"takes nothing new, what runs moves away; {end}"
 
 
 def _document(

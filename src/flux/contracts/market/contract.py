@@ -15,11 +15,12 @@ from flux.contracts.apps.types import (
     UnknownRevision,
 )
 from flux.contracts.market import rules
-from flux.contracts.market.book import DRAIN_DEADLINE, EXCLUSION_END, START_DEADLINE, TRY_AGAIN, Book
+from flux.contracts.market.book import DRAIN_DEADLINE, EXCLUSION_END, START_DEADLINE, TRY_AGAIN, Assignment, Book
 from flux.contracts.market.fleet import Fleet
 from flux.contracts.market.fleet_cache import FleetCache
 from flux.contracts.market.placer import Placer
 from flux.contracts.market.ports import AppsPort, ConductPort, EscrowPort, NodesPort, SecretsPort
+from flux.contracts.market.relocation import Relocations
 from flux.contracts.market.requests import Presence, wish_of
 from flux.contracts.market.routing import route_of
 from flux.contracts.market.state import MarketState
@@ -39,12 +40,15 @@ from flux.contracts.market.types import (
     LeaseSuspect,
     MarketParams,
     NotAppOwner,
+    NothingSaved,
     NotLeaseHolder,
+    NotSettled,
     Ordinal,
     PendingInstance,
     PortBinding,
     RatePerSecond,
     Rejection,
+    Relocation,
     Route,
     UnknownInstance,
     UnknownLease,
@@ -53,7 +57,7 @@ from flux.contracts.market.types import (
     WrongLeaseState,
 )
 from flux.contracts.market.verdicts import rejections
-from flux.contracts.nodes.types import Ask, Hardware, NodeId, NodeStatus, UnknownNode
+from flux.contracts.nodes.types import Ask, Hardware, Node, NodeId, NodeStatus, UnknownNode
 from flux.kernel.context import SYSTEM_ADDRESS, Context, Host
 from flux.kernel.contract import Contract, method, scheduled, view
 from flux.primitives.types import NO_WEI, U8, U16, U32, U64, ChainTime
@@ -74,8 +78,8 @@ class Market(Contract):
     address = MARKET
     events = (LeaseAssigned, LeaseRunning, LeaseSuspect, LeaseRestored, LeaseClosed, InstancePending)
     errors = (
-        UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport, UnknownInstance, NotAppOwner, UnknownNode,
-        UnknownApp, UnknownRevision, InvalidSpec,
+        UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport, UnknownInstance, NotAppOwner, NotSettled,
+        NothingSaved, UnknownNode, UnknownApp, UnknownRevision, InvalidSpec,
     )  # fmt: skip
 
     def __init__(
@@ -98,6 +102,7 @@ class Market(Contract):
         self._book = Book(host, self.state, params, apps, nodes, escrow, secrets)
         self._placer = Placer(self._book, fleets)
         self._succession = Succession(self._book)
+        self._relocations = Relocations(self._book, self._placer)
 
     @method(gas=60_000, lane=True)
     def confirm(self, ctx: Context, lease: LeaseId, bindings: list[PortBinding]) -> None:
@@ -144,6 +149,33 @@ class Market(Contract):
             self._book.await_node(ctx, app, ordinal, newest.id)
         else:
             self._succession.give_up(ctx, newest, CloseReason.MOVED)
+
+    @method(gas=500_000)
+    def rebalance(self, ctx: Context, app: AppId, ordinal: Ordinal) -> NodeId:
+        """Start an instance on the cheaper node that placement would choose today; the old one ends when it runs.
+
+        One at a time. Raises UnknownApp, NotAppOwner, NotSettled, NothingSaved.
+        """
+        record = self._apps.app(ctx, app)
+        if ctx.sender != record.owner:
+            raise NotAppOwner(app, record.owner, ctx.sender)
+        if self._book.waiting_of(app) or any(
+            lease.state is not LeaseState.RUNNING for lease in self._book.open_of_app(app)
+        ):
+            raise NotSettled(app)
+        found = next((item for item in self._relocations.find(ctx, record) if item.ordinal == ordinal), None)
+        if found is None:
+            raise NothingSaved(app, ordinal)
+        needs = rules.needs_of(self._book.spec(app, record.revision))
+        self._book.open(ctx, record, needs, [Assignment(ordinal, found.to, found.new_rate, found.lease)])
+        self._book.expect_starts(ctx, self.state.last_lease.get())
+        self.state.touched.add(found.to)
+        return found.to
+
+    @view(gas=500_000)
+    def relocations(self, ctx: Context, app: AppId) -> list[Relocation]:
+        """Instances that would be cheaper elsewhere, each as if those before it had moved. Raises UnknownApp."""
+        return self._relocations.find(ctx, self._apps.app(ctx, app))
 
     @view()
     def lease(self, ctx: Context, lease: LeaseId) -> Lease:
@@ -261,13 +293,21 @@ class Market(Contract):
         """For nodes: a record changed."""
         self._book.touch(node)
         status = self._nodes.node(ctx, node).status
-        if status is NodeStatus.LEAVING:
-            due = ChainTime(U64(ctx.now + self.params.drain_deadline))
-            self.host.schedule(due, DRAIN_DEADLINE, node)
-            self._replace_all(ctx, node, CloseReason.NODE_LEAVING)
-            self._book.check_drained(ctx, node)
-        elif status in (NodeStatus.SUSPENDED, NodeStatus.GONE):
+        if status in (NodeStatus.SUSPENDED, NodeStatus.GONE):
             self._succession.lose_all(ctx, node, CloseReason.UNREACHABLE)
+
+    def node_drains(self, ctx: Context, node: NodeId) -> None:
+        """For nodes: the node begins to drain or to leave; a record that says so is stored."""
+        record = self._nodes.node(ctx, node)
+        self.host.schedule(record.drains_until, DRAIN_DEADLINE, node)
+        self._replace_all(ctx, node, _drained(record))
+        self._book.check_drained(ctx, node)
+
+    def node_stays(self, ctx: Context, node: NodeId) -> None:
+        """For nodes: the node drains no longer; replacements that do not run yet are not needed."""
+        for lease in self._book.open_of_node(node):
+            if lease.state is LeaseState.RUNNING:
+                self._succession.keep(ctx, lease)
 
     def suspect_node(self, ctx: Context, node: NodeId, until: ChainTime) -> None:
         """For probes: the committee lost the node; its leases served only up to `until`.
@@ -309,11 +349,11 @@ class Market(Contract):
 
     @scheduled(DRAIN_DEADLINE)
     def end_drain(self, ctx: Context, subject: int) -> None:
-        """A leaving node is let go, replaced or not."""
+        """What a draining or leaving node still holds closes, replaced or not."""
         node = NodeId(U32(subject))
         record = self._nodes.find(node)
-        if record is not None and record.status is NodeStatus.LEAVING:
-            self._succession.lose_all(ctx, node, CloseReason.NODE_LEAVING)
+        if record is not None and record.drains_until and record.drains_until <= ctx.now:
+            self._succession.lose_all(ctx, node, _drained(record))
 
     @scheduled(EXCLUSION_END)
     def end_exclusion(self, ctx: Context, subject: int) -> None:
@@ -363,3 +403,7 @@ class Market(Contract):
                 rate = rules.rate_of(rules.price_of(needs, node.ask))
                 verdicts.append(Verdict(node.id, Rejection(reasons[number - 1]), rate))
         return verdicts
+
+
+def _drained(node: Node) -> CloseReason:
+    return CloseReason.NODE_LEAVING if node.status is NodeStatus.LEAVING else CloseReason.DRAINED

@@ -11,6 +11,7 @@ from flux.contracts.market.fleet import (
     FEATURES,
     GPU_SHIFT,
     LOCATED,
+    OPEN,
     PAYABLE,
     PLACE,
     STATIC_IP,
@@ -39,7 +40,7 @@ class Key(NamedTuple):
 
 def key_of(wish: Wish, codes: Codes) -> Key:
     """The filter that a wish needs."""
-    bits = ACTIVE | PAYABLE
+    bits = ACTIVE | OPEN | PAYABLE
     if wish.min_tier > 0:
         bits |= TIER_1 << wish.min_tier - 1 if wish.min_tier <= 3 else NEVER
     if wish.geo:

@@ -41,6 +41,8 @@ STATIC_IP: Final = 64
 PAYABLE: Final = 128
 LOCATED: Final = 256
 """Its declared country counts."""
+OPEN: Final = 512
+"""Its operator does not drain it."""
 GPU_SHIFT: Final = 16
 """Bits from here on: code of the GPU model."""
 
@@ -146,6 +148,7 @@ class Fleet:
         features |= STATIC_IP if node.endpoint.static_ip else 0
         features |= PAYABLE if is_payable(node.ask) else 0
         features |= LOCATED if node.located else 0
+        features |= 0 if node.drains_until else OPEN
         return features | _code(self.codes.models, node.hardware.gpu_model) << GPU_SHIFT
 
 

@@ -140,6 +140,8 @@ def static_rejection(spec: AppSpec, node: Node, *, suspect: bool) -> Rejection:
     wanted = spec.constraints
     if node.status is not NodeStatus.ACTIVE or suspect:
         return Rejection.NOT_ACTIVE
+    if node.drains_until:
+        return Rejection.DRAINING
     if node.tier < wanted.min_tier:
         return Rejection.TIER
     if node.hardware.architecture not in [ARCHITECTURES.get(name) for name in wanted.architectures]:

@@ -86,9 +86,11 @@ class Succession:
                 return
 
     def _await_successor(self, ctx: Context, lease: Lease, reason: CloseReason) -> None:
-        """Of a lease that was just closed. An update that failed in place leaves what runs there alone."""
+        """Of a lease that was just closed. What failed beside a lease that may stay leaves that alone."""
         replaced = self._book.find_open(lease.replaces)
         if replaced is not None:
+            if replaced.revision == lease.revision and not self._must_leave(ctx, replaced):
+                return
             if replaced.node != lease.node or reason not in _START_FAILURES:
                 self._book.await_node(ctx, lease.app, lease.ordinal, replaced.id)
             return
@@ -106,7 +108,7 @@ class Succession:
     def _must_leave(self, ctx: Context, lease: Lease) -> bool:
         """Whether a lease should leave its node whatever happens: the node fails or goes, or the owner said so."""
         node = self._book.nodes.node(ctx, lease.node)
-        if lease.state is LeaseState.SUSPECT or node.status is not NodeStatus.ACTIVE:
+        if lease.state is LeaseState.SUSPECT or node.status is not NodeStatus.ACTIVE or node.drains_until:
             return True
         return self._book.is_moved_away(ctx, lease.app, lease.node)
 
@@ -120,6 +122,8 @@ class Succession:
         node = self._book.nodes.find(replaced.node)
         if node is not None and node.status is NodeStatus.LEAVING:
             return CloseReason.NODE_LEAVING
+        if node is not None and node.drains_until:
+            return CloseReason.DRAINED
         return CloseReason.UPDATED if replaced.revision != by.revision else CloseReason.MOVED
 
     def _restart(self, ctx: Context, app: App, spec: AppSpec, lease: Lease) -> None:

@@ -53,6 +53,8 @@ class CloseReason(IntEnum):
     NODE_LEAVING = 11
     SURPLUS = 12
     """A replacement that was not needed after all."""
+    DRAINED = 13
+    """The operator drained the node."""
 
 
 class FailReason(IntEnum):
@@ -70,7 +72,8 @@ class FailReason(IntEnum):
 
 
 class Rejection(IntEnum):
-    """Why a node was not chosen; NONE means it could run the instance. Checked in this order, LOCATION after GEO."""
+    """Why a node was not chosen; NONE means it could run the instance. Checked in this order, LOCATION after GEO,
+    DRAINING after NOT_ACTIVE."""
 
     NONE = 0
     NOT_ACTIVE = 1
@@ -92,6 +95,8 @@ class Rejection(IntEnum):
     """It holds as many leases as a node may."""
     LOCATION = 14
     """The app has geo rules, and committees found that the node cannot be in the country that it declares."""
+    DRAINING = 15
+    """Its operator drains it."""
 
 
 class PortBinding(Record, frozen=True):
@@ -144,6 +149,19 @@ class Verdict(Record, frozen=True):
     rejection: Rejection
     rate: RatePerSecond
     """Price of one instance there, wei per second."""
+
+
+class Relocation(Record, frozen=True):
+    """An instance that would be cheaper on another node."""
+
+    ordinal: Ordinal
+    lease: LeaseId
+    node: NodeId
+    """Where it runs."""
+    to: NodeId
+    rate: RatePerSecond
+    """What it costs now, wei per second."""
+    new_rate: RatePerSecond
 
 
 class Usage(Record, frozen=True):
@@ -229,8 +247,6 @@ class MarketParams(Record, frozen=True):
     """Open leases of one node; bounds the work of losing it."""
     max_exclusions: U16
     """Nodes excluded per app at one time; the oldest exclusion gives way."""
-    drain_deadline: Seconds
-    """A leaving node's leases close after this long, replaced or not."""
 
 
 class LeaseAssigned(Event, frozen=True):
@@ -322,6 +338,21 @@ class InvalidReport(Revert):
 @dataclass(eq=False)
 class UnknownInstance(Revert):
     """App {app} has no open instance {ordinal}."""
+
+    app: AppId
+    ordinal: Ordinal
+
+
+@dataclass(eq=False)
+class NotSettled(Revert):
+    """An instance of app {app} starts, waits or is in doubt; move others when all run."""
+
+    app: AppId
+
+
+@dataclass(eq=False)
+class NothingSaved(Revert):
+    """Instance {ordinal} of app {app} would not be cheaper on another node."""
 
     app: AppId
     ordinal: Ordinal

@@ -20,6 +20,7 @@ from flux.contracts.market.fleet import (
     FREE_MEMORY,
     GPU_SHIFT,
     LOCATED,
+    OPEN,
     PAYABLE,
     PLACE,
     SLOTS,
@@ -61,6 +62,7 @@ def _checks(fleet: Fleet, columns: Ints, wish: Wish, presence: Presence) -> list
     tier = TIER_1 << max(wish.min_tier, 1) - 1 if wish.min_tier <= 3 else 0
     return [
         (Rejection.NOT_ACTIVE, features & ACTIVE == 0),
+        (Rejection.DRAINING, features & OPEN == 0),
         (Rejection.TIER, nowhere if wish.min_tier <= 0 else features & tier == 0),
         (Rejection.ARCHITECTURE, features & architectures == 0),
         (Rejection.GEO, ~places_allowed(wish.geo, fleet.codes)[columns[PLACE]] if wish.geo else nowhere),

@@ -135,7 +135,27 @@ class Nodes(Contract):
         Once it is gone the operator's stake begins to unbond.
         """
         record = self._own(ctx, node, rules.CAN_LEAVE)
-        self._set_status(ctx, record, NodeStatus.LEAVING, "its operator withdraws it")
+        self._set_status(ctx, self._draining(ctx, record), NodeStatus.LEAVING, "its operator withdraws it")
+        self._market.node_drains(ctx, node)
+
+    @method(gas=100_000)
+    def drain(self, ctx: Context, node: NodeId) -> None:
+        """Take nothing new and have what runs here moved away, start-first; the node stays registered and watched.
+
+        What is left at the deadline closes. A node that drains already keeps its deadline.
+        """
+        record = self._own(ctx, node, rules.CAN_LEAVE)
+        if not record.drains_until:
+            self._update(ctx, self._draining(ctx, record))
+            self._market.node_drains(ctx, node)
+
+    @method(gas=100_000)
+    def undrain(self, ctx: Context, node: NodeId) -> None:
+        """Take instances again; what has not moved yet stays."""
+        record = self._own(ctx, node, rules.CAN_LEAVE)
+        if record.drains_until:
+            self._update(ctx, record.but(drains_until=rules.NO_DRAIN))
+            self._market.node_stays(ctx, node)
 
     @method(gas=30_000, lane=True)
     def activate(self, ctx: Context) -> None:
@@ -248,6 +268,10 @@ class Nodes(Contract):
     def set_located(self, ctx: Context, node: NodeId, *, located: bool) -> None:
         """For benchmarks: whether the node can be in the country that it declares."""
         self._update(ctx, self.node(ctx, node).but(located=located))
+
+    def _draining(self, ctx: Context, record: Node) -> Node:
+        due = ChainTime(U64(ctx.now + self.params.drain_deadline))
+        return record.but(drains_until=record.drains_until or due)
 
     def _follow_tier(self, ctx: Context, record: Node, reason: str) -> None:
         tier = self.tier_of(record)

@@ -12,8 +12,16 @@ class MarketPort(Protocol):
     """The market, which places instances on nodes."""
 
     def node_changed(self, ctx: Context, node: NodeId) -> None:
-        """Told after every change of a node's record. When the node is LEAVING and no lease of it is open (any
-        more), the market calls `Nodes.drained`, perhaps from inside this very call."""
+        """Told after every change of a node's record."""
+        ...
+
+    def node_drains(self, ctx: Context, node: NodeId) -> None:
+        """Told when a node begins to drain or to leave. When it is LEAVING and no lease of it is open (any more), the
+        market calls `Nodes.drained`, perhaps from inside this very call."""
+        ...
+
+    def node_stays(self, ctx: Context, node: NodeId) -> None:
+        """Told when a node drains no longer."""
         ...
 
     def usage(self, ctx: Context, node: NodeId) -> Usage:

@@ -25,7 +25,7 @@ from flux.contracts.nodes.types import (
 )
 from flux.primitives.address import ZERO_ADDRESS
 from flux.primitives.geo import CONTINENTS
-from flux.primitives.types import U8, U32, U64, U256, Address, Hash, Wei
+from flux.primitives.types import U8, U32, U64, U256, Address, ChainTime, Hash, Wei
 
 MAX_REGION_LENGTH = 40
 MAX_GPU_MODEL_LENGTH = 64
@@ -38,6 +38,8 @@ CAN_ACTIVATE = (NodeStatus.REGISTERED, NodeStatus.SUSPENDED)
 CAN_LEAVE = (NodeStatus.REGISTERED, NodeStatus.ACTIVE, NodeStatus.SUSPENDED)
 """Also the statuses in which an operator may change what the node declares."""
 
+NO_DRAIN = ChainTime(U64(0))
+"""In place of a deadline, where a node does not drain."""
 TOO_SLOW = "its committee measured less than the lowest tier asks for"
 NO_TIER = "its stake is below every tier"
 """Why a node is suspended whose stake was slashed or undelegated away."""

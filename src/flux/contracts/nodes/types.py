@@ -113,6 +113,8 @@ class Node(Record, frozen=True):
     """The highest tier that its measured speed allows; Stratus until a committee has measured less."""
     located: bool = True
     """Whether its declared country counts; a committee can find that it cannot be there."""
+    drains_until: ChainTime = ChainTime(U64(0))
+    """It takes nothing new and what runs there moves away, at the latest by then; 0 when it does not drain."""
 
 
 class TierRequirement(Record, frozen=True):
@@ -136,6 +138,8 @@ class NodesParams(Record, frozen=True):
     """A suspended node may activate again after this long."""
     max_ask: Ask
     """Highest price of each resource."""
+    drain_deadline: Seconds
+    """What a draining or leaving node still holds after this long is closed, replaced or not."""
 
 
 class NodeRegistered(Event, frozen=True):

@@ -9,6 +9,7 @@ from flux.contracts.market.types import (
     Ordinal,
     PendingInstance,
     PortBinding,
+    Relocation,
     Route,
     Usage,
     Verdict,
@@ -28,6 +29,8 @@ _LEASES_OF_NODE = Call(addresses.MARKET, "leasesOfNode", (NodeId,), list[Lease])
 _MOVE = Call(addresses.MARKET, "move", (AppId, Ordinal), None)
 _PENDING = Call(addresses.MARKET, "pending", (AppId,), list[PendingInstance])
 _PLAN = Call(addresses.MARKET, "plan", (bytes, NodeId, U16), list[Verdict])
+_REBALANCE = Call(addresses.MARKET, "rebalance", (AppId, Ordinal), NodeId)
+_RELOCATIONS = Call(addresses.MARKET, "relocations", (AppId,), list[Relocation])
 _ROUTES = Call(addresses.MARKET, "routes", (AppId, U16), list[Route])
 _USAGE = Call(addresses.MARKET, "usage", (NodeId,), Usage)
 
@@ -80,6 +83,15 @@ class Market:
     async def plan(self, spec: bytes, start: NodeId, limit: U16, *, block: str = "latest") -> list[Verdict]:
         """What each node from `start` on would say to an instance of a spec. Raises InvalidSpec."""
         result: list[Verdict] = await self.client.view(_PLAN, spec, start, limit, block=block)
+        return result
+
+    async def rebalance(self, signer: Signer, app: AppId, ordinal: Ordinal) -> Receipt:
+        """Start an instance on the cheaper node that placement would choose today; the old one ends when it runs."""
+        return await self.client.transact(signer, _REBALANCE, app, ordinal)
+
+    async def relocations(self, app: AppId, *, block: str = "latest") -> list[Relocation]:
+        """Instances that would be cheaper elsewhere, each as if those before it had moved. Raises UnknownApp."""
+        result: list[Relocation] = await self.client.view(_RELOCATIONS, app, block=block)
         return result
 
     async def routes(self, start: AppId, limit: U16, *, block: str = "latest") -> list[Route]:

@@ -10,6 +10,7 @@ from flux.sdk.signer import Signer
 _ACTIVATE = Call(addresses.NODES, "activate", (), None, lane=True)
 _ACTIVE_COUNT = Call(addresses.NODES, "activeCount", (), U32)
 _COUNT = Call(addresses.NODES, "count", (), U32)
+_DRAIN = Call(addresses.NODES, "drain", (NodeId,), None)
 _LEAVE = Call(addresses.NODES, "leave", (NodeId,), None)
 _NODE = Call(addresses.NODES, "node", (NodeId,), Node)
 _NODE_OF_AGENT = Call(addresses.NODES, "nodeOfAgent", (Address,), NodeId)
@@ -18,6 +19,7 @@ _REGISTER = Call(addresses.NODES, "register", (Address, Endpoint, Location, Hard
 _SET_ASK = Call(addresses.NODES, "setAsk", (NodeId, Ask), None)
 _SET_ENDPOINT = Call(addresses.NODES, "setEndpoint", (NodeId, Endpoint), None)
 _SET_HARDWARE = Call(addresses.NODES, "setHardware", (NodeId, Hardware), None)
+_UNDRAIN = Call(addresses.NODES, "undrain", (NodeId,), None)
 
 
 class Nodes:
@@ -41,6 +43,10 @@ class Nodes:
         """How many nodes ever registered; also the highest id."""
         result: U32 = await self.client.view(_COUNT, block=block)
         return result
+
+    async def drain(self, signer: Signer, node: NodeId) -> Receipt:
+        """Take nothing new and have what runs here moved away, start-first; the node stays registered and watched."""
+        return await self.client.transact(signer, _DRAIN, node)
 
     async def leave(self, signer: Signer, node: NodeId) -> Receipt:
         """Drain: the market places the node's instances elsewhere; without open leases the node is gone at once."""
@@ -86,3 +92,7 @@ class Nodes:
     async def set_hardware(self, signer: Signer, node: NodeId, hardware: Hardware) -> Receipt:
         """Declare other hardware; the tier follows, down as well as up."""
         return await self.client.transact(signer, _SET_HARDWARE, node, hardware)
+
+    async def undrain(self, signer: Signer, node: NodeId) -> Receipt:
+        """Take instances again; what has not moved yet stays."""
+        return await self.client.transact(signer, _UNDRAIN, node)

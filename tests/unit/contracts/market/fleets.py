@@ -95,6 +95,7 @@ def facts(draw: st.DrawFn, number: int, *, extreme: bool) -> NodeFacts:
     )
     node = node.but(endpoint=node.endpoint.but(static_ip=draw(st.booleans())))
     node = node.but(located=draw(st.sampled_from([True, True, True, False])))
+    node = node.but(drains_until=draw(st.sampled_from([0] * 9 + [1])))
     used = Needs(
         *(
             draw(st.sampled_from([0, 0, 0, 1, size // 2, size]))

@@ -85,6 +85,7 @@ class NaiveFleet:
         asks = {"cpu": node.ask.cpu, "memory": node.ask.memory, "disk": node.ask.disk, "gpu": node.ask.gpu}
         checks = [
             (Rejection.NOT_ACTIVE, node.status is not NodeStatus.ACTIVE or fact.suspect),
+            (Rejection.DRAINING, node.drains_until > 0),
             (Rejection.TIER, node.tier < wish.min_tier),
             (Rejection.ARCHITECTURE, node.hardware.architecture not in wish.architectures),
             (Rejection.GEO, not geo.allows(rules, place.continent, place.country, place.region)),

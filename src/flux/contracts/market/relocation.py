@@ -1,0 +1,58 @@
+"""Which instances of an app would be cheaper elsewhere: what placement would choose today, one after the other.
+
+Nothing moves by itself because a node returned or asks less; this is what the owner sees and may ask for.
+"""
+
+from flux.contracts.apps.types import App, AppStatus
+from flux.contracts.market.book import Book
+from flux.contracts.market.fleet import FREE_CPU, FREE_GPU, Fleet
+from flux.contracts.market.placement import place
+from flux.contracts.market.placer import Placer
+from flux.contracts.market.requests import Choice, Demand, Presence, wish_of
+from flux.contracts.market.rules import rate_of
+from flux.contracts.market.types import Lease, LeaseState, Relocation
+from flux.contracts.nodes.types import NodeId
+from flux.kernel.context import Context
+
+
+class Relocations:
+    """Looks for cheaper places."""
+
+    def __init__(self, book: Book, placer: Placer) -> None:
+        self._book = book
+        self._placer = placer
+
+    def find(self, ctx: Context, app: App) -> list[Relocation]:
+        """In the order of instances, each as if those before it had moved. Bounded by the app's instances.
+
+        None of an app with volumes, whose data would stay behind.
+        """
+        spec = self._book.spec(app.id, app.revision)
+        leases = [lease for lease in self._book.open_of_app(app.id) if lease.revision == app.revision]
+        if app.status is not AppStatus.ACTIVE or spec.volumes:
+            return []
+        hosts = {lease.id: lease.node for lease in self._book.open_of_app(app.id)}
+        fleet = self._placer.fleet(ctx)
+        found: list[Relocation] = []
+        for lease in sorted(leases, key=lambda item: (item.ordinal, item.id)):
+            if lease.state is not LeaseState.RUNNING:
+                continue
+            others = tuple(dict.fromkeys(node for id, node in hosts.items() if id != lease.id))
+            after, choice = self._choose(ctx, fleet, app, lease, others)
+            if choice is not None and choice.node != lease.node and (rate := rate_of(choice.price)) < lease.rate:
+                found.append(Relocation(lease.ordinal, lease.id, lease.node, choice.node, lease.rate, rate))
+                hosts[lease.id] = choice.node
+                fleet = after
+        return found
+
+    def _choose(
+        self, ctx: Context, fleet: Fleet, app: App, lease: Lease, others: tuple[NodeId, ...]
+    ) -> tuple[Fleet, Choice | None]:
+        """Where the instance would be placed if it were new, and the fleet after that."""
+        wish = wish_of(self._book.spec(app.id, app.revision))
+        after = fleet.copy()
+        cpu, memory, disk, gpu = wish.needs
+        after.columns[FREE_CPU : FREE_GPU + 1, lease.node - 1] += (cpu, memory, disk, 1, gpu)
+        demand = Demand(wish, Presence(others, self._book.excluded(ctx, app)), (None,))
+        ((choice,),) = place(after, ctx.block.seed, [demand])
+        return after, choice
