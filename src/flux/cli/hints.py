@@ -18,6 +18,8 @@ HINTS = {
     "UnknownApp": "see `flux app ls --all`",
     "UnknownNode": "see `flux node ls`",
     "UnknownInstance": "see the instances with `flux app show`",
+    "NotSettled": "see what with `flux app why`",
+    "NothingSaved": "see what would be with `flux app rebalance --dry-run`",
     "UnknownLease": "see the leases with `flux app show`",
     "InsufficientBalance": "see `flux wallet balance`; another account signs with --account",
     "InsufficientStake": "stake more with --stake or `flux node stake`, or let others delegate",
