@@ -109,7 +109,7 @@ def drain(users: Users) -> list[bytes]:
     if not users.nodes:
         return []
     node = users.draw.choice(users.nodes)
-    method = users.draw.choice(("drain", "undrain"))
+    method = users.draw.choice(("drain", "undrain", "undrain"))
     return [users.call(users.operators[node.operator], Nodes, method, node.id)]
 
 
