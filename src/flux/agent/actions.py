@@ -54,6 +54,8 @@ class StopContainer:
 
     component: str
     container: ContainerId
+    unhealthy: bool = False
+    """Whether because its health checks fail: it is started again, and that counts like a crash."""
 
 
 @dataclass(frozen=True, slots=True)

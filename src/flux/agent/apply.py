@@ -106,7 +106,7 @@ class Applier:
                 await runtime.create(self._ports.fill(spec))
             case StartContainer(_, container):
                 await runtime.start(container)
-            case StopContainer(_, container):
+            case StopContainer(component=_, container=container):
                 await runtime.stop(container)
             case RemoveContainer(_, container):
                 await runtime.remove(container, force=True)

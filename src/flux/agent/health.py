@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import aiohttp
+from yarl import URL
 
 from flux.contracts.apps.types import Health
 from flux.runtime.errors import RuntimeFailure
@@ -19,67 +20,102 @@ STARTUP_INTERVAL = 0.2
 """Seconds between two runs of a command check while a container starts."""
 
 
-@dataclass(slots=True)
-class _Track:
-    container: str
-    failures: int = 0
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a container's checks have said so far in this run of it."""
+
     verdict: ContainerHealth = ContainerHealth.STARTING
-    next_at: float = 0.0
+    failures: int = 0
+    """In a row, those of the start period left out."""
+
+    def passed(self) -> "Checked":
+        """One check passed: earlier failures count no longer."""
+        return Checked(ContainerHealth.HEALTHY)
+
+    def failed(self, health: Health, running_seconds: float) -> "Checked":
+        """One check failed, that long after the start."""
+        if self.verdict is ContainerHealth.STARTING and running_seconds < health.start_period_ms / 1000:
+            return self
+        failures = self.failures + 1
+        return Checked(ContainerHealth.UNHEALTHY if failures >= health.retries else self.verdict, failures)
+
+
+@dataclass(slots=True)
+class _Watch:
+    run: str
+    task: asyncio.Task[None]
+    checked: Checked = Checked()
 
 
 class HealthChecks:
-    """Verdicts by container name, each check at its own interval."""
+    """The http and tcp checks of running containers, each in a task of its own: a slow answer delays nobody else."""
 
-    def __init__(self) -> None:
-        self._tracks: dict[str, _Track] = {}
+    def __init__(self, changed: Callable[[], None], clock: Callable[[], float]) -> None:
+        """`changed` is called whenever a verdict changed; `clock` is Unix seconds."""
+        self._changed = changed
+        self._clock = clock
+        self._watches: dict[str, _Watch] = {}
 
     def verdicts(self) -> Mapping[str, ContainerHealth]:
-        """What the checks said last."""
-        return {name: track.verdict for name, track in self._tracks.items()}
+        """What the checks said last, by container name."""
+        return {name: watch.checked.verdict for name, watch in self._watches.items()}
 
-    async def check_all(self, checked: Mapping[str, tuple[Health, ContainerView]], now: float) -> bool:
-        """Run the checks that are due, all at once; True when a verdict changed. `checked` are running containers."""
-        for name in [name for name in self._tracks if name not in checked]:
-            del self._tracks[name]
-        due = []
+    def watch(self, checked: Mapping[str, tuple[Health, ContainerView]]) -> None:
+        """Watch these running containers, by name; forget all others, and what was said of an earlier run."""
+        for name, watch in list(self._watches.items()):
+            if name not in checked or watch.run != _run_of(checked[name][1]):
+                watch.task.cancel()
+                del self._watches[name]
         for name, (health, view) in checked.items():
-            run = _run_of(view)
-            track = self._tracks.get(name)
-            if track is None or track.container != run:
-                track = self._tracks[name] = _Track(run)
-            if now >= track.next_at:
-                due.append(self._check(track, health, view, now))
-        return any(await asyncio.gather(*due))
+            if name not in self._watches:
+                task = asyncio.create_task(self._examine(name, health, view))
+                self._watches[name] = _Watch(_run_of(view), task)
 
-    async def _check(self, track: _Track, health: Health, view: ContainerView, now: float) -> bool:
-        before = track.verdict
-        track.next_at = now + health.interval_ms / 1000
-        if await _passes(health, view):
-            track.failures, track.verdict = 0, ContainerHealth.HEALTHY
-            return track.verdict is not before
-        in_start_period = view.started_at is not None and now - view.started_at < health.start_period_ms / 1000
-        if not in_start_period:
-            track.failures += 1
-        if track.failures >= health.retries:
-            track.verdict = ContainerHealth.UNHEALTHY
-        return track.verdict is not before
+    async def close(self) -> None:
+        """End all checks."""
+        tasks = [watch.task for watch in self._watches.values()]
+        self.watch({})
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _examine(self, name: str, health: Health, view: ContainerView) -> None:
+        began = view.started_at if view.started_at is not None else self._clock()
+        while True:
+            due = self._clock() + health.interval_ms / 1000
+            if await passes(health, view):
+                self._note(name, lambda checked: checked.passed())
+            else:
+                self._note(name, lambda checked: checked.failed(health, self._clock() - began))
+            # What is ready at once need not wait for a whole interval: until the first pass more looks are taken, whose
+            # failures do not count.
+            while self._watches[name].checked.verdict is ContainerHealth.STARTING and self._clock() < due:
+                await asyncio.sleep(min(STARTUP_INTERVAL, health.interval_ms / 1000))
+                if await passes(health, view):
+                    self._note(name, lambda checked: checked.passed())
+            await asyncio.sleep(max(0.0, due - self._clock()))
+
+    def _note(self, name: str, change: Callable[[Checked], Checked]) -> None:
+        watch = self._watches[name]
+        before, watch.checked = watch.checked.verdict, change(watch.checked)
+        if watch.checked.verdict is not before:
+            self._changed()
 
 
-async def _passes(health: Health, view: ContainerView) -> bool:
+async def passes(health: Health, view: ContainerView) -> bool:
+    """One http or tcp check. A redirect passes and is not followed; of a body nothing is read."""
     binding = next((b for b in view.bindings if b.container == health.port and b.protocol == "tcp"), None)
     if binding is None:
         return False
     try:
         async with asyncio.timeout(health.timeout_ms / 1000):
             if health.kind == "http":
-                url = f"http://{binding.host_ip}:{binding.host}{health.path or '/'}"
+                url = URL(f"http://{binding.host_ip}:{binding.host}{health.path or '/'}", encoded=True)
                 async with aiohttp.request("GET", url, allow_redirects=False) as response:
-                    return response.status < 400
+                    return 200 <= response.status < 400
             _, writer = await asyncio.open_connection(binding.host_ip, binding.host)
             writer.close()
             await writer.wait_closed()
             return True
-    except (OSError, TimeoutError, aiohttp.ClientError):
+    except (OSError, TimeoutError, ValueError, aiohttp.ClientError):
         return False
 
 

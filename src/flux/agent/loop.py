@@ -13,7 +13,7 @@ from typing import Protocol
 
 import structlog
 
-from flux.agent.actions import Action
+from flux.agent.actions import Action, StopContainer
 from flux.agent.apply import Applier, Outcome
 from flux.agent.desired import DesiredInstance, NodeFacts
 from flux.agent.health import HealthChecks, StartupChecks
@@ -65,7 +65,7 @@ class AgentLoop:
         self._runtime = runtime
         self._applier = applier
         self._clock = clock
-        self._health = HealthChecks()
+        self._health = HealthChecks(self.wake, clock)
         self._startup = StartupChecks(runtime, self.wake)
         self._desired: dict[LeaseId, DesiredInstance] | None = None
         self._observed: dict[LeaseId, ObservedInstance] = {}
@@ -74,6 +74,8 @@ class AgentLoop:
         self._busy: dict[LeaseId, asyncio.Task[None]] = {}
         self._images: set[ImageReference] = set()
         self._exits: dict[str, float] = {}
+        self._unhealthy: set[str] = set()
+        """Containers that were stopped for their health, until their end was counted."""
         self._not_before: dict[LeaseId, float] = {}
         self._awake = asyncio.Event()
 
@@ -106,6 +108,7 @@ class AgentLoop:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._startup.close()
+            await self._health.close()
 
     async def _look(self) -> float | None:
         try:
@@ -134,7 +137,7 @@ class AgentLoop:
         labels = node_labels(self._node.chain, self._node.node)
         containers = await self._runtime.list_containers(labels)
         networks = await self._runtime.list_networks(labels)
-        await self._health.check_all(self._checked(containers), self._clock())
+        self._health.watch(self._checked(containers))
         starting = self._starting(containers)
         self._startup.watch(starting)
         passed = {
@@ -176,9 +179,19 @@ class AgentLoop:
             if view.state is not ContainerState.EXITED or ended is None or self._exits.get(view.id) == ended:
                 continue
             self._exits[view.id] = ended
-            crashes = memory.crashes.get(name, Crashes()).record(ended, view.started_at or ended)
+            unhealthy = view.id in self._unhealthy
+            self._unhealthy.discard(view.id)
+            crashes = memory.crashes.get(name, Crashes()).record(ended, view.started_at or ended, unhealthy=unhealthy)
             memory = replace(memory, crashes={**memory.crashes, name: crashes})
-            log.info("container ended", lease=lease, component=name, exit_code=view.exit_code, oom=view.oom_killed)
+            log.info(
+                "container ended",
+                lease=lease,
+                component=name,
+                container=view.id[:12],
+                exit_code=view.exit_code,
+                oom=view.oom_killed,
+                unhealthy=unhealthy,
+            )
         self._memories[lease] = memory
 
     async def _refresh_images(self) -> None:
@@ -218,6 +231,7 @@ class AgentLoop:
             self._busy[lease] = asyncio.create_task(self._apply(lease, plan.actions))
 
     async def _apply(self, lease: LeaseId, actions: tuple[Action, ...]) -> None:
+        self._unhealthy |= {item.container for item in actions if isinstance(item, StopContainer) and item.unhealthy}
         try:
             self._remember(lease, await self._applier.apply(lease, actions))
         except RuntimeFailure as error:

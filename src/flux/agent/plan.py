@@ -34,6 +34,8 @@ SEED_PATIENCE = 60.0
 """Seconds that a new lease waits for its seed before the agent gives it back."""
 CRASHES_BEFORE_REPORT = 5
 """Crashes without a stable run in between after which the lease is given back."""
+UNHEALTHY_STARTS = 2
+"""The same for an instance that was never healthy here: another node may do better before the start deadline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,26 +174,25 @@ def _plan_running(
             waiting.append(f"{component.name} is missing and its private half is locked")
             continue
         crashes = memory.crashes.get(component.name, Crashes())
-        if crashes.count >= CRASHES_BEFORE_REPORT:
-            detail = f"{component.name} stopped {crashes.count} times, last with exit status {container.view.exit_code}"
-            return Plan((ReportFailure(desired.lease.id, FailReason.CRASH_LOOP, detail),), detail)
+        if crashes.count >= _patience(desired, memory, crashes):
+            return _give_up(desired, component, container, crashes)
         if container.is_running:
             if container.health is ContainerHealth.UNHEALTHY:
-                actions.append(StopContainer(component.name, container.view.id))
+                actions.append(StopContainer(component.name, container.view.id, unhealthy=True))
                 waiting.append(f"{component.name} is unhealthy and is restarted")
             elif not container.is_healthy:
                 waiting.append(f"{component.name} is not healthy yet")
             continue
-        if _is_finished(component, container):
-            if not container.has_completed:
-                detail = f"{component.name} ended with exit status {container.view.exit_code}"
-                return Plan((ReportFailure(desired.lease.id, FailReason.START, detail),), detail)
+        if _is_finished(component, container, crashes):
+            if crashes.unhealthy or not container.has_completed:
+                return _give_up(desired, component, container, crashes)
             continue
         unmet = [needed for needed in component.depends_on if not _is_met(needed, containers)]
         if unmet:
             waiting.append(f"{component.name} waits for {', '.join(needed.component for needed in unmet)}")
         elif now < crashes.restart_at():
-            waiting.append(f"{component.name} crashed and waits to be restarted")
+            what = "was unhealthy" if crashes.unhealthy else "crashed"
+            waiting.append(f"{component.name} {what} and waits to be restarted")
             wake.append(crashes.restart_at())
         else:
             actions.append(StartContainer(component.name, container.view.id))
@@ -201,9 +202,29 @@ def _plan_running(
     return Plan(tuple(actions), "; ".join(waiting), min(wake, default=None))
 
 
-def _is_finished(component: Component, container: ObservedContainer) -> bool:
+def _patience(desired: DesiredInstance, memory: Memory, crashes: Crashes) -> int:
+    never_ran = desired.lease.state is LeaseState.ASSIGNED and not memory.confirmed
+    return UNHEALTHY_STARTS if crashes.unhealthy and never_ran else CRASHES_BEFORE_REPORT
+
+
+def _give_up(desired: DesiredInstance, component: Component, container: ObservedContainer, crashes: Crashes) -> Plan:
+    """Give the lease back for a component that does not stay up."""
+    status = container.view.exit_code
+    if crashes.unhealthy:
+        reason, detail = FailReason.UNHEALTHY, f"{component.name} stayed unhealthy after {crashes.count} runs"
+    elif crashes.count >= CRASHES_BEFORE_REPORT:
+        reason = FailReason.CRASH_LOOP
+        detail = f"{component.name} stopped {crashes.count} times, last with exit status {status}"
+    else:
+        reason, detail = FailReason.START, f"{component.name} ended with exit status {status}"
+    return Plan((ReportFailure(desired.lease.id, reason, detail),), detail)
+
+
+def _is_finished(component: Component, container: ObservedContainer, crashes: Crashes) -> bool:
     if container.view.state is not ContainerState.EXITED:
         return False
+    if crashes.unhealthy:
+        return component.restart == "no"  # how it took the agent's signal says nothing of its work
     return component.restart == "no" or (component.restart == "on-failure" and container.has_completed)
 
 

@@ -14,10 +14,12 @@ class Crashes:
 
     count: int = 0
     last_at: float = 0.0
+    unhealthy: bool = False
+    """Whether the agent ended the last run because its health checks failed."""
 
-    def record(self, now: float, started_at: float) -> "Crashes":
-        """One more crash, of a run that began at `started_at`."""
-        return Crashes(1 if now - started_at >= STABLE else self.count + 1, now)
+    def record(self, now: float, started_at: float, *, unhealthy: bool = False) -> "Crashes":
+        """One more end, of a run that began at `started_at`."""
+        return Crashes(1 if now - started_at >= STABLE else self.count + 1, now, unhealthy)
 
     def restart_at(self) -> float:
         """Earliest time of the next start."""

@@ -5,16 +5,19 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import pytest
+
 from flux.agent.apply import Applier
 from flux.agent.desired import DesiredInstance
 from flux.agent.loop import AgentLoop
 from flux.agent.ports import PortPool
-from flux.contracts.apps.types import AppSpec, Component
+from flux.contracts.apps.types import AppSpec, Component, Health, Port, PrivateComponent, PrivateSpec
 from flux.contracts.market.types import FailReason, LeaseId, LeaseState, PortBinding
 from flux.runtime.errors import ImagePullFailed
 from flux.runtime.memory import MemoryEngine, MemoryRuntime
+from flux.runtime.types import ContainerEvent, EventKind
 from flux.sdk.errors import Unreachable
-from support.leases import DATABASE, IMAGES, NODE, make_desired, make_lease
+from support.leases import DATABASE, IMAGES, NODE, WEB, make_desired, make_lease
 from support.waiting import until
 
 LEASE = make_lease().id
@@ -175,3 +178,34 @@ async def test_an_engine_that_is_down_changes_nothing_until_it_is_back() -> None
         assert world.running() == BOTH
         world.engine.come_back()
         await world.until(lambda: not world.engine.containers)
+
+
+@pytest.mark.parametrize(
+    "health",
+    [
+        Health("command", interval_ms=100, timeout_ms=100, retries=1),
+        Health("http", port=80, path="/", interval_ms=100, timeout_ms=100, retries=1),
+        Health("tcp", port=80, interval_ms=100, timeout_ms=100, retries=1),
+    ],
+)
+async def test_what_never_becomes_healthy_is_restarted_and_then_given_back(health: Health) -> None:
+    component = Component("web", WEB, 500, 64, ports=(Port(80),), health=health)
+    private = PrivateSpec((PrivateComponent("web", health_command=("false",)),))
+    starts: list[str] = []
+    async with make_world() as world, world.engine.events({}) as events:
+        counting = asyncio.create_task(_count_starts(events, starts))
+        world.chain.wishes[LEASE] = replace(make_desired(AppSpec((component,), private=True)), private=private)
+        await world.until(lambda: bool(world.chain.failed))
+        ((lease, reason, detail),) = world.chain.failed
+        assert (lease, reason) == (LEASE, FailReason.UNHEALTHY)
+        assert "web" in detail
+        assert not world.chain.confirmed, "the chain was never told that it runs"
+        await world.until(lambda: not world.engine.containers)
+        counting.cancel()
+    assert len(starts) == 2
+
+
+async def _count_starts(events: AsyncIterator[ContainerEvent], starts: list[str]) -> None:
+    async for event in events:
+        if event.kind is EventKind.STARTED:
+            starts.append(event.name)

@@ -133,7 +133,37 @@ def test_an_unhealthy_component_is_stopped_so_that_it_restarts() -> None:
     desired = make_desired(state=LeaseState.RUNNING)
     sick = make_container(desired, "database", health=ContainerHealth.UNHEALTHY)
     plan = look(desired, make_observed(desired, make_container(desired, "web"), sick))
-    assert plan.actions == (StopContainer("database", sick.view.id),)
+    assert plan.actions == (StopContainer("database", sick.view.id, unhealthy=True),)
+
+
+def test_a_component_that_stays_unhealthy_gives_the_lease_back_sooner_where_it_never_was_healthy() -> None:
+    for state, patience in ((LeaseState.RUNNING, 5), (LeaseState.ASSIGNED, 2)):
+        desired = make_desired(state=state)
+        down = make_container(desired, "database", ContainerState.EXITED, exit_code=0)
+        observed = make_observed(desired, make_container(desired, "web"), down)
+        crashes = Crashes()
+        for run in range(1, patience + 1):
+            crashes = crashes.record(now=run * 10_000, started_at=run * 10_000 - 60, unhealthy=True)
+            memory = Memory(0, crashes={"database": crashes})
+            early = look(desired, observed, memory, now=crashes.restart_at() - 1)
+            late = look(desired, observed, memory, now=crashes.restart_at())
+            if run < patience:
+                assert late.actions == (StartContainer("database", down.view.id),)
+                assert run == 1 or "unhealthy" in early.waiting_for
+        (report,) = late.actions
+        assert isinstance(report, ReportFailure)
+        assert report.reason is FailReason.UNHEALTHY
+        assert "database" in report.detail
+
+
+def test_a_component_stopped_as_unhealthy_is_not_taken_for_done() -> None:
+    for restart, expected in (("on-failure", StartContainer), ("no", ReportFailure)):
+        spec = AppSpec((Component("job", WEB, 500, 64, restart=restart),))
+        desired = make_desired(spec, state=LeaseState.RUNNING)
+        ended = make_container(desired, "job", ContainerState.EXITED, exit_code=0)
+        memory = Memory(0, crashes={"job": Crashes().record(100, 50, unhealthy=True)})
+        (action,) = look(desired, make_observed(desired, ended), memory, now=1000).actions
+        assert isinstance(action, expected)
 
 
 def test_a_one_shot_component_that_succeeded_counts_as_done() -> None:

@@ -31,6 +31,7 @@ KEYS = (
     "http_port",
     "sticky",
     "volumes",
+    "health",
     "architectures",
     "gpu",
     "static_ip",
@@ -51,6 +52,7 @@ class Extension:
     http_port: Field | None = None
     sticky: bool = True
     volumes: dict[str, Field] = field(default_factory=dict)
+    health: Field | None = None
     architectures: tuple[str, ...] = ()
     gpu_model: str = ""
     gpu_count: int = 0
@@ -95,6 +97,8 @@ def _read_key(name: str, value: Field, extension: Extension) -> None:
             value.honour("visitors stay on one instance" if extension.sticky else "each request may reach any instance")
         case "volumes":
             extension.volumes = {entry.name: entry for entry in value.fields_of_any_name()}
+        case "health":
+            extension.health = value
         case "architectures":
             extension.architectures = tuple(
                 sorted({text for item in value.items_or_one() if (text := item.choice(ARCHITECTURES))})

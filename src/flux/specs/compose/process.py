@@ -124,14 +124,19 @@ def read_healthcheck(field: Field, draft: Draft, _: Sources) -> None:
     if "start_interval" in known:
         known["start_interval"].warn("start_interval is not used; interval holds from the start")
     draft.health_command = argv
-    draft.health = Health(
-        kind="command",
-        interval_ms=_duration(known, "interval", 30_000, minimum=100),
-        timeout_ms=_duration(known, "timeout", 30_000, minimum=100),
-        retries=_retries(known),
-        start_period_ms=_duration(known, "start_period", 0, minimum=0),
-    )
+    draft.health = Health("command", 0, "", *read_rhythm(known, 30_000, 30_000))
     field.honour("decides when the component counts as healthy; the command is private, its rhythm is public")
+
+
+def read_rhythm(known: Mapping[str, Field], interval_ms: int, timeout_ms: int) -> tuple[int, int, int, int]:
+    """Interval, timeout, retries and start period of a check, the times in ms; `interval_ms` and `timeout_ms` where
+    nothing is given."""
+    return (
+        _duration(known, "interval", interval_ms, minimum=100),
+        _duration(known, "timeout", timeout_ms, minimum=100),
+        _retries(known),
+        _duration(known, "start_period", 0, minimum=0),
+    )
 
 
 def _health_argv(test: Field) -> tuple[str, ...] | None:

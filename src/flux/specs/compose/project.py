@@ -7,6 +7,7 @@ from flux.specs.compose import declared, topology
 from flux.specs.compose.declared import Volumes
 from flux.specs.compose.draft import Draft
 from flux.specs.compose.extension import Extension, read_extension
+from flux.specs.compose.health import apply_health
 from flux.specs.compose.interpolation import interpolate_tree
 from flux.specs.compose.keys import TOP_LEVEL, TOP_LEVEL_REFUSED
 from flux.specs.compose.process import Sources
@@ -38,6 +39,7 @@ def read_compose(
     topology.check_dependencies(drafts, left_out)
     topology.check_aliases(drafts)
     http = topology.find_http(drafts, extension, root)
+    apply_health(extension.health, drafts, http)
     private = PrivateSpec(tuple(found for draft in drafts.values() if (found := _private_of(draft)) is not None))
     app_spec = AppSpec(
         components=tuple(_component_of(draft, volumes) for draft in drafts.values()),
