@@ -19,7 +19,7 @@ interface ISecrets {
     struct Seat { uint32 node; bytes32 key; }
 
     /// How a revision's keepers stand, and what the next generation would be.
-    struct Sharing { uint32 generation; uint8 threshold; uint8 keepers; uint8 left; bool isDue; uint64 opensAt; uint8 nextThreshold; Seat[] seats; uint32[] voted; }
+    struct Sharing { uint32 generation; uint8 threshold; uint8 keepers; uint8 left; bool isDue; uint64 opensAt; bool isOpen; uint8 nextThreshold; Seat[] seats; uint32[] voted; }
 
     /// The ciphertext of a revision is on chain.
     event PrivateHalfPublished(uint64 indexed app, uint32 revision, bytes32 digest);

@@ -10,7 +10,7 @@ from flux.sdk.bindings.market import Market
 from flux.sdk.bindings.nodes import Nodes
 from flux.sdk.bindings.secrets import Secrets
 from flux.sdk.client import FluxClient
-from flux.specs.private_half import seal
+from flux.specs.private_half import PrivateHalfError, seal
 
 log = structlog.get_logger(__name__)
 
@@ -34,8 +34,16 @@ class SeedHandover:
                 continue
             for other in await self._market.leases_of_app(lease.app):
                 if _needs_seed(other, lease, self._node) and not await self._secrets.boxes(other.id):
-                    node = await self._nodes.node(other.node)
-                    await self._reporter.hand_over(other.id, lease.app, seal(seed, node.endpoint.seal_key))
+                    await self._give(other, seed)
+
+    async def _give(self, lease: Lease, seed: bytes) -> None:
+        node = await self._nodes.node(lease.node)
+        try:
+            box = seal(seed, node.endpoint.seal_key)
+        except PrivateHalfError as error:
+            log.warning("seed not handed over", lease=lease.id, node=node.id, reason=str(error))
+            return
+        await self._reporter.hand_over(lease.id, lease.app, box)
 
 
 def _needs_seed(other: Lease, held: Lease, node: NodeId) -> bool:

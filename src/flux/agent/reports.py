@@ -8,11 +8,12 @@ import structlog
 
 from flux.agent.challenges.evidence import keep
 from flux.agent.challenges.examiner import FalseAnswer
+from flux.contracts.apps.types import AppId, Revision
 from flux.contracts.benchmarks.types import Measurement
 from flux.contracts.market.types import FailReason, LeaseId, PortBinding
 from flux.contracts.nodes.types import NodeId
 from flux.contracts.probes.types import Epoch, TargetCount
-from flux.contracts.secrets.types import SealedSeed
+from flux.contracts.secrets.types import SealedSeed, SharedSeed
 from flux.primitives.types import U32, Hash
 from flux.sdk.bindings.benchmarks import Benchmarks
 from flux.sdk.bindings.market import Market
@@ -54,6 +55,10 @@ class ChainReporter:
     async def hand_over(self, lease: LeaseId, app: int, box: bytes) -> bool:
         """Another node's lease gets the app's seed, sealed to it."""
         return await self._report("hand over", lease, self._secrets.hand_over, app, SealedSeed(lease, box))
+
+    async def share(self, app: AppId, revision: Revision, shared: SharedSeed) -> bool:
+        """What the next sharing of a seed among keepers is."""
+        return await self._report("share", app, self._secrets.share, app, revision, shared)
 
     async def activate(self) -> bool:
         """The node is ready to host."""

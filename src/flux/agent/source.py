@@ -4,7 +4,7 @@ Specs, names and opened private halves never change for a revision, so each is r
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from nacl.public import PrivateKey
@@ -29,8 +29,8 @@ Key = tuple[AppId, Revision]
 class Opened:
     """A private half with the seed that opens it, kept to hand the seed on."""
 
-    seed: bytes
-    private: PrivateSpec
+    seed: bytes = field(repr=False)
+    private: PrivateSpec = field(repr=False)
 
 
 class ChainSource:
@@ -66,6 +66,15 @@ class ChainSource:
         """The seed of a lease that this node opened."""
         opened = self._opened.get((lease.app, lease.revision))
         return None if opened is None else opened.seed
+
+    async def offer(self, lease: Lease, seed: bytes) -> bool:
+        """Whether a seed that came some other way than in a box opens the lease's private half; then it is kept."""
+        ciphertext = await self._secrets.ciphertext(lease.app, lease.revision)
+        try:
+            self._opened[lease.app, lease.revision] = Opened(seed, decrypt(ciphertext, seed))
+        except PrivateHalfError:
+            return False
+        return True
 
     async def _instance(self, lease: Lease) -> DesiredInstance:
         key = (lease.app, lease.revision)

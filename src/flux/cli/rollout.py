@@ -71,12 +71,13 @@ async def await_running(rollout: Rollout, seconds: float) -> None:
                         await giver.give(list(state.open), rollout.revision)
                     await _tell(rollout, state)
                     if runs(state, rollout.revision, rollout.instances):
-                        return
+                        break
     except TimeoutError as error:
         raise CliError(
             f"not all instances of {rollout.name} run after {show.duration(seconds)}; the app stays deployed",
             f"see why with `flux app why {rollout.name}`",
         ) from error
+    await share_seed(rollout)
 
 
 async def give_seed_once(rollout: Rollout) -> int:
@@ -85,7 +86,22 @@ async def give_seed_once(rollout: Rollout) -> int:
     if giver is None:
         return 0
     state = await progress(rollout.client, rollout.app)
-    return await giver.give(list(state.open), rollout.revision)
+    given = await giver.give(list(state.open), rollout.revision)
+    await share_seed(rollout)
+    return given
+
+
+async def share_seed(rollout: Rollout) -> None:
+    """See that keepers hold shares of the seed, so that the app outlives all its nodes."""
+    if rollout.seed is None:
+        return
+    from flux.cli.keepers import keep
+
+    kept = await keep(rollout.client, rollout.signer, rollout.app, rollout.revision, rollout.seed)
+    if not kept:
+        rollout.context.output.note(
+            "  too few nodes to keep shares of its seed: if all its nodes die, `flux app seal` has to bring it back"
+        )
 
 
 async def roll_out(
@@ -112,8 +128,7 @@ async def roll_out(
 async def begin(context: CommandContext, client: FluxClient, signer: Signer, app: AppId, receipt: Receipt) -> Rollout:
     """What a transaction set going."""
     record = await Apps(client).app(app)
-    kept = (await open_seeds(context, client)).find(record.name)
-    seed = kept[0] if kept is not None and kept[1] == record.revision else None
+    seed = (await open_seeds(context, client)).find(record.name, record.revision)
     clock = await client.transport.request("flux_clock", quantity(receipt.block))
     return Rollout(
         context, client, app, record.name, record.revision, record.instances, signer, seed, since=int(clock["now"], 16)

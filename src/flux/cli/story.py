@@ -20,7 +20,7 @@ from flux.contracts.market.types import (
     Rejection,
 )
 from flux.contracts.nodes.types import Node, NodeId
-from flux.contracts.secrets.types import PrivateHalfPublished, SeedSealed
+from flux.contracts.secrets.types import KeepersLow, PrivateHalfPublished, SeedSealed, SeedShared
 from flux.kernel.events import Event
 from flux.sdk.history import Happened
 
@@ -152,6 +152,20 @@ def _published(_: Story, event: PrivateHalfPublished, __: Happened) -> str:
     return f"the encrypted private half of revision {event.revision} is on chain"
 
 
+def _shared(_: Story, event: SeedShared, __: Happened) -> str:
+    return (
+        f"{show.count(event.keepers, 'node')} keep shares of the seed of revision {event.revision}"
+        f" (generation {event.generation}); any {event.threshold} open it"
+    )
+
+
+def _low(_: Story, event: KeepersLow, __: Happened) -> str:
+    return (
+        f"too few keepers: {event.left} hold shares of the seed of revision {event.revision} and {event.threshold} are"
+        " needed to open it"
+    )
+
+
 _TELLERS: dict[type[Event], Callable[[Story, Any, Happened], str]] = {
     LeaseAssigned: Story._assigned,
     LeaseRunning: Story._running,
@@ -168,4 +182,6 @@ _TELLERS: dict[type[Event], Callable[[Story, Any, Happened], str]] = {
     Refunded: _refunded,
     PrivateHalfPublished: _published,
     SeedSealed: Story._sealed,
+    SeedShared: _shared,
+    KeepersLow: _low,
 }

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from aiohttp import web
 from flux.agent.api.auth import Authoriser
 from flux.agent.api.benchmarks import BenchmarkApi
 from flux.agent.api.server import AgentApi
+from flux.agent.api.shares import HoldingSource, ShareApi
 from flux.agent.apply import Applier
 from flux.agent.challenges.budget import TimeBudget
 from flux.agent.challenges.challenger import Challenger
@@ -30,6 +31,8 @@ from flux.agent.probes.prober import Prober
 from flux.agent.probes.source import ChainProbeSource
 from flux.agent.reports import ChainReporter
 from flux.agent.reveals import ChainRevealSource, Revealer
+from flux.agent.seed_recovery import ChainKeepers, SeedRecovery
+from flux.agent.sharing import ChainSharing, SeedSharing
 from flux.agent.source import ChainSource
 from flux.contracts.market.types import LeaseId
 from flux.contracts.nodes.types import Node, NodeStatus
@@ -50,6 +53,8 @@ RETRY = 1.0
 """Seconds between two tries to reach the chain or the engine."""
 ACTIVATION_INTERVAL = 2.0
 REVEAL_INTERVAL = 5.0
+SEEDS_INTERVAL = 0.5
+"""Seconds between two looks at seeds that are missing or should be shared; they ask nobody while all is in order."""
 
 
 class NotRegistered(Exception):
@@ -104,7 +109,18 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
         examiner = Examiner(link, identity.signer, challenges.sizes, random.SystemRandom())
         challenger = Challenger(challenges, examiner, reporter, random.SystemRandom(), time.monotonic)
         benchmarks = BenchmarkApi(prover, authoriser, challenges)
-        api = AgentApi(node.id, identity, loop, runtime, authoriser, owner_of, benchmarks)
+        shares = ShareApi(node.id, identity.seal_key, authoriser, HoldingSource(client).find)
+        api = AgentApi(node.id, identity, loop, runtime, authoriser, owner_of, benchmarks, shares=shares)
+        keepers = ChainKeepers(client, identity, link)
+        recovery = SeedRecovery(source, keepers, bytes(identity.seal_key), loop.wake)
+        sharing = SeedSharing(node.id, ChainSharing(client, node.id), source.seed, reporter)
+
+        async def share_seeds() -> None:
+            await sharing.run_once([item.lease for item in loop.desired().values()])
+
+        async def recover_seeds() -> None:
+            await recovery.run_once(loop.desired().values())
+
         await _serve(stack, api, config, identity)
         log.info("agent started", node=node.id, port=config.listen_port)
         async with asyncio.TaskGroup() as group:
@@ -112,8 +128,10 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
             group.create_task(prober.run())
             group.create_task(challenger.run())
             group.create_task(_follow_heads(client, loop, SeedHandover(client, node.id, source, reporter)))
+            group.create_task(_repeat(recover_seeds, SEEDS_INTERVAL, "seeds not asked for"))
+            group.create_task(_repeat(share_seeds, SEEDS_INTERVAL, "seeds not shared"))
             group.create_task(_follow_engine(runtime, loop, node_labels(chain, node.id)))
-            group.create_task(_keep_revealing(revealer))
+            group.create_task(_repeat(revealer.run_once, REVEAL_INTERVAL, "nothing revealed yet"))
             group.create_task(_keep_active(client, node, runtime, reporter))
 
 
@@ -163,14 +181,14 @@ async def _follow_engine(runtime: ContainerRuntime, loop: AgentLoop, labels: Map
             await asyncio.sleep(RETRY)
 
 
-async def _keep_revealing(revealer: Revealer) -> None:
-    """Add to each epoch's seed while the node is a validator."""
+async def _repeat(work: Callable[[], Awaitable[object]], seconds: float, failure: str) -> None:
+    """Do something again and again; a chain that does not answer is logged with `failure`, and asked again."""
     while True:
         try:
-            await revealer.run_once()
+            await work()
         except ClientError as error:
-            log.warning("nothing revealed yet", reason=str(error))
-        await asyncio.sleep(REVEAL_INTERVAL)
+            log.warning(failure, reason=str(error))
+        await asyncio.sleep(seconds)
 
 
 async def _keep_active(client: FluxClient, node: Node, runtime: ContainerRuntime, reporter: ChainReporter) -> None:

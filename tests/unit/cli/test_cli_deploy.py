@@ -74,6 +74,29 @@ def test_what_is_private_is_printed_nowhere_and_kept_by_its_user_only(flux: Any)
     assert not seed.exists()
 
 
+def test_keepers_hold_the_seed_of_what_was_deployed_and_of_each_version(flux: Any) -> None:
+    deploy(flux, "kept")
+    expected = {"generation": 1, "keepers": 4, "left": 4, "threshold": 2, "low": False}
+    assert flux.json("app", "show", "kept")["keepers"] == expected
+    assert "4 of 4 hold shares of its seed, any 2 open it" in flux.ok("app", "show", "kept")
+    (file,) = list((flux.home / "seeds").rglob("kept.json"))
+    first = json.loads(file.read_text())["seeds"]
+    flux.json("app", "update", "kept", flux.compose(COMPOSE))
+    assert flux.json("app", "show", "kept")["keepers"] == expected
+    both = json.loads(file.read_text())["seeds"]
+    assert both["1"] == first["1"]
+    assert both["2"] != both["1"]
+    assert "4 nodes keep shares of the seed of revision 2 (generation 1); any 2 open it" in flux.ok(
+        "app", "why", "kept"
+    )
+    file.write_text(json.dumps({"seed": both["2"], "revision": 2}))
+    assert flux.json("app", "seal", "kept")["given"] == 0
+    file.write_text(json.dumps({"seeds": {"2": "no seed"}}))
+    assert "is damaged" in flux.json("app", "seal", "kept", code=1)["error"]["message"]
+    file.unlink()
+    flux.ok("app", "rm", "kept", "--yes")
+
+
 def test_an_app_is_scaled_moved_paused_resumed_topped_up_and_updated(flux: Any) -> None:
     before = deploy(flux, "tour")
     scaled = flux.json("app", "scale", "tour", "3")

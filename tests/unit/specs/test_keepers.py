@@ -95,8 +95,13 @@ def test_no_share_or_seed_can_be_read_from_what_is_on_chain() -> None:
         assert secret.hex().encode() not in text
 
 
-def test_a_seed_of_another_size_and_a_key_that_is_none_are_refused() -> None:
-    with pytest.raises(PrivateHalfError, match="16 bytes"):
+def test_a_keeper_with_an_unusable_key_keeps_nobody_else_from_their_share() -> None:
+    sharing = shared(seats=[Seat(NodeId(U32(1)), Hash(bytes(32))), *SEATS[1:]])
+    assert sharing.keepers[0].box == bytes(64)
+    assert is_right(sharing, SEED, APP, REVISION)
+    assert combine(opened(sharing, 2, 4, 6)) == SEED
+
+
+def test_a_seed_of_another_size_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="16 bytes"):
         shared(seed=b"short")
-    with pytest.raises(PrivateHalfError, match="not usable"):
-        shared(seats=[Seat(NodeId(U32(1)), Hash(bytes(32))), *SEATS[1:]])

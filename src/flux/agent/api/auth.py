@@ -1,7 +1,7 @@
 """Who may ask: the owner of the app whose lease it is, by a fresh signature over this very request. Nobody else.
 
-The operator has no tenant verbs: hosting an app is not owning it. Other nodes may measure this one when the chain says
-so, each by its agent's key.
+The operator has no tenant verbs: hosting an app is not owning it. Other nodes may measure this one, or ask for their
+share of a seed, when the chain says so, each by its agent's key.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -39,12 +39,17 @@ class Authoriser:
         self._seen: dict[bytes, float] = {}
 
     async def check(
-        self, headers: Mapping[str, str], method: str, target: str, owner: Callable[[], Awaitable[Address]]
+        self,
+        headers: Mapping[str, str],
+        method: str,
+        target: str,
+        owner: Callable[[], Awaitable[Address]],
+        refusal: str = "only the app's owner may ask this; sign with the account that deployed it",
     ) -> Address:
         """The caller, who is the owner. Raises NotAuthorised: 401 for a bad signature, 403 for somebody else's."""
         caller, request = self._authenticate(headers, method, target)
         if caller != await owner():
-            raise NotAuthorised(403, "only the app's owner may ask this; sign with the account that deployed it")
+            raise NotAuthorised(403, refusal)
         self._refuse_replay(request + caller)
         return caller
 

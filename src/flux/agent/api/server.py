@@ -12,6 +12,7 @@ from aiohttp import web
 from flux.agent.api.auth import Authoriser, NotAuthorised
 from flux.agent.api.benchmarks import BenchmarkApi
 from flux.agent.api.exec import ExecApi
+from flux.agent.api.shares import ShareApi
 from flux.agent.identity import NodeIdentity
 from flux.agent.loop import AgentLoop, InstanceStatus
 from flux.agent.observed import ObservedContainer
@@ -46,6 +47,7 @@ class AgentApi:
         owner_of: Callable[[LeaseId], Awaitable[Address | None]],
         benchmarks: BenchmarkApi | None = None,
         exec_api: ExecApi | None = None,
+        shares: ShareApi | None = None,
     ) -> None:
         self._node = node
         self._identity = identity
@@ -55,6 +57,7 @@ class AgentApi:
         self._owner_of = owner_of
         self._benchmarks = benchmarks
         self._exec = exec_api or ExecApi(runtime)
+        self._shares = shares
 
     def application(self) -> web.Application:
         """The aiohttp application."""
@@ -67,6 +70,8 @@ class AgentApi:
         app.router.add_get("/healthz", self.healthz)
         if self._benchmarks is not None:
             app.add_routes(self._benchmarks.routes())
+        if self._shares is not None:
+            app.add_routes(self._shares.routes())
         return app
 
     async def ping(self, request: web.Request) -> web.Response:

@@ -11,18 +11,18 @@ from flux.cli.seeds import open_seeds
 async def run(context: CommandContext, name: AppArgument) -> None:
     """Give an app's seed to the nodes that hold a lease of it.
 
-    Needed only when all nodes that had it are gone: otherwise they hand it on by themselves.
+    Needed only when all nodes that had it are gone and its keepers too: otherwise it comes back by itself.
     """
     async with context.client() as client:
         app = await find_app(client, name)
-        kept = (await open_seeds(context, client)).find(app.name)
-        if kept is None:
+        seed = (await open_seeds(context, client)).find(app.name, app.revision)
+        if seed is None:
             raise CliError(
-                f"the seed of {app.name} is not on this machine",
+                f"the seed of {app.name}, revision {app.revision}, is not on this machine",
                 "run this where it was deployed, or make a new one with `flux app update`",
             )
         signer = await context.signer(client)
-        rollout = Rollout(context, client, app.id, app.name, app.revision, app.instances, signer, kept[0])
+        rollout = Rollout(context, client, app.id, app.name, app.revision, app.instances, signer, seed)
         given = await give_seed_once(rollout)
     context.output.line(f"The seed of {app.name} was given to {given} of its nodes.")
     context.output.document({"app": app.id, "name": app.name, "given": given})

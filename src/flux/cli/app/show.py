@@ -6,6 +6,7 @@ from typing import Any
 from flux.cli import format as show
 from flux.cli.addresses import app_url, endpoints
 from flux.cli.context import CommandContext
+from flux.cli.keepers import keepers_document, keepers_sentence
 from flux.cli.lookup import find_app, nodes_by_id, protocol_now
 from flux.cli.options import AppArgument
 from flux.cli.output import Column, right
@@ -15,8 +16,10 @@ from flux.contracts.apps.types import App, AppSpec, AppStatus, decode_spec
 from flux.contracts.escrow.types import EscrowBalance
 from flux.contracts.market.types import Lease, LeaseState
 from flux.contracts.nodes.types import Node
+from flux.contracts.secrets.types import Sharing
 from flux.sdk.bindings.apps import Apps
 from flux.sdk.bindings.escrow import Escrow
+from flux.sdk.bindings.secrets import Secrets
 from flux.sdk.client import FluxClient
 from flux.sdk.deployment import Progress, progress
 from flux.sdk.errors import Refused
@@ -26,17 +29,18 @@ async def run(context: CommandContext, name: AppArgument) -> None:
     """Show an app: what runs where, under which addresses, what it costs and how long the balance lasts."""
     async with context.client() as client:
         app = await find_app(client, name)
-        spec, state, balance, now = await asyncio.gather(
+        spec, state, balance, now, sharing = await asyncio.gather(
             Apps(client).spec(app.id, app.revision),
             progress(client, app.id),
             _balance(client, app),
             protocol_now(client),
+            _sharing(client, app),
         )
         nodes = await nodes_by_id(client, {lease.node for lease in state.leases})
     decoded = decode_spec(spec)
     lasts = balance.depletes_at - now if balance is not None and balance.depletes_at else None
     url = app_url(context, app.name) if decoded.http is not None and app.status is not AppStatus.CLOSED else None
-    _draw_facts(context, app, decoded, balance, lasts, url)
+    _draw_facts(context, app, decoded, balance, lasts, url, sharing)
     rows = [_row(lease, nodes[lease.node], now) for lease in _ordered(state)]
     rows += [
         (str(item.ordinal), "", "", "waits for a node", show.duration(now - item.since), "", "")
@@ -61,7 +65,8 @@ async def run(context: CommandContext, name: AppArgument) -> None:
             for lease in closed
         ]
         context.output.table([right("WAS"), right("NODE"), "AGO", Column("ENDED BECAUSE", wrap=True)], ended)
-    context.output.document(_document(app, decoded, state, nodes, balance, lasts, url))
+    document = _document(app, decoded, state, nodes, balance, lasts, url)
+    context.output.document({**document, "keepers": None if sharing is None else keepers_document(sharing)})
 
 
 async def _balance(client: FluxClient, app: App) -> EscrowBalance | None:
@@ -72,8 +77,22 @@ async def _balance(client: FluxClient, app: App) -> EscrowBalance | None:
         return None
 
 
+async def _sharing(client: FluxClient, app: App) -> Sharing | None:
+    """None without a private half, and once the app is closed."""
+    try:
+        return await Secrets(client).sharing(app.id, app.revision)
+    except Refused:
+        return None
+
+
 def _draw_facts(
-    context: CommandContext, app: App, spec: AppSpec, balance: EscrowBalance | None, lasts: int | None, url: str | None
+    context: CommandContext,
+    app: App,
+    spec: AppSpec,
+    balance: EscrowBalance | None,
+    lasts: int | None,
+    url: str | None,
+    sharing: Sharing | None,
 ) -> None:
     facts = [
         (
@@ -89,6 +108,7 @@ def _draw_facts(
             ("price", f"{show.per_hour(balance.rate)}, {show.per_month(balance.rate)}"),
             ("balance", f"{show.flux(balance.balance)}{until}; spent so far {show.flux(balance.spent)}"),
         ]
+    facts += [] if sharing is None else [("keepers", keepers_sentence(sharing))]
     rules = spec.constraints.geo
     facts += [("only where", " ".join(rules))] if rules else []
     facts += [(component.name, component.image) for component in spec.components]

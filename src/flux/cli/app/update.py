@@ -47,9 +47,8 @@ async def run(
         ciphertext = b""
         if loaded.app_spec.private:
             seeds = await open_seeds(context, client)
-            kept = seeds.find(app.name)
-            # The same seed again, where it is known: whoever runs the app can then open the new version at once.
-            ciphertext, seed = encrypt(loaded.private, None if kept is None else kept[0])
+            # A new seed each time: whoever ran an older version, or keeps shares of it, cannot open this one.
+            ciphertext, seed = encrypt(loaded.private)
             seeds.keep(app.name, seed, Revision(U32(app.revision + 1)))
         receipt = await Apps(client).update(
             signer, app.id, U16(loaded.options.instances), encode_spec(loaded.app_spec), ciphertext

@@ -69,9 +69,9 @@ class Keepers:
 
     def check_time(self, ctx: Context, app: AppId, revision: Revision) -> None:
         """Raises SharedTooSoon while nodes may not share anew."""
-        opens_at = self.sharing(ctx, app, revision).opens_at
-        if ctx.now < opens_at:
-            raise SharedTooSoon(opens_at)
+        status = self.sharing(ctx, app, revision)
+        if not status.is_open:
+            raise SharedTooSoon(status.opens_at)
 
     def vote(self, ctx: Context, app: AppId, revision: Revision, node: NodeId, shared: SharedSeed) -> bool:
         """Count what a lease holder says; whether enough have said the same. Raises AlreadyShared."""
@@ -118,13 +118,15 @@ class Keepers:
         is_shared = shared.generation != rules.NOT_SHARED
         left = self._left(keeping)
         seats = self._draw(ctx, app, revision, self._next(app, revision))
+        opens_at = rules.opens_at(keeping, left, len(seats), self._params.keeper_interval)
         return Sharing(
             generation=shared.generation,
             threshold=shared.threshold,
             keepers=U8(len(shared.keepers) if is_shared else 0),
             left=U8(left),
             is_due=left < len(seats) >= self._params.threshold,
-            opens_at=rules.opens_at(keeping, left, len(seats), self._params.keeper_interval),
+            opens_at=opens_at,
+            is_open=ctx.now >= opens_at,
             next_threshold=self._params.threshold,
             seats=tuple(seats),
             voted=tuple(vote.node for vote in self._votes(app, revision, rules.draw_digest(seats))),

@@ -101,6 +101,8 @@ class Sharing(Record, frozen=True):
     """Whether nodes that run the app should share anew: never done, or a keeper is lost that another can replace."""
     opens_at: ChainTime
     """From then on the next generation is taken from nodes."""
+    is_open: bool
+    """Whether that is now."""
     next_threshold: U8
     seats: tuple[Seat, ...]
     """Who would keep the next generation, drawn from this epoch's seed; too few of them cannot."""

@@ -1,0 +1,308 @@
+"""Keepers on a real chain, over real TLS: the holder of an open lease gets the seed back, and nobody else a share."""
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from flux.agent.api.auth import Authoriser
+from flux.agent.api.server import AgentApi
+from flux.agent.api.shares import HoldingSource, ShareApi
+from flux.agent.desired import Lock
+from flux.agent.identity import NodeIdentity
+from flux.agent.reports import ChainReporter
+from flux.agent.seed_recovery import GIVERS_FIRST, ChainKeepers, SeedRecovery
+from flux.agent.sharing import ChainSharing, SeedSharing
+from flux.agent.source import ChainSource
+from flux.contracts.apps.types import (
+    AppId,
+    PrivateComponent,
+    PrivateSpec,
+    Revision,
+    encode_spec,
+)
+from flux.contracts.market.types import Lease, LeaseId, LeaseState, Ordinal
+from flux.contracts.nodes.types import Node, NodeId
+from flux.contracts.secrets.types import Generation, Keeping, SealedSeed, SharedSeed
+from flux.primitives.types import U16, U32, Wei
+from flux.sdk.agent_api import AgentClient, AgentRefused, signed_headers
+from flux.sdk.bindings.apps import Apps
+from flux.sdk.bindings.market import Market
+from flux.sdk.bindings.nodes import Nodes
+from flux.sdk.bindings.secrets import Secrets
+from flux.sdk.client import FluxClient
+from flux.sdk.signer import LocalSigner
+from flux.sdk.transport import HttpTransport
+from flux.specs.keepers import is_right, share_out
+from flux.specs.private_half import encrypt, seal
+from flux.wallet.development import LOCAL_CHAIN_ID, development_key
+from support.contract_lab import FLUX, spec
+from support.local_chain import LocalChain, local_chain
+from support.waiting import until
+
+TENANT = development_key(8, LOCAL_CHAIN_ID)
+PRIVATE = PrivateSpec(components=(PrivateComponent("web", environment=(("PASSWORD", "hunter2"),)),))
+FIRST = Revision(U32(1))
+STRANGER = LocalSigner(b"\x0c" * 32)
+
+
+@dataclass
+class SomeLie:
+    """Keepers of whom some answer with a box of their own making."""
+
+    keepers: ChainKeepers
+    lies: Mapping[NodeId, bytes]
+
+    async def has_giver(self, lease: Lease) -> bool:
+        return await self.keepers.has_giver(lease)
+
+    async def shared(self, lease: Lease) -> SharedSeed:
+        return await self.keepers.shared(lease)
+
+    async def ask(self, keeper: NodeId, lease: LeaseId) -> bytes:
+        return self.lies.get(keeper) or await self.keepers.ask(keeper, lease)
+
+
+@dataclass
+class KeeperLab:
+    """A chain with five nodes that serve their part of a keeper's API, and a private app of one instance."""
+
+    chain: LocalChain
+    client: FluxClient
+    agents: AgentClient
+    folder: Path
+    seed: bytes
+    app: AppId
+    runners: dict[NodeId, web.AppRunner]
+    now: float = 0.0
+
+    async def leases(self, state: LeaseState) -> list[Lease]:
+        leases = await Market(self.client).leases_of_app(self.app)
+        return [lease for lease in leases if lease.state is state]
+
+    async def lease(self, state: LeaseState) -> Lease:
+        """The one lease in this state, once it is there."""
+        return (await until(lambda: self.leases(state), promise=lambda: f"a lease is {state.name}"))[0]
+
+    async def node(self, number: NodeId) -> Node:
+        return await Nodes(self.client).node(number)
+
+    def identity(self, number: NodeId) -> NodeIdentity:
+        return self.chain.identities[number]
+
+    async def keeping(self) -> Keeping:
+        return await Secrets(self.client).keepers(self.app, FIRST)
+
+    async def share(self, number: NodeId, seed: bytes | None = None) -> None:
+        """What the agent of a node that runs the app does about its keepers."""
+        identity = self.identity(number)
+        reporter = ChainReporter(self.client, identity.signer, self.folder)
+        chain = ChainSharing(self.client, number)
+        sharing = SeedSharing(number, chain, lambda _: seed or self.seed, reporter, lambda: self.now)
+        await sharing.run_once(await Market(self.client).leases_of_node(number))
+
+    async def recover(
+        self, lease: Lease, *, waited: float = GIVERS_FIRST, lies: Mapping[NodeId, bytes] | None = None
+    ) -> ChainSource:
+        """What the agent of the lease's node does, and what it has then; some keepers answer with a lie."""
+        woken: list[int] = []
+        source = ChainSource(self.client, lease.node, self.identity(lease.node).seal_key)
+        keepers = SomeLie(ChainKeepers(self.client, self.identity(lease.node), self.agents), lies or {})
+        recovery = SeedRecovery(
+            source, keepers, bytes(self.identity(lease.node).seal_key), lambda: woken.append(1), lambda: self.now
+        )
+        await recovery.run_once((await source.desired()).values())
+        self.now += waited
+        await recovery.run_once((await source.desired()).values())
+        assert bool(woken) == (source.seed(lease) is not None)
+        return source
+
+    async def ask(
+        self, signer: LocalSigner, keeper: NodeId, lease: Lease, headers: dict[str, str] | None = None
+    ) -> int:
+        """The status of the answer to a request for a keeper's share."""
+        node, target = await self.node(keeper), f"/v1/leases/{lease.id}/share"
+        if headers is None:
+            try:
+                await self.agents.download(node, signer, target, 5, 2000)
+            except AgentRefused as refused:
+                return refused.status
+            return 200
+        url = f"https://127.0.0.1:{node.endpoint.port}{target}"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(url, ssl=aiohttp.Fingerprint(node.endpoint.certificate), headers=headers) as answer,
+        ):
+            return answer.status
+
+    async def stop(self, number: NodeId) -> None:
+        """The agent of a node dies."""
+        await self.runners[number].cleanup()
+
+
+@asynccontextmanager
+async def keeper_lab(folder: Path) -> AsyncIterator[KeeperLab]:
+    async with AsyncExitStack() as stack:
+        chain = stack.enter_context(local_chain(folder))
+        client = FluxClient(await stack.enter_async_context(HttpTransport(chain.rpc)))
+        agents = await stack.enter_async_context(AgentClient())
+        runners = {number: await _serve(stack, client, chain, number) for number in chain.identities}
+        ciphertext, seed = encrypt(PRIVATE)
+        data = encode_spec(spec(private=True))
+        await Apps(client).deploy(TENANT, "shop", U16(1), data, ciphertext, value=Wei(10 * FLUX))  # type: ignore[arg-type]
+        app = await Apps(client).find("shop")
+        lab = KeeperLab(chain, client, agents, folder, seed, app, runners)
+        lease = await lab.lease(LeaseState.ASSIGNED)
+        box = seal(seed, (await lab.node(lease.node)).endpoint.seal_key)
+        await Secrets(client).seal(TENANT, app, [SealedSeed(lease.id, box)])
+        await lab.lease(LeaseState.RUNNING)
+        yield lab
+
+
+async def _serve(stack: AsyncExitStack, client: FluxClient, chain: LocalChain, number: NodeId) -> web.AppRunner:
+    """The API of one node, on the port that the chain has of it."""
+    identity = chain.identities[number]
+    authoriser = Authoriser(number, time.time)
+    shares = ShareApi(number, identity.seal_key, authoriser, HoldingSource(client).find)
+    api = AgentApi(number, identity, None, None, authoriser, None, shares=shares)  # type: ignore[arg-type]
+    runner = web.AppRunner(api.application(), access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=identity.tls()).start()
+    node = await Nodes(client).node(number)
+    endpoint = node.endpoint.but(port=U16(runner.addresses[0][1]))
+    await Nodes(client).set_endpoint(development_key(number, LOCAL_CHAIN_ID), number, endpoint)
+    return runner
+
+
+async def move(lab: KeeperLab) -> Lease:
+    """The instance should run elsewhere; nobody gives its seed there."""
+    await Market(lab.client).move(TENANT, lab.app, Ordinal(U16(0)))
+    return await lab.lease(LeaseState.ASSIGNED)
+
+
+async def test_a_lease_that_nobody_gave_the_seed_gets_it_from_keepers_though_half_of_them_are_dead(
+    tmp_path: Path,
+) -> None:
+    async with keeper_lab(tmp_path) as lab:
+        first = await lab.lease(LeaseState.RUNNING)
+        await lab.share(first.node)
+        keeping = await lab.keeping()
+        assert keeping.shared.generation == 1
+        keepers = [keeper.node for keeper in keeping.shared.keepers]
+        assert len(keepers) == 4
+        assert first.node not in keepers
+
+        lease = await move(lab)
+        for keeper in [keeper for keeper in keepers if keeper != lease.node][:2]:
+            await lab.stop(keeper)
+        assert lease.node in keepers, "one share is its own, one comes from the last of the others"
+        source = await lab.recover(lease)
+        assert source.seed(lease) == lab.seed
+        wanted = (await source.desired())[lease.id]
+        assert (wanted.lock, wanted.private) == (Lock.OPEN, PRIVATE)
+        assert "hunter2" not in repr(source._opened)
+
+
+async def test_below_the_threshold_nothing_opens(tmp_path: Path) -> None:
+    async with keeper_lab(tmp_path) as lab:
+        await lab.share((await lab.lease(LeaseState.RUNNING)).node)
+        lease = await move(lab)
+        for number in lab.runners:
+            await lab.stop(number)
+        source = await lab.recover(lease)
+        assert source.seed(lease) is None
+        assert (await source.desired())[lease.id].lock is Lock.WAITING
+
+
+async def test_nodes_that_run_the_app_are_waited_for_first(tmp_path: Path) -> None:
+    async with keeper_lab(tmp_path) as lab:
+        await lab.share((await lab.lease(LeaseState.RUNNING)).node)
+        lease = await move(lab)
+        assert (await lab.recover(lease, waited=GIVERS_FIRST / 2)).seed(lease) is None
+        assert (await lab.recover(lease)).seed(lease) == lab.seed
+
+
+async def test_a_share_is_given_to_the_holder_of_the_open_lease_and_to_nobody_else(tmp_path: Path) -> None:
+    async with keeper_lab(tmp_path) as lab:
+        first = await lab.lease(LeaseState.RUNNING)
+        await lab.share(first.node)
+        keepers = [keeper.node for keeper in (await lab.keeping()).shared.keepers]
+        lease = await move(lab)
+        keeper = next(number for number in keepers if number != lease.node)
+        holder = lab.identity(lease.node).signer
+        assert await lab.ask(holder, keeper, lease) == 200
+
+        assert await lab.ask(STRANGER, keeper, lease) == 403, "no node at all"
+        assert await lab.ask(TENANT, keeper, lease) == 403, "not even the owner, who has the seed"
+        idle = next(number for number in lab.runners if number not in (lease.node, first.node, keeper))
+        assert await lab.ask(lab.identity(idle).signer, keeper, lease) == 403, "a node without a lease"
+        assert await lab.ask(lab.identity(first.node).signer, keeper, lease) == 403, "the holder of another lease"
+        assert await lab.ask(holder, first.node, lease) == 404, "that node keeps nothing"
+
+        now, target = int(time.time()), f"/v1/leases/{lease.id}/share"
+        overheard = signed_headers(holder, keeper, "GET", target, now)
+        assert await lab.ask(holder, keeper, lease, overheard) == 200
+        assert await lab.ask(holder, keeper, lease, overheard) == 401, "a replay"
+        other = next(number for number in keepers if number not in (keeper, lease.node))
+        assert await lab.ask(holder, other, lease, overheard) == 401, "signed for another keeper"
+        old = signed_headers(holder, keeper, "GET", target, now - 3600)
+        assert await lab.ask(holder, keeper, lease, old) == 401, "signed an hour ago"
+        elsewhere = signed_headers(holder, keeper, "GET", f"/v1/leases/{first.id}/share", now)
+        assert await lab.ask(holder, keeper, lease, elsewhere) == 401, "signed for another lease"
+
+        await Apps(lab.client).pause(TENANT, lab.app)
+        assert await lab.ask(holder, keeper, lease) == 403, "the lease is closed"
+
+
+async def test_a_share_that_is_not_the_one_on_chain_is_neither_given_nor_used(tmp_path: Path) -> None:
+    async with keeper_lab(tmp_path) as lab:
+        status = await Secrets(lab.client).sharing(lab.app, FIRST)
+        good, bad = (
+            share_out(seed, lab.app, FIRST, Generation(U32(1)), status.next_threshold, status.seats)
+            for seed in (lab.seed, b"l" * 16)
+        )
+        spoiled = [keeper.but(box=lie.box) for keeper, lie in zip(good.keepers, bad.keepers, strict=True)]
+        await Secrets(lab.client).keep(TENANT, lab.app, FIRST, good.but(keepers=tuple(spoiled)))
+        lease = await move(lab)
+        keeper = next(seat.node for seat in status.seats if seat.node != lease.node)
+        assert await lab.ask(lab.identity(lease.node).signer, keeper, lease) == 410
+        assert (await lab.recover(lease)).seed(lease) is None
+
+
+async def test_a_keeper_that_lies_is_passed_over(tmp_path: Path) -> None:
+    async with keeper_lab(tmp_path) as lab:
+        await lab.share((await lab.lease(LeaseState.RUNNING)).node)
+        lease = await move(lab)
+        liar = next(keeper.node for keeper in (await lab.keeping()).shared.keepers if keeper.node != lease.node)
+        lie = seal(b"l" * 16, (await lab.node(lease.node)).endpoint.seal_key)
+        assert (await lab.recover(lease, lies={liar: lie})).seed(lease) == lab.seed
+
+
+async def test_a_sharing_of_another_seed_is_replaced_as_soon_as_nodes_may(tmp_path: Path) -> None:
+    async with keeper_lab(tmp_path) as lab:
+        holder = (await lab.lease(LeaseState.RUNNING)).node
+        await lab.share(holder, b"l" * 16)
+        wrong = (await lab.keeping()).shared
+        await lab.share(holder)
+        assert (await lab.keeping()).shared == wrong, "too soon"
+        lab.chain.skip(15)
+        await Apps(lab.client).scale(TENANT, lab.app, U16(1))
+        await lab.share(holder)
+        right = (await lab.keeping()).shared
+        assert right.generation == 2
+        assert is_right(right, lab.seed, lab.app, FIRST)
+
+
+async def test_a_sharing_that_is_in_order_is_left_alone(tmp_path: Path) -> None:
+    async with keeper_lab(tmp_path) as lab:
+        holder = (await lab.lease(LeaseState.RUNNING)).node
+        for _ in range(3):
+            await lab.share(holder)
+            lab.chain.skip(15)
+            lab.now += 100
+        assert (await lab.keeping()).shared.generation == 1
