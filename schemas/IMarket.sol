@@ -45,6 +45,9 @@ interface IMarket {
     /// An instance found no node; each count says how many nodes were rejected for that reason (index = Rejection).
     event InstancePending(uint64 indexed app, uint16 ordinal, uint32[] rejections);
 
+    /// The instance was placed where its volumes are, whatever other nodes ask.
+    event VolumesKept(uint64 indexed lease, uint64 indexed app, uint32 indexed node);
+
     /// There is no lease {lease}.
     error UnknownLease(uint64 lease);
 
@@ -119,4 +122,7 @@ interface IMarket {
 
     /// What open leases take of a node.
     function usage(uint32 node) external view returns (Usage memory);
+
+    /// The node that holds the volumes of an instance and is preferred for it; 0 for none.
+    function volumeHolder(uint64 app, uint16 ordinal) external view returns (uint32);
 }

@@ -18,6 +18,7 @@ from flux.contracts.market.types import (
     LeaseRunning,
     LeaseSuspect,
     Rejection,
+    VolumesKept,
 )
 from flux.contracts.nodes.types import Node, NodeId
 from flux.contracts.secrets.types import KeepersLow, PrivateHalfPublished, SeedSealed, SeedShared
@@ -79,6 +80,9 @@ class Story:
             instead = f", in place of lease {event.replaces}" + ("" if old is None else f" on node {old.node}")
         rate = show.per_hour(event.rate)
         return f"placed on {self._node(event.node)} at {rate} (lease {event.lease}, revision {event.revision}){instead}"
+
+    def _kept(self, event: VolumesKept, _: Happened) -> str:
+        return f"{self._node(event.node)} was chosen because it holds the instance's volumes"
 
     def _running(self, event: LeaseRunning, happened: Happened) -> str:
         begun = self._assigned_at.get(event.lease)
@@ -169,6 +173,7 @@ def _low(_: Story, event: KeepersLow, __: Happened) -> str:
 _TELLERS: dict[type[Event], Callable[[Story, Any, Happened], str]] = {
     LeaseAssigned: Story._assigned,
     LeaseRunning: Story._running,
+    VolumesKept: Story._kept,
     LeaseClosed: Story._closed,
     LeaseSuspect: Story._suspect,
     LeaseRestored: Story._restored,

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import typer
@@ -18,7 +18,7 @@ from flux.cli.story import Story, Told
 from flux.cli.verdicts import place
 from flux.contracts.apps.types import App, AppStatus
 from flux.contracts.escrow.types import EscrowBalance, HostPaid
-from flux.contracts.market.types import Lease, LeaseAssigned, LeaseState, Verdict
+from flux.contracts.market.types import Lease, LeaseAssigned, LeaseState, Verdict, VolumesKept
 from flux.contracts.nodes.types import Node, NodeId
 from flux.contracts.secrets.types import SeedSealed
 from flux.primitives.hexadecimal import quantity
@@ -73,9 +73,13 @@ class Choice:
     """Nodes that could take it, those that ran other instances left out."""
     cheaper: tuple[str, ...]
     """For each that asked less: why it was not taken."""
+    is_kept: bool = False
+    """Whether it was taken because it holds the instance's volumes."""
 
     @property
     def sentence(self) -> str:
+        if self.is_kept:
+            return "it holds the instance's volumes"
         if self.able == 1:
             return "it was the only node that could take it"
         among = f"of {self.able} nodes that could take it"
@@ -96,7 +100,8 @@ async def _choices(
         for lease, verdicts in zip(wanted, before, strict=True)
         if any(verdict.node == lease.node for verdict in verdicts)
     ]
-    return {made.lease.ordinal: made for made in choices}
+    kept = {happened.event.lease for happened in history if isinstance(happened.event, VolumesKept)}
+    return {made.lease.ordinal: replace(made, is_kept=made.lease.id in kept) for made in choices}
 
 
 def choice(lease: Lease, verdicts: list[Verdict], leases: Sequence[Lease], nodes: Mapping[NodeId, Node]) -> Choice:

@@ -27,6 +27,7 @@ from flux.contracts.market.types import (
     Ordinal,
     PortBinding,
     RatePerSecond,
+    VolumeHolder,
     Waiting,
 )
 from flux.contracts.nodes.types import NodeId, NodeStatus
@@ -138,6 +139,8 @@ class Book:
         """The node confirmed the instance."""
         running = lease.but(state=LeaseState.RUNNING, running_at=ctx.now, bindings=bindings)
         self.state.leases.set(lease.id, running)
+        if self.spec(lease.app, lease.revision).volumes:
+            self.state.holders.set((lease.app, lease.ordinal), VolumeHolder(lease.node, NEVER))
         self._escrow.start(ctx, lease.app, lease.id, lease.node, lease.rate)
         self.host.emit(LeaseRunning(lease.id, lease.app, lease.node))
         return running
@@ -168,6 +171,7 @@ class Book:
             lease.but(state=LeaseState.CLOSED, closed_at=ctx.now, reason=reason, detail=detail, bindings=()),
         )
         self._forget(lease)
+        self._remember_holder(ctx, lease)
         state.closed.add((lease.app, ctx.now, lease.id))
         self._trim_closed(lease.app)
         load = self.load(lease.node)
@@ -177,6 +181,24 @@ class Book:
         self._secrets.forget(ctx, lease.id)
         self.host.emit(LeaseClosed(lease.id, lease.app, lease.node, U8(reason), detail))
         self.check_drained(ctx, lease.node)
+
+    def volume_holder(self, ctx: Context, app: AppId, ordinal: Ordinal) -> NodeId | None:
+        """The node that holds the instance's volumes, as far as it is remembered."""
+        holder = self.state.holders.find((app, ordinal))
+        return holder.node if holder is not None and (not holder.until or holder.until > ctx.now) else None
+
+    def forget_holders(self, app: AppId) -> None:
+        """The app is closed: no instance of it needs its volumes any more."""
+        for key, _ in list(self.state.holders.under(app.to_bytes(8, "big"))):
+            self.state.holders.delete(key)
+
+    def _remember_holder(self, ctx: Context, lease: Lease) -> None:
+        """Of a lease that ends: its node is preferred for a while, unless the instance runs elsewhere by now."""
+        key = (lease.app, lease.ordinal)
+        holder = self.state.holders.find(key)
+        if lease.running_at and holder is not None and holder.node == lease.node:
+            until = ChainTime(U64(ctx.now + self.params.volume_memory))
+            self.state.holders.set(key, holder.but(until=until))
 
     def check_drained(self, ctx: Context, node: NodeId) -> None:
         """Tell `nodes` when a leaving node holds nothing any more."""

@@ -54,6 +54,7 @@ from flux.contracts.market.types import (
     UnknownLease,
     Usage,
     Verdict,
+    VolumesKept,
     WrongLeaseState,
 )
 from flux.contracts.market.verdicts import rejections
@@ -76,7 +77,7 @@ class Market(Contract):
 
     name = "Market"
     address = MARKET
-    events = (LeaseAssigned, LeaseRunning, LeaseSuspect, LeaseRestored, LeaseClosed, InstancePending)
+    events = (LeaseAssigned, LeaseRunning, LeaseSuspect, LeaseRestored, LeaseClosed, InstancePending, VolumesKept)
     errors = (
         UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport, UnknownInstance, NotAppOwner, NotSettled,
         NothingSaved, UnknownNode, UnknownApp, UnknownRevision, InvalidSpec,
@@ -218,6 +219,11 @@ class Market(Contract):
         return self._verdicts(ctx, spec, self._placer.presence(ctx, record), start, limit)
 
     @view()
+    def volume_holder(self, ctx: Context, app: AppId, ordinal: Ordinal) -> NodeId:
+        """The node that holds the volumes of an instance and is preferred for it; 0 for none."""
+        return self._book.volume_holder(ctx, app, ordinal) or NodeId(U32(0))
+
+    @view()
     def usage(self, ctx: Context, node: NodeId) -> Usage:
         """What open leases take of a node."""
         load = self._book.load(node)
@@ -273,6 +279,8 @@ class Market(Contract):
                 self.state.waiting.delete((app, ordinal))
             for lease in self._book.open_of_app(app):
                 self._book.close(ctx, lease, _ENDINGS[record.status])
+            if record.status is AppStatus.CLOSED:
+                self._book.forget_holders(app)
             return
         for ordinal, waiting in self._book.waiting_of(app):
             if ordinal >= record.instances:

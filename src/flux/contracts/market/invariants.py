@@ -23,6 +23,7 @@ def check(market: Market) -> list[str]:
         *_check_succession(market),
         *_check_instances(market),
         *_check_exclusions(market),
+        *_check_holders(market),
         *_check_fleet(market),
     ]
 
@@ -141,6 +142,17 @@ def _check_exclusions(market: Market) -> Iterator[str]:
     for app, count in counts.items():
         if count > market.params.max_exclusions:
             yield f"app {app} excludes {count} nodes"
+
+
+def _check_holders(market: Market) -> Iterator[str]:
+    """Whoever is said to hold volumes of a running instance has a lease of it that ran."""
+    running = {(lease.app, lease.ordinal, lease.node): None for lease in _open(market) if lease.running_at}
+    closed = {app.id: None for app in market.every_app() if app.status is AppStatus.CLOSED}
+    for (app, ordinal), holder in market.state.holders.items():
+        if app in closed:
+            yield f"app {app} is closed and volumes of it are remembered"
+        if not holder.until and (app, ordinal, holder.node) not in running:
+            yield f"node {holder.node} is said to run instance {ordinal} of app {app} with its volumes"
 
 
 def _check_fleet(market: Market) -> Iterator[str]:

@@ -1,7 +1,9 @@
 """What nodes ask and have left while one block's instances are placed. What is left only ever gets less."""
 
 from flux.contracts.market.fleet import ASK_CPU, ASK_GPU, FREE_CPU, FREE_GPU, Fleet, Ints
-from flux.contracts.market.rules import Needs
+from flux.contracts.market.rules import Needs, price_of
+from flux.contracts.nodes.types import Ask
+from flux.primitives.types import U64
 
 
 class Offers:
@@ -17,6 +19,17 @@ class Offers:
         """One row each: cpu, memory, disk, gpu."""
         self.free: Ints = fleet.columns[FREE_CPU : FREE_GPU + 1]
         """One row each: cpu, memory, disk, leases, gpu."""
+
+    def fits(self, node: int, needs: Needs) -> bool:
+        """Whether an instance fits on a node, by index."""
+        if node not in self._left:
+            self._left[node] = self.free[:, node].tolist()
+        return self.still_fits(node, needs)
+
+    def price(self, node: int, needs: Needs) -> int:
+        """Price of an instance on a node, by index, milli-gwei per hour; its ask must be payable."""
+        cpu, memory, disk, gpu = self.asks[:, node].tolist()
+        return price_of(needs, Ask(U64(cpu), U64(memory), U64(disk), U64(gpu)))
 
     def still_fits(self, node: int, needs: Needs) -> bool:
         """Whether an instance fits on a node, by index, on which it fitted at some time during this block."""

@@ -5,6 +5,7 @@ The choice for one instance is the feasible node with the smallest (spread, pric
 - price: of this instance on this node, milli-gwei per hour;
 - cohort: the 30 days in which the node registered, earlier first;
 - tie: the block seed's own order.
+Before that comes the node that holds the instance's volumes, if it is feasible.
 A naive loop over all nodes makes the same choices (tests/unit/contracts/market/naive.py). This one rests on two facts:
 while a block is placed capacity only shrinks, so candidates may be looked up early, for many apps together
 (survey.py), if each is asked again when its turn comes; and the cheapest candidate that shares as little as any node
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from flux.contracts.market.domains import Domains
-from flux.contracts.market.filters import Key, key_of, matching
+from flux.contracts.market.filters import Booleans, Key, key_of, matching
 from flux.contracts.market.fleet import Fleet, Ints
 from flux.contracts.market.layout import Tuning, search_order
 from flux.contracts.market.offers import Offers
@@ -90,9 +91,10 @@ class Placement:
             return None
         key = key_of(wish, self._fleet.codes)
         if key not in self._pools:
-            nodes = self._sequence[matching(self._fleet, key)[self._sequence]]
-            self._pools[key] = self._make_pool(nodes) if nodes.size else None
+            allowed = matching(self._fleet, key)
+            nodes = self._sequence[allowed[self._sequence]]
+            self._pools[key] = self._make_pool(nodes, allowed) if nodes.size else None
         return self._pools[key]
 
-    def _make_pool(self, nodes: Ints) -> Pool:
-        return Pool(nodes, self._domains.country, self._offers, self._order, self._tuning.chunk)
+    def _make_pool(self, nodes: Ints, allowed: Booleans) -> Pool:
+        return Pool(nodes, allowed, self._domains.country, self._offers, self._order, self._tuning.chunk)

@@ -9,7 +9,7 @@ from flux.contracts.market.fleet_cache import FleetCache
 from flux.contracts.market.placement import place
 from flux.contracts.market.requests import Choice, Demand, Presence, Wish, wish_of
 from flux.contracts.market.rules import Needs, rate_of
-from flux.contracts.market.types import InstancePending, LeaseId, NodeLoad, Ordinal, Waiting
+from flux.contracts.market.types import InstancePending, LeaseId, NodeLoad, Ordinal, VolumesKept, Waiting
 from flux.contracts.market.verdicts import count_rejections
 from flux.contracts.nodes.types import Node, NodeId
 from flux.kernel.context import Context
@@ -132,9 +132,16 @@ class Placer:
         replaced = {waiting.replaces for _, waiting in instances if waiting.replaces}
         leases = self._book.open_of_app(app.id)
         leaving = {lease.id: lease.node for lease in leases if lease.id in replaced}
-        wish = wish_of(self._book.spec(app.id, app.revision))
+        spec = self._book.spec(app.id, app.revision)
+        wish = wish_of(spec)
+        preferred = tuple([self._book.volume_holder(ctx, app.id, ordinal) for ordinal, _ in instances])
         presence = Presence(tuple(dict.fromkeys(lease.node for lease in leases)), self._book.excluded(ctx, app))
-        return Demand(wish, presence, tuple([leaving.get(waiting.replaces) for _, waiting in instances]))
+        return Demand(
+            wish,
+            presence,
+            tuple([leaving.get(waiting.replaces) for _, waiting in instances]),
+            preferred if spec.volumes else (),
+        )
 
     def _assign(
         self, ctx: Context, app: App, demand: Demand, instances: Instances, chosen: Iterable[Choice | None]
@@ -147,7 +154,19 @@ class Placer:
         for assignment in assignments:
             self._book.state.waiting.delete((app.id, assignment.ordinal))
         if assignments:
+            first = self._book.state.last_lease.get() + 1
             self._book.open(ctx, app, demand.wish.needs, assignments)
+            if demand.preferred:
+                self._tell_kept(app, demand, instances, assignments, first)
+
+    def _tell_kept(
+        self, app: App, demand: Demand, instances: Instances, assignments: Iterable[Assignment], first: int
+    ) -> None:
+        """Say which instances were placed where their volumes are."""
+        holders = {ordinal: node for (ordinal, _), node in zip(instances, demand.preferred, strict=True)}
+        for lease, assignment in enumerate(assignments, first):
+            if holders[assignment.ordinal] == assignment.node:
+                self._book.host.emit(VolumesKept(LeaseId(U64(lease)), app.id, assignment.node))
 
     def _explain(self, ctx: Context, fleet: Fleet, wish: Wish, app: App, left: Instances) -> None:
         """Say why instances still wait, once for each change of the reasons."""

@@ -5,6 +5,7 @@ Bounds become loose as capacity is taken, never wrong.
 
 import numpy as np
 
+from flux.contracts.market.filters import Booleans
 from flux.contracts.market.fleet import Ints
 from flux.contracts.market.offers import Offers
 from flux.contracts.market.order import BlockOrder
@@ -13,10 +14,13 @@ from flux.contracts.market.order import BlockOrder
 class Pool:
     """At least one node."""
 
-    __slots__ = ("countries", "dearest", "first", "group_of", "groups", "lowest", "most", "nodes")
+    __slots__ = ("allowed", "countries", "dearest", "first", "group_of", "groups", "lowest", "most", "nodes")
 
-    def __init__(self, nodes: Ints, countries: Ints, offers: Offers, order: BlockOrder, chunk: int) -> None:
-        """Of node indices in search order, and the country of every node."""
+    def __init__(
+        self, nodes: Ints, allowed: Booleans, countries: Ints, offers: Offers, order: BlockOrder, chunk: int
+    ) -> None:
+        """Of node indices in search order, whether the filter leaves each node, and the country of every node."""
+        self.allowed = allowed
         self.groups = -(-nodes.size // chunk)
         padded = np.append(nodes, np.repeat(nodes[-1:], self.groups * chunk - nodes.size))
         self.nodes: Ints = padded.reshape(self.groups, chunk)

@@ -55,6 +55,8 @@ class Demand(NamedTuple):
     presence: Presence
     leaving: tuple[NodeId | None, ...]
     """For each instance the node that it leaves, if any: still a host, but its fault domains do not count."""
+    preferred: tuple[NodeId | None, ...] = ()
+    """For each instance the node that holds its volumes, if any: it is chosen if it can be. Empty for none at all."""
 
 
 class Choice(NamedTuple):

@@ -26,7 +26,8 @@ class Session:
         self._survey = survey
         self._pool = pool
         self._wish = demand.wish
-        self._leaving = demand.leaving
+        preferred = demand.preferred or (None,) * len(demand.leaving)
+        self._instances = tuple(zip(demand.leaving, preferred, strict=True))
         self._hosts = dict.fromkeys([node - 1 for node in demand.presence.hosts])
         """By index."""
         self._out = dict.fromkeys([node - 1 for node in demand.presence.excluded]) | self._hosts
@@ -39,13 +40,15 @@ class Session:
         self._adopt(candidates)
         for node in self._hosts:
             self._count(node, 1)
-        choices = tuple([self._place(leaving) for leaving in self._leaving])
+        choices = tuple([self._place(leaving, preferred) for leaving, preferred in self._instances])
         for node in self._hosts:
             self._count(node, -1)
         return choices
 
-    def _place(self, leaving: NodeId | None) -> Choice | None:
-        """`leaving` stays a host, but its fault domains do not count."""
+    def _place(self, leaving: NodeId | None, preferred: NodeId | None) -> Choice | None:
+        """`leaving` stays a host, but its fault domains do not count. `preferred` is chosen if it is feasible."""
+        if preferred is not None and (price := self._price_at(preferred - 1)) is not None:
+            return self._take(preferred - 1, price)
         if leaving is not None and leaving - 1 in self._hosts:
             self._count(leaving - 1, -1)
             index = self._choose()
@@ -54,11 +57,21 @@ class Session:
             index = self._choose()
         if index is None:
             return None
-        node = int(self._candidates.nodes[index])
+        return self._take(int(self._candidates.nodes[index]), int(self._candidates.prices[index]))
+
+    def _price_at(self, node: int) -> int | None:
+        """What the instance costs on a node, by index; None where it cannot run."""
+        needs = self._wish.needs
+        if not self._pool.allowed[node] or node in self._out or not self._offers.fits(node, needs):
+            return None
+        price = self._offers.price(node, needs)
+        return price if price <= self._wish.limit else None
+
+    def _take(self, node: int, price: int) -> Choice:
         self._offers.take(node, self._wish.needs)
         self._hosts[node] = self._out[node] = None
         self._count(node, 1)
-        return Choice(NodeId(U32(node + 1)), int(self._candidates.prices[index]))
+        return Choice(NodeId(U32(node + 1)), price)
 
     def _count(self, node: int, change: int) -> None:
         if self._spreads:

@@ -212,6 +212,14 @@ class Exclusion(Record, frozen=True):
     """Whether the node failed to start that revision; held against it once another node starts it."""
 
 
+class VolumeHolder(Record, frozen=True):
+    """The node where an instance with volumes ran last, and so where its data is."""
+
+    node: NodeId
+    until: ChainTime
+    """How long it is preferred; 0 while the instance runs there."""
+
+
 class Upstream(Record, frozen=True):
     """Where one running instance answers."""
 
@@ -247,6 +255,8 @@ class MarketParams(Record, frozen=True):
     """Open leases of one node; bounds the work of losing it."""
     max_exclusions: U16
     """Nodes excluded per app at one time; the oldest exclusion gives way."""
+    volume_memory: Seconds
+    """How long after an instance with volumes ended its node is preferred for it: the quarantine of volumes."""
 
 
 class LeaseAssigned(Event, frozen=True):
@@ -259,6 +269,14 @@ class LeaseAssigned(Event, frozen=True):
     revision: Revision
     rate: RatePerSecond
     replaces: LeaseId
+
+
+class VolumesKept(Event, frozen=True):
+    """The instance was placed where its volumes are, whatever other nodes ask."""
+
+    lease: Indexed[LeaseId]
+    app: Indexed[AppId]
+    node: Indexed[NodeId]
 
 
 class LeaseRunning(Event, frozen=True):

@@ -33,6 +33,7 @@ _REBALANCE = Call(addresses.MARKET, "rebalance", (AppId, Ordinal), NodeId)
 _RELOCATIONS = Call(addresses.MARKET, "relocations", (AppId,), list[Relocation])
 _ROUTES = Call(addresses.MARKET, "routes", (AppId, U16), list[Route])
 _USAGE = Call(addresses.MARKET, "usage", (NodeId,), Usage)
+_VOLUME_HOLDER = Call(addresses.MARKET, "volumeHolder", (AppId, Ordinal), NodeId)
 
 
 class Market:
@@ -102,4 +103,9 @@ class Market:
     async def usage(self, node: NodeId, *, block: str = "latest") -> Usage:
         """What open leases take of a node."""
         result: Usage = await self.client.view(_USAGE, node, block=block)
+        return result
+
+    async def volume_holder(self, app: AppId, ordinal: Ordinal, *, block: str = "latest") -> NodeId:
+        """The node that holds the volumes of an instance and is preferred for it; 0 for none."""
+        result: NodeId = await self.client.view(_VOLUME_HOLDER, app, ordinal, block=block)
         return result

@@ -137,9 +137,12 @@ def scenes(draw: st.DrawFn) -> tuple[list[NodeFacts], list[Demand], Hash]:
     size = draw(st.integers(0, 24))
     fleet = [draw(facts(number, extreme=extreme)) for number in range(1, size + 1)]
     nodes = st.lists(st.integers(1, size), max_size=3, unique=True) if size else st.just([])
+    holder = st.sampled_from([None, *range(1, size + 1)])
     demands: list[Demand] = []
     for _ in range(draw(st.integers(1, 6))):
         presence = Presence(tuple(draw(nodes)), tuple(draw(nodes)))
         leaving = st.lists(st.sampled_from([None, None, *presence.hosts]), min_size=1, max_size=4)
-        demands.append(Demand(draw(wishes(extreme=extreme)), presence, tuple(draw(leaving))))
+        left = tuple(draw(leaving))
+        holders = st.lists(holder, min_size=len(left), max_size=len(left)) if draw(st.booleans()) else st.just([])
+        demands.append(Demand(draw(wishes(extreme=extreme)), presence, left, tuple(draw(holders))))
     return fleet, demands, Hash(draw(st.binary(min_size=32, max_size=32)))

@@ -40,8 +40,9 @@ class NaiveFleet:
     def place_app(self, demand: Demand) -> Iterator[Choice | None]:
         """The instances of one app."""
         hosts = list(dict.fromkeys(demand.presence.hosts))
-        for leaving in demand.leaving:
-            fact = self.choose(demand, hosts, leaving)
+        preferred = demand.preferred or (None,) * len(demand.leaving)
+        for leaving, holder in zip(demand.leaving, preferred, strict=True):
+            fact = self.choose(demand, hosts, leaving, holder)
             if fact is not None:
                 hosts.append(fact.node.id)
                 self.take(fact.node.id, demand.wish)
@@ -54,10 +55,15 @@ class NaiveFleet:
         for index, need in enumerate((needs.cpu_milli, needs.memory_mib, needs.disk_mib, 1, needs.gpu_count)):
             left[index] -= need
 
-    def choose(self, demand: Demand, hosts: list[NodeId], leaving: NodeId | None) -> NodeFacts | None:
-        """The smallest key among feasible nodes."""
+    def choose(
+        self, demand: Demand, hosts: list[NodeId], leaving: NodeId | None, holder: NodeId | None
+    ) -> NodeFacts | None:
+        """The node that holds the instance's volumes if it is feasible, else the smallest key among feasible nodes."""
         excluded = demand.presence.excluded
         feasible = [fact for fact in self.facts if self.verdict(demand.wish, fact, hosts, excluded) is Rejection.NONE]
+        for fact in feasible:
+            if fact.node.id == holder:
+                return fact
         return min(feasible, key=lambda fact: self.key(demand.wish, fact, hosts, leaving), default=None)
 
     def key(self, wish: Wish, fact: NodeFacts, hosts: list[NodeId], leaving: NodeId | None) -> tuple[int, ...]:
