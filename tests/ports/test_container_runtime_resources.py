@@ -54,6 +54,18 @@ async def test_a_volume_is_made_once_and_keeps_its_size(lab: Lab) -> None:
     assert await lab.runtime.list_volumes(lab.labels) == [made]
 
 
+async def test_a_volume_says_that_its_size_is_enforced(lab: Lab) -> None:
+    assert await lab.runtime.volume_limits() == ""
+    assert (await lab.runtime.ensure_volume(lab.name("data"), lab.labels, 64)).limited
+
+
+async def test_a_volume_grows_and_is_never_made_smaller(lab: Lab) -> None:
+    for wanted, found in ((16, 16), (64, 64), (32, 64)):
+        assert (await lab.runtime.ensure_volume(lab.name("data"), lab.labels, wanted)).size_mib == found
+    (listed,) = await lab.runtime.list_volumes(lab.labels)
+    assert listed.size_mib == 64
+
+
 async def test_a_volume_of_the_same_name_with_other_labels_is_a_conflict(lab: Lab) -> None:
     await lab.runtime.ensure_volume(lab.name("data"), lab.labels, 64)
     with pytest.raises(NameConflict):

@@ -20,11 +20,13 @@ from flux.primitives.types import U64, U256, Wei
 from flux.primitives.units import parse_flux
 from flux.protocol import genesis as genesis_file
 from flux.protocol.params import minimal
+from flux.runtime.docker import DockerRuntime
 from flux.runtime.labels import APP, NODE, chain_labels
 from flux.runtime.types import ContainerView
 from flux.sdk.client import FluxClient
 from flux.sdk.deployment import Progress, progress
 from flux.services.chain_home import GENESIS_FILE
+from flux.services.engine_cleanup import remove_volumes
 from flux.services.local_cloud import CloudOptions, LocalCloud
 from flux.services.local_node import LocalNode
 from flux.services.ports import free_port
@@ -180,15 +182,20 @@ async def running_cloud(home: Path, docker: str, registry: str, nodes: int = 5) 
         container_port=28_000, docker=docker,
     )  # fmt: skip
     write_genesis(options.home / "chain")
-    async with LocalCloud(options) as cloud:
+    cloud = LocalCloud(options)
+    async with cloud:
         yield CloudLab(cloud, home, registry, docker)
+    assert cloud.name is not None
+    runtime = DockerRuntime(docker)
+    await remove_volumes(runtime, chain_labels(cloud.name))
+    await runtime.close()
 
 
 def write_genesis(folder: Path) -> None:
     """A local genesis whose smallest deposit lasts for seconds instead of a minute."""
     folder.mkdir(parents=True)
     params = minimal()
-    escrow = params.escrow.but(min_runtime=U64(MIN_RUNTIME), min_deposit=Wei(U256(1)), volume_grace=U64(1))
+    escrow = params.escrow.but(min_runtime=U64(MIN_RUNTIME), min_deposit=Wei(U256(1)), volume_grace=U64(15))
     genesis = genesis_file.local(U64(int(time.time())), params.but(escrow=escrow))
     (folder / GENESIS_FILE).write_text(genesis_file.encode(genesis))
 

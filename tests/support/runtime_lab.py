@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -155,7 +156,7 @@ async def eventually(look: Callable[[], Awaitable[T]], condition: Callable[[T], 
 
 
 @pytest.fixture(params=["memory", pytest.param("docker", marks=pytest.mark.docker)])
-async def lab(request: pytest.FixtureRequest) -> AsyncIterator[Lab]:
+async def lab(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Lab]:
     """One for each adapter."""
     if request.param == "memory":
         image = ImageReference(f"registry.test/flux/busybox@sha256:{'b' * 64}")
@@ -165,7 +166,7 @@ async def lab(request: pytest.FixtureRequest) -> AsyncIterator[Lab]:
             yield made
             await made.clean()
         return
-    runtime = DockerRuntime(request.getfixturevalue("engine"))
+    runtime = DockerRuntime(request.getfixturevalue("engine"), tmp_path / "volumes")
     made = Lab(runtime, ImageReference(request.getfixturevalue("busybox")))
     try:
         yield made

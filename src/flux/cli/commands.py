@@ -55,7 +55,10 @@ APP = dict(
         _verb("app", "rm", "Remove an app; the unused balance comes back"),
     ]
 )
-NODE = dict(
+NODE_VOLUMES = {
+    "ls": Entry("flux.cli.node.volumes.ls", "List volumes on this machine and when they are deleted"),
+}
+NODE: dict[str, Entry] = dict(
     [
         _verb("node", "init", "Make the keys of a node in a folder"),
         _verb("node", "register", "Stake and register a node on chain"),
@@ -65,6 +68,7 @@ NODE = dict(
         _verb("node", "appeal", "Have a jury decide before a node is slashed"),
         _verb("node", "ls", "List nodes"),
         _verb("node", "show", "Show a node: hardware, prices, use, earnings"),
+        ("volumes", Noun("flux.cli.node.volumes", "What this machine keeps for tenants", verbs=NODE_VOLUMES)),
         _verb("node", "offer", "Change a node's prices"),
         _verb("node", "drain", "Take nothing new and move away what runs; --undo takes instances again"),
         _verb("node", "leave", "Stop hosting: instances move away first"),

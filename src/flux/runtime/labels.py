@@ -58,6 +58,15 @@ class InstanceKey:
         return {CHAIN: self.chain, NODE: str(self.node), APP: str(self.app), ORDINAL: str(self.ordinal)}
 
 
+@dataclass(frozen=True, slots=True)
+class VolumeKey:
+    """Whose a volume is: an app's instance on a node, whatever lease it has."""
+
+    node: NodeId
+    app: AppId
+    ordinal: Ordinal
+
+
 def chain_name(chain_id: int, genesis: Hash) -> ChainName:
     """The name of the chain whose genesis block has this hash."""
     return ChainName(f"{chain_id}-{genesis[:4].hex()}")
@@ -88,6 +97,16 @@ def find_instance(labels: Mapping[str, str]) -> InstanceKey | None:
         return None
 
 
+def find_volume_owner(labels: Mapping[str, str]) -> VolumeKey | None:
+    """Whose a volume is, or None when it is not ours or its labels make no sense."""
+    try:
+        return VolumeKey(
+            NodeId(U32(int(labels[NODE]))), AppId(U64(int(labels[APP]))), Ordinal(U16(int(labels[ORDINAL])))
+        )
+    except (KeyError, ValueError):
+        return None
+
+
 def container_name(chain: ChainName, node: NodeId, lease: LeaseId, component: str) -> str:
     """Engine-wide name of a component's container."""
     return f"flux-{chain}-{node}-{lease}-{component}"
@@ -101,3 +120,8 @@ def network_name(chain: ChainName, node: NodeId, lease: LeaseId) -> str:
 def volume_name(chain: ChainName, node: NodeId, app: AppId, ordinal: Ordinal, volume: str) -> str:
     """Engine-wide name of a named volume. It belongs to the app's instance, so a later lease on the node finds it."""
     return f"flux-{chain}-{node}-app{app}-{ordinal}-{volume}"
+
+
+def short_volume_name(name: str) -> str:
+    """What the spec calls a volume of this engine-wide name."""
+    return name.split("-", 6)[-1]

@@ -105,11 +105,25 @@ class ContainerRuntime(Protocol):
         ...
 
     async def ensure_volume(self, name: str, labels: Mapping[str, str], size_mib: int) -> VolumeView:
-        """A named volume; an existing one is kept with its contents. Raises NameConflict, OutOfDisk."""
+        """A named volume; an existing one is kept with its contents, and grown where it can be.
+
+        It is never made smaller: the view says what it has. Raises NameConflict, OutOfDisk.
+        """
+        ...
+
+    async def volume_limits(self) -> str:
+        """Why the sizes of new volumes are only counted here; empty when they are enforced."""
         ...
 
     async def remove_volume(self, name: str) -> None:
         """With its contents. Raises InUse while a container uses it."""
+        ...
+
+    async def release_volumes(self, labels: Mapping[str, str]) -> None:
+        """Give back what volumes with these labels hold of the machine while no container runs; contents stay.
+
+        The next start of a container that mounts one takes it again. Those in use are left alone.
+        """
         ...
 
     async def list_volumes(self, labels: Mapping[str, str]) -> list[VolumeView]:

@@ -33,7 +33,9 @@ from flux.agent.reports import ChainReporter
 from flux.agent.reveals import ChainRevealSource, Revealer
 from flux.agent.seed_recovery import ChainKeepers, SeedRecovery
 from flux.agent.sharing import ChainSharing, SeedSharing
+from flux.agent.sightings import SightingStore
 from flux.agent.source import ChainSource
+from flux.agent.volume_keeper import ChainQuarantineSource, Holder, VolumeKeeper
 from flux.contracts.market.types import LeaseId
 from flux.contracts.nodes.types import Node, NodeStatus
 from flux.primitives.types import Address
@@ -55,6 +57,8 @@ ACTIVATION_INTERVAL = 2.0
 REVEAL_INTERVAL = 5.0
 SEEDS_INTERVAL = 0.5
 """Seconds between two looks at seeds that are missing or should be shared; they ask nobody while all is in order."""
+VOLUMES = "volumes"
+"""Folder of the node's home in which volumes have their disks."""
 
 
 class NotRegistered(Exception):
@@ -76,6 +80,8 @@ class AgentConfig:
     last_port: int
     docker: str | None
     """URL of the engine; None for the default socket."""
+    keep_volumes: int = 0
+    """Seconds that volumes stay after their lease; the protocol's quarantine is the least."""
 
 
 async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
@@ -85,7 +91,7 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
         client = FluxClient(transport)
         node = await find_node(client, identity)
         chain = chain_name(await client.chain_id(), await client.genesis())
-        runtime = DockerRuntime(config.docker)
+        runtime = DockerRuntime(config.docker, config.home / VOLUMES)
         stack.push_async_callback(runtime.close)
         facts = NodeFacts(chain, node.id, node.location.country, node.location.region, config.bind_ip)
         source = ChainSource(client, node.id, identity.seal_key)
@@ -95,6 +101,8 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
         pinger = await stack.enter_async_context(AgentClient())
         prober = Prober(node.id, ChainProbeSource(client, node.id), pinger, reporter)
         revealer = Revealer(ChainRevealSource(client, node.id), reporter, OnionStore(config.home))
+        store = SightingStore(config.home)
+        volumes = VolumeKeeper(facts, ChainQuarantineSource(client), runtime, store, config.keep_volumes)
         apps = Apps(client)
 
         async def owner_of(lease: LeaseId) -> Address | None:
@@ -121,6 +129,9 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
         async def recover_seeds() -> None:
             await recovery.run_once(loop.desired().values())
 
+        def held_instances() -> set[Holder]:
+            return {(item.lease.app, item.lease.ordinal) for item in loop.desired().values()}
+
         await _serve(stack, api, config, identity)
         log.info("agent started", node=node.id, port=config.listen_port)
         async with asyncio.TaskGroup() as group:
@@ -132,6 +143,7 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
             group.create_task(_repeat(share_seeds, SEEDS_INTERVAL, "seeds not shared"))
             group.create_task(_follow_engine(runtime, loop, node_labels(chain, node.id)))
             group.create_task(_repeat(revealer.run_once, REVEAL_INTERVAL, "nothing revealed yet"))
+            group.create_task(volumes.run(held_instances))
             group.create_task(_keep_active(client, node, runtime, reporter))
 
 

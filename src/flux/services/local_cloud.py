@@ -329,3 +329,5 @@ async def remove_from_engine(runtime: ContainerRuntime, name: ChainName, *, volu
     await engine_cleanup.remove_containers(runtime, chain_labels(name))
     if volumes:
         await engine_cleanup.remove_volumes(runtime, chain_labels(name))
+    else:
+        await runtime.release_volumes(chain_labels(name))

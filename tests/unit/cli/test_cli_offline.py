@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,17 @@ import pytest
 
 from flux.cli.commands import NOUNS, Entry, Noun
 
-COMMANDS = [
-    (name, *verb)
-    for name, entry in NOUNS.items()
-    for verb in ([(verb,) for verb in entry.verbs] if isinstance(entry, Noun) else [()])
-]
+
+def all_commands(entries: Mapping[str, Entry]) -> Iterator[tuple[tuple[str, ...], Entry]]:
+    """What is typed, and what it means."""
+    for name, entry in entries.items():
+        if isinstance(entry, Noun):
+            yield from (((name, *rest), verb) for rest, verb in all_commands(entry.verbs))
+        else:
+            yield (name,), entry
+
+
+COMMANDS = [words for words, _ in all_commands(NOUNS)]
 NEEDS_CHAIN = [
     ("status",), ("app", "ls", "--all"), ("app", "show", "shop"), ("node", "ls"), ("node", "show", "1"),
     ("wallet", "balance"), ("wallet", "send", "dev1", "1"), ("chain", "status"), ("chain", "block"),
@@ -32,8 +39,7 @@ def test_every_command_explains_itself(offline: Any, command: tuple[str, ...]) -
 
 
 def entries() -> list[Entry]:
-    verbs = [verb for noun in NOUNS.values() if isinstance(noun, Noun) for verb in noun.verbs.values()]
-    return [entry for entry in NOUNS.values() if not isinstance(entry, Noun)] + verbs
+    return [entry for _, entry in all_commands(NOUNS)]
 
 
 def test_every_command_has_a_summary_that_fits_a_line_and_a_description() -> None:

@@ -15,7 +15,10 @@ from flux.sdk.bindings.apps import Apps
 
 
 async def run(context: CommandContext, name: AppArgument, yes: YesOption = False) -> None:
-    """Remove an app with its volumes. The unused balance goes back to those who paid it, the newest deposit first."""
+    """Remove an app. The unused balance goes back to those who paid it, the newest deposit first.
+
+    Its volumes stay on their nodes for a quarantine (7 days), but no other app can have them.
+    """
     async with context.client() as client:
         app = await find_app(client, name)
         if not yes:

@@ -14,6 +14,8 @@ from flux.services.logging import configure_logging
 from flux.services.ports import check_free
 from flux.services.signals import run_until_signal
 
+DAY = 86_400
+"""Seconds."""
 _LISTEN = re.compile(r"(?:\[(?P<six>[0-9a-f:]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})")
 _RANGE = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
 
@@ -29,10 +31,17 @@ async def run(
     bind: Annotated[
         str, typer.Option("--bind", metavar="ADDRESS", help="Address that containers' ports listen on.")
     ] = "0.0.0.0",
+    keep_volumes: Annotated[
+        int,
+        typer.Option(
+            "--keep-volumes", metavar="DAYS", min=0, max=3650, help="Keep volumes this long after their lease."
+        ),
+    ] = 0,
 ) -> None:
     """Run the agent of a registered node until stopped: start what the chain placed here, report, probe other nodes.
 
     It uses the Docker Engine of DOCKER_HOST, or the one the Docker client would. Containers go on when it stops.
+    Volumes stay for the protocol's quarantine after their lease (7 days), longer with --keep-volumes; then they go.
     """
     configure_logging()
     host, port = _address(listen)
@@ -48,6 +57,7 @@ async def run(
         first_port=first,
         last_port=last,
         docker=context.environment.get("DOCKER_HOST"),
+        keep_volumes=keep_volumes * DAY,
     )
     await run_until_signal(run_agent(config, identity))
 

@@ -82,6 +82,11 @@ class Connection:
         finally:
             response.close()
 
+    async def socket_path(self) -> str | None:
+        """The Unix socket that the Engine listens on; None when it is reached another way."""
+        connector = (await self.docker()).connector
+        return connector.path if isinstance(connector, aiohttp.UnixConnector) else None
+
     async def forget_version(self) -> None:
         """Ask for the API version again with the next request: the Engine may have been replaced by another."""
         (await self.docker()).api_version = "auto"

@@ -60,6 +60,11 @@ class Containers:
             return existing.id
         raise NameConflict(f"Container {spec.name} exists and is another one.", "Remove it first.")
 
+    async def volumes_of(self, container: ContainerId) -> list[str]:
+        """Names of the volumes that it mounts; none when it is gone."""
+        inspected = await self._inspect(container) or {}
+        return [mount["Name"] for mount in inspected.get("Mounts") or () if mount["Type"] == "volume"]
+
     async def start(self, container: ContainerId) -> None:
         handle = await self._handle(container)
         try:

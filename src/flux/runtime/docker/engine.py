@@ -2,14 +2,16 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 from flux.runtime.checks import check_image
 from flux.runtime.docker.connection import Connection
 from flux.runtime.docker.containers import Containers
 from flux.runtime.docker.exec_session import open_exec
+from flux.runtime.docker.networks import Networks
 from flux.runtime.docker.observation import Observation
 from flux.runtime.docker.pull import pull_image
-from flux.runtime.docker.resources import Networks, Volumes
+from flux.runtime.docker.volumes import Volumes
 from flux.runtime.errors import ContainerNotFound, ImageNotFound
 from flux.runtime.port import ExecSession
 from flux.runtime.types import (
@@ -36,14 +38,15 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 class DockerRuntime:
     """Meets `runtime.port.ContainerRuntime`, where each operation is described.
 
-    `host` as in DOCKER_HOST; None finds the Engine as the Docker client does.
+    `host` as in DOCKER_HOST; None finds the Engine as the Docker client does. In `volumes` new volumes get disks of
+    their own, where the machine allows it and Docker has no quotas; None: their size is then only counted.
     """
 
-    def __init__(self, host: str | None = None) -> None:
+    def __init__(self, host: str | None = None, volumes: Path | None = None) -> None:
         self._connection = Connection(host)
         self._containers = Containers(self._connection)
         self._networks = Networks(self._connection)
-        self._volumes = Volumes(self._connection)
+        self._volumes = Volumes(self._connection, volumes)
         self._observation = Observation(self._connection)
 
     async def ping(self) -> EngineInfo:
@@ -97,13 +100,20 @@ class DockerRuntime:
     async def remove_volume(self, name: str) -> None:
         await self._volumes.remove(name)
 
+    async def release_volumes(self, labels: Mapping[str, str]) -> None:
+        await self._volumes.release(labels)
+
     async def list_volumes(self, labels: Mapping[str, str]) -> list[VolumeView]:
         return await self._volumes.find_all(labels)
+
+    async def volume_limits(self) -> str:
+        return await self._volumes.obstacle()
 
     async def create(self, spec: ContainerSpec) -> ContainerId:
         return await self._containers.create(spec)
 
     async def start(self, container: ContainerId) -> None:
+        await self._volumes.attach(await self._containers.volumes_of(container))
         await self._containers.start(container)
 
     async def stop(self, container: ContainerId, grace_seconds: int | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 
 from flux.runtime.checks import check_image, check_name, check_spec
 from flux.runtime.errors import (
@@ -97,10 +98,17 @@ class MemoryRuntime:
     async def ensure_volume(self, name: str, labels: Mapping[str, str], size_mib: int) -> VolumeView:
         self.engine.check_up()
         check_name(name)
-        existing = self.engine.volumes.setdefault(name, VolumeView(name, dict(labels), size_mib, limited=False))
+        limited = not self.engine.volume_obstacle
+        existing = self.engine.volumes.setdefault(name, VolumeView(name, dict(labels), size_mib, limited))
         if not carries(existing.labels, labels):
             raise NameConflict(f"Volume {name} exists and belongs to something else.", "Remove it first.")
-        return existing
+        grown = replace(existing, size_mib=max(existing.size_mib, size_mib)) if existing.limited else existing
+        self.engine.volumes[name] = grown
+        return grown
+
+    async def volume_limits(self) -> str:
+        self.engine.check_up()
+        return self.engine.volume_obstacle
 
     async def remove_volume(self, name: str) -> None:
         self.engine.check_up()
@@ -109,6 +117,9 @@ class MemoryRuntime:
         if any(mount.volume == name for mount in mounts):
             raise InUse("A container still uses it.")
         self.engine.volumes.pop(name, None)
+
+    async def release_volumes(self, labels: Mapping[str, str]) -> None:
+        self.engine.check_up()
 
     async def list_volumes(self, labels: Mapping[str, str]) -> list[VolumeView]:
         self.engine.check_up()

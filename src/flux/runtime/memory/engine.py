@@ -54,6 +54,8 @@ class MemoryEngine:
         """By container name; raised by the next start, once."""
         self.taken_ports: set[int] = set()
         """By programs outside of the engine."""
+        self.volume_obstacle = ""
+        """Why sizes of volumes are only counted; empty: they are taken for enforced."""
         self.containers: dict[ContainerId, Container] = {}
         self.networks: dict[str, NetworkView] = {}
         self.volumes: dict[str, VolumeView] = {}

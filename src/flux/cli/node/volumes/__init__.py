@@ -1,0 +1,1 @@
+"""`flux node volumes`: what a node keeps for tenants."""
