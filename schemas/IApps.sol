@@ -4,12 +4,15 @@ pragma solidity ^0.8.20;
 /// Deploys, changes and removes apps; only the owner changes one. Address: 0x000000000000000000000000000000000000f102
 interface IApps {
     /// The chain's record of an app.
-    struct App { uint64 id; address owner; string name; uint8 status; uint32 revision; uint16 instances; uint64 createdAt; bytes32 specHash; }
+    struct App { uint64 id; address owner; string name; uint8 status; uint32 revision; uint16 instances; uint64 createdAt; bytes32 specHash; uint32 highest; }
+
+    /// A revision whose spec is still on chain.
+    struct KeptRevision { uint32 revision; uint64 createdAt; bytes32 specHash; }
 
     /// An app was created.
     event AppDeployed(uint64 indexed app, address indexed owner, string name, uint16 instances);
 
-    /// An app has a new revision or instance count.
+    /// An app has another revision or instance count; a revision lower than the last one means that it went back.
     event AppUpdated(uint64 indexed app, uint32 revision, uint16 instances);
 
     /// An app was paused, resumed, depleted or closed.
@@ -20,6 +23,9 @@ interface IApps {
 
     /// The spec of app {app} revision {revision} is not (or no longer) on chain.
     error UnknownRevision(uint64 app, uint32 revision);
+
+    /// App {app} is on revision {revision} already.
+    error RevisionIsCurrent(uint64 app, uint32 revision);
 
     /// The name {name} belongs to app {app}; choose another with --name.
     error NameTaken(string name, uint64 app);
@@ -69,12 +75,18 @@ interface IApps {
     /// Run a paused app again. Raises BalanceTooLow when its balance does not even pay for placing it.
     function resume(uint64 app) external;
 
+    /// The revisions whose specs are kept, the oldest first; none of a closed app.
+    function revisions(uint64 app) external view returns (KeptRevision[] memory);
+
+    /// Go back (or forward) to a revision that is kept; the market brings the instances to it step by step.
+    function rollback(uint64 app, uint32 revision) external;
+
     /// Run more or fewer instances of the same revision. Raises InvalidInstances, BalanceTooLow.
     function scale(uint64 app, uint16 instances) external;
 
     /// The canonical spec of a revision. Raises UnknownRevision.
     function spec(uint64 app, uint32 revision) external view returns (bytes memory);
 
-    /// A new revision; the market replaces the instances one by one.
+    /// A new revision; the market brings the instances to it step by step, and back if a step fails.
     function update(uint64 app, uint16 instances, bytes calldata spec, bytes calldata ciphertext) external returns (uint32);
 }

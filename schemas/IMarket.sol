@@ -18,6 +18,9 @@ interface IMarket {
     /// An instance that would be cheaper on another node.
     struct Relocation { uint16 ordinal; uint64 lease; uint32 node; uint32 to; uint256 rate; uint256 newRate; }
 
+    /// How the last change of an app's revision went, or goes.
+    struct Rollout { uint8 state; uint32 source; uint32 target; uint32 steps; uint32 failures; uint64 startedAt; uint64 turnedAt; uint64 movedAt; uint64 endedAt; string reason; }
+
     /// Where one running instance answers.
     struct Upstream { uint64 lease; uint16 ordinal; uint32 node; string host; uint16 port; }
 
@@ -47,6 +50,9 @@ interface IMarket {
 
     /// The instance was placed where its volumes are, whatever other nodes ask.
     event VolumesKept(uint64 indexed lease, uint64 indexed app, uint32 indexed node);
+
+    /// A change of revision began, ended, failed or turned back.
+    event RolloutChanged(uint64 indexed app, uint8 state, uint32 source, uint32 target, string reason);
 
     /// There is no lease {lease}.
     error UnknownLease(uint64 lease);
@@ -116,6 +122,9 @@ interface IMarket {
 
     /// Instances that would be cheaper elsewhere, each as if those before it had moved. Raises UnknownApp.
     function relocations(uint64 app) external view returns (Relocation[] memory);
+
+    /// How the last change of the app's revision went, or goes.
+    function rollout(uint64 app) external view returns (Rollout memory);
 
     /// What an ingress serves, from the app `start` on; apps without an HTTP port are left out.
     function routes(uint64 start, uint16 limit) external view returns (Route[] memory);

@@ -8,7 +8,7 @@ import pytest
 from flux.chain.application import Application
 from flux.contracts.benchmarks.types import NodeMeasured
 from flux.contracts.governor.types import ProposalExecuted, VoteCast
-from flux.contracts.market.types import CloseReason, LeaseAssigned, LeaseClosed, LeaseRestored
+from flux.contracts.market.types import CloseReason, LeaseAssigned, LeaseClosed, LeaseRestored, RolloutChanged
 from flux.contracts.rewards.types import NodeRewarded
 from flux.contracts.secrets.types import KeepersLow, SeedShared
 from flux.contracts.slashing.types import CaseClosed, CaseOpened
@@ -35,6 +35,7 @@ STEPS = (0, 0, 1, 1, 1, 1, 2, 2, 7, 15, 25, 40)
 
 RARE: tuple[type[Event], ...] = (
     LeaseRestored,
+    RolloutChanged,
     ProposalExecuted,
     VoteCast,
     Delegated,

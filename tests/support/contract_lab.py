@@ -181,8 +181,11 @@ class HandMarket:
         self.escrow.stop(ctx, lease.app, lease.id, ctx.now, minimum_from)
         self.secrets.forget(ctx, lease.id)
 
-    def oldest_revision(self, ctx: Context, app: AppId) -> Revision:
-        return min((lease.revision for lease in self.open_leases(app)), default=Revision(U32(0)))
+    def revision_changed(self, ctx: Context, app: AppId, before: Revision) -> None:
+        self.told.append(("revision", before))
+
+    def revisions_in_use(self, ctx: Context, app: AppId) -> list[Revision]:
+        return [lease.revision for lease in self.open_leases(app)]
 
     def rate_of(self, ctx: Context, spec: AppSpec, ask: Ask) -> RatePerSecond:
         return rate_of(price_of(needs_of(spec), ask))

@@ -38,6 +38,7 @@ CLOSE_REASONS = {
     CloseReason.NODE_LEAVING: "the node is leaving",
     CloseReason.SURPLUS: "it was a replacement that was not needed after all",
     CloseReason.DRAINED: "the node was drained by its operator",
+    CloseReason.ROLLED_BACK: "an earlier version took its place again",
 }
 
 FAIL_REASONS = {

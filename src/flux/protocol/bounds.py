@@ -76,6 +76,7 @@ BOUNDS: dict[str, Bound] = {
     "market.max_leases_per_node": Bound(1, 2_000, only_rises=True),
     "market.max_exclusions": Bound(1, 500, only_rises=True),
     "market.volume_memory": Bound(60, 90 * DAY),
+    "market.rollout_deadline": Bound(30, 7 * DAY),
     "escrow.min_deposit": Bound(10**9, 1_000 * WEI_PER_FLUX),
     "escrow.min_runtime": Bound(60, 30 * DAY),
     "escrow.reference_ask.cpu": Bound(1, _ASK.cpu),

@@ -69,9 +69,13 @@ class MarketLink:
         """A node drains no longer."""
         self.market.node_stays(ctx, node)
 
-    def oldest_revision(self, ctx: Context, app: AppId) -> Revision:
-        """The oldest revision that an open lease runs."""
-        return self.market.oldest_revision(ctx, app)
+    def revision_changed(self, ctx: Context, app: AppId, before: Revision) -> None:
+        """The owner gave an app another revision."""
+        self.market.revision_changed(ctx, app, before)
+
+    def revisions_in_use(self, ctx: Context, app: AppId) -> Sequence[Revision]:
+        """Revisions that leases run or a rollout may go back to."""
+        return self.market.revisions_in_use(ctx, app)
 
     def rate_of(self, ctx: Context, spec: AppSpec, ask: Ask) -> RatePerSecond:
         """Price of one instance at an ask."""

@@ -145,6 +145,7 @@ DEFAULT = Params(
         max_leases_per_node=U16(250),
         max_exclusions=U16(64),
         volume_memory=_seconds(7 * 86_400),
+        rollout_deadline=_seconds(600),
     ),
     escrow=EscrowParams(
         min_deposit=Wei(U256(WEI_PER_FLUX // 100)),
@@ -274,7 +275,12 @@ def minimal() -> Params:
         staking=DEFAULT.staking.but(
             unbonding=_seconds(60), unbonding_step=_seconds(2), commission_interval=_seconds(10)
         ),
-        market=DEFAULT.market.but(start_deadline=_seconds(60), exclusion=_seconds(120), volume_memory=_seconds(600)),
+        market=DEFAULT.market.but(
+            start_deadline=_seconds(60),
+            exclusion=_seconds(120),
+            volume_memory=_seconds(600),
+            rollout_deadline=_seconds(90),
+        ),
         escrow=DEFAULT.escrow.but(min_runtime=_seconds(60), min_placement=_seconds(1), volume_grace=_seconds(600)),
         secrets=DEFAULT.secrets.but(threshold=U8(2), keepers=U8(4), keeper_interval=_seconds(10)),
         probes=DEFAULT.probes.but(epoch=_seconds(60)),

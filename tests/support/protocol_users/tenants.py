@@ -2,7 +2,7 @@
 
 from flux.contracts.accounts.contract import Accounts
 from flux.contracts.apps.contract import Apps
-from flux.contracts.apps.types import AppSpec, Component, Constraints, Port, Volume, encode_spec
+from flux.contracts.apps.types import AppSpec, Component, Constraints, Port, Revision, Update, Volume, encode_spec
 from flux.contracts.escrow.contract import Escrow
 from flux.contracts.market.contract import Market
 from flux.contracts.policy.contract import Policy
@@ -31,6 +31,10 @@ def update(users: Users) -> list[bytes]:
     spec = random_spec(users)
     secret = b"ciphertext" if spec.private else b""
     return users.own(Apps, "update", U16(users.draw.randrange(1, 5)), encode_spec(spec), secret)
+
+
+def roll_back(users: Users) -> list[bytes]:
+    return users.own(Apps, "rollback", Revision(U32(users.draw.randrange(1, 6))))
 
 
 def scale(users: Users) -> list[bytes]:
@@ -109,4 +113,13 @@ def random_spec(users: Users) -> AppSpec:
     )
     volumes = (Volume("data", 100),) if draw.random() < 0.4 else ()
     constraints = Constraints(geo=draw.choice(((), (), ("acEU",), ("a!cNA",))))
-    return AppSpec(components=(part,), volumes=volumes, constraints=constraints, private=draw.random() < 0.3)
+    order = draw.choice(("auto", "stop-first") if volumes else ("auto", "start-first", "stop-first"))
+    action = draw.choice(("rollback", "rollback", "pause", "continue"))
+    update = Update(draw.randrange(1, 4), order, draw.choice((0, 0, 3)), draw.choice((0, 2, 5)), action)
+    return AppSpec(
+        components=(part,),
+        volumes=volumes,
+        constraints=constraints,
+        private=draw.random() < 0.3,
+        update=update if draw.random() < 0.9 else None,
+    )

@@ -186,10 +186,15 @@ def test_an_update_reaches_every_instance_one_after_another(volumes: bool) -> No
     world.fleet(2)
     app = world.deploy(instances=2)
     world.run_all(app)
-    from flux.contracts.apps.types import Mount, Volume, encode_spec
+    from flux.contracts.apps.types import Mount, Update, Volume, encode_spec
 
     part = component(cpu_milli=500, mounts=(Mount("data", "/data"),) if volumes else ())
-    newer = AppSpec(components=(part,), volumes=(Volume("data", 100),) if volumes else (), constraints=Constraints())
+    newer = AppSpec(
+        components=(part,),
+        volumes=(Volume("data", 100),) if volumes else (),
+        constraints=Constraints(),
+        update=Update(monitor_seconds=0),
+    )
     world.send(account("tenant shop"), world.apps.update, app, 2, encode_spec(newer), b"")
     world.block()
     assert len({lease.ordinal for lease in world.open(app) if lease.state is LeaseState.RUNNING}) >= 1

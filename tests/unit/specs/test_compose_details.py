@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flux.contracts.apps.types import Component, Dependency, Http, Port, PrivateComponent
+from flux.contracts.apps.types import Component, Dependency, Http, Port, PrivateComponent, Update
 from flux.specs.findings import Finding, Severity
 from flux.specs.loaded import LoadedSpec
 
@@ -352,3 +352,56 @@ def test_x_flux_alone_decides_the_name_strictly(refusals: Refusals) -> None:
 
 def test_extension_fields_may_hold_anything(read: Read) -> None:
     read("x-a: ${UNSET:?not read}\nservices:\n  web: {image: nginx, x-b: [1, {c: $}]}\nx-: null\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("{}", None),
+        ("{parallelism: 1, monitor: 10s, on_failure: rollback, order: auto}", None),
+        ("{parallelism: 2, delay: 1m}", Update(parallelism=2, delay_seconds=60)),
+        ("{monitor: 500ms}", Update(monitor_seconds=1)),
+        ("{monitor: 3, on_failure: pause}", Update(monitor_seconds=3, on_failure="pause")),
+        ("{order: stop-first, failure_action: continue}", Update(order="stop-first", on_failure="continue")),
+    ],
+)
+def test_updates_are_said_in_composes_words(read: Read, words: str, expected: Update | None) -> None:
+    own = read(f"services: {{web: {{image: nginx}}}}\nx-flux: {{update: {words}}}\n")
+    assert own.app_spec.update == expected
+    compose = read(f"services: {{web: {{image: nginx, deploy: {{update_config: {words}}}}}}}\n")
+    assert compose.app_spec.update == expected
+
+
+def test_the_apps_own_words_about_updates_go_before_a_services(read: Read) -> None:
+    service = "services: {web: {image: nginx, deploy: {update_config: {parallelism: 0}}}}\n"
+    assert read(service).app_spec.update == Update(parallelism=1_000)
+    assert read(service + "x-flux: {update: {parallelism: 3}}\n").app_spec.update == Update(parallelism=3)
+
+
+def test_components_of_one_instance_are_updated_together(read: Read) -> None:
+    web = "web: {image: nginx, deploy: {update_config: {parallelism: 2}}}"
+    loaded = read(f"services: {{{web}, db: {{image: pg, deploy: {{update_config: {{parallelism: 3}}}}}}}}\n")
+    assert loaded.app_spec.update == Update(parallelism=2)
+    assert "that of web, which counts" in warnings(loaded)["services.db"]
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        ("{parallelism: -1}", "x-flux.update.parallelism"),
+        ("{order: both}", "x-flux.update.order"),
+        ("{delay: soon}", "x-flux.update.delay"),
+        ("{monitor: 25h}", "x-flux.update.monitor"),
+        ("{on_failure: weep}", "x-flux.update.on_failure"),
+        ("{speed: 3}", "x-flux.update.speed"),
+    ],
+)
+def test_mistakes_about_updates_are_refused_with_their_place(refusals: Refusals, words: str, key: str) -> None:
+    found = refusals(f"services: {{web: {{image: nginx}}}}\nx-flux: {{update: {words}}}\n")
+    assert [finding.key for finding in found] == [key]
+
+
+def test_no_volume_is_opened_twice_for_an_update(refusals: Refusals) -> None:
+    text = "services: {web: {image: nginx, volumes: ['data:/data']}}\nvolumes: {data: }\n"
+    (found,) = refusals(text + "x-flux: {update: {order: start-first}}\n")
+    assert "stop-first" in found.message

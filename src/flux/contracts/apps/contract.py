@@ -1,5 +1,6 @@
 """Apps: what tenants deploy, its revisions and its status."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from flux.contracts.addresses import APPS, ESCROW
@@ -18,15 +19,18 @@ from flux.contracts.apps.types import (
     InvalidInstances,
     InvalidName,
     InvalidSpec,
+    KeptRevision,
     NameTaken,
     NotOwner,
     Revision,
+    RevisionIsCurrent,
     UnknownApp,
     UnknownRevision,
     WrongAppStatus,
     decode_spec,
 )
 from flux.contracts.escrow.types import BalanceTooLow, DepositTooSmall
+from flux.contracts.policy.types import ImageIsDenied
 from flux.kernel.context import Context, Host
 from flux.kernel.contract import Contract, method, view
 from flux.primitives.keccak import keccak256
@@ -46,6 +50,7 @@ class Apps(Contract):
     errors = (
         UnknownApp,
         UnknownRevision,
+        RevisionIsCurrent,
         NameTaken,
         InvalidName,
         InvalidSpec,
@@ -92,7 +97,9 @@ class Apps(Contract):
         self.state.count.set(id)
         self.state.names.set(name, id)
         self.state.owned.set((ctx.sender, id), U32(1))
-        app = App(id, ctx.sender, name, AppStatus.ACTIVE, FIRST_REVISION, instances, ctx.now, keccak256(spec))
+        app = App(
+            id, ctx.sender, name, AppStatus.ACTIVE, FIRST_REVISION, instances, ctx.now, keccak256(spec), FIRST_REVISION
+        )
         self._keep_revision(ctx, app, spec, ciphertext)
         self.host.emit(AppDeployed(id, ctx.sender, name, instances))
         self._save(ctx, app)
@@ -100,7 +107,7 @@ class Apps(Contract):
 
     @method(gas=80_000)
     def update(self, ctx: Context, app: AppId, instances: U16, spec: bytes, ciphertext: bytes) -> Revision:
-        """A new revision; the market replaces the instances one by one.
+        """A new revision; the market brings the instances to it step by step, and back if a step fails.
 
         Raises what deploy raises, AppIsDenied, and BalanceTooLow when it costs more than the balance covers.
         """
@@ -111,13 +118,26 @@ class Apps(Contract):
         self._policy.check_spec(ctx, checked)
         rules.check_ciphertext(checked, ciphertext, self.params)
         self._check_growth(ctx, record, checked, instances)
-        revision = Revision(U32(record.revision + 1))
-        changed = record.but(revision=revision, instances=instances, spec_hash=keccak256(spec))
+        revision = Revision(U32(record.highest + 1))
+        changed = record.but(revision=revision, instances=instances, spec_hash=keccak256(spec), highest=revision)
         self._keep_revision(ctx, changed, spec, ciphertext)
-        self.host.emit(AppUpdated(app, revision, instances))
-        self._save(ctx, changed)
-        self._drop_old_revisions(ctx, changed)
+        self._change_revision(ctx, changed, record.revision)
         return revision
+
+    @method(gas=80_000)
+    def rollback(self, ctx: Context, app: AppId, revision: Revision) -> None:
+        """Go back (or forward) to a revision that is kept; the market brings the instances to it step by step.
+
+        Raises UnknownRevision, RevisionIsCurrent, AppIsDenied, ImageIsDenied, BalanceTooLow.
+        """
+        record = self._own(ctx, app, *rules.OPEN)
+        if revision == record.revision:
+            raise RevisionIsCurrent(app, revision)
+        spec = self.app_spec(app, revision)
+        self._policy.check_app(ctx, app)
+        self._policy.check_spec(ctx, spec)
+        self._check_growth(ctx, record, spec, record.instances)
+        self._change_revision(ctx, self._at(record, revision), record.revision)
 
     @method(gas=50_000)
     def scale(self, ctx: Context, app: AppId, instances: U16) -> None:
@@ -165,6 +185,14 @@ class Apps(Contract):
         return self._spec_bytes(app, revision)
 
     @view(gas=20_000)
+    def revisions(self, ctx: Context, app: AppId) -> list[KeptRevision]:
+        """The revisions whose specs are kept, the oldest first; none of a closed app."""
+        return [
+            KeptRevision(revision, self.state.created.get((app, revision)), keccak256(spec))
+            for (_, revision), spec in self.state.specs.under(app.to_bytes(8, "big"))
+        ]
+
+    @view(gas=20_000)
     def apps(self, ctx: Context, start: AppId, limit: U16) -> list[App]:
         """Records from the id `start` on, closed ones included, in order; at most 1,000."""
         first = max(start, 1)
@@ -190,6 +218,17 @@ class Apps(Contract):
     def app_spec(self, app: AppId, revision: Revision) -> AppSpec:
         """The spec of a revision that is kept: the newest ones and all that have a lease. Raises UnknownRevision."""
         return _decoded(self._spec_bytes(app, revision))
+
+    def return_to(self, ctx: Context, app: AppId, revision: Revision) -> bool:
+        """For the market: a rollout failed, a kept revision is current again. False where that may not run any more."""
+        record = self.app(ctx, app)
+        try:
+            self._policy.check_spec(ctx, self.app_spec(app, revision))
+        except ImageIsDenied:
+            return False
+        self.host.emit(AppUpdated(app, revision, record.instances))
+        self.state.apps.set(app, self._at(record, revision))
+        return True
 
     def close_denied(self, ctx: Context, app: AppId) -> None:
         """For the policy: end an open app as its owner would."""
@@ -232,27 +271,38 @@ class Apps(Contract):
 
     def _keep_revision(self, ctx: Context, app: App, spec: bytes, ciphertext: bytes) -> None:
         self.state.specs.set((app.id, app.revision), spec)
+        self.state.created.set((app.id, app.revision), ctx.now)
         if ciphertext:
             self._secrets.publish(ctx, app.id, app.revision, ciphertext)
 
-    def _drop_old_revisions(self, ctx: Context, app: App) -> None:
-        oldest = self._market.oldest_revision(ctx, app.id)
-        self._drop_revisions(ctx, app.id, rules.first_kept(app.revision, self.params.revisions_kept, oldest))
+    def _at(self, app: App, revision: Revision) -> App:
+        return app.but(revision=revision, spec_hash=keccak256(self._spec_bytes(app.id, revision)))
 
-    def _drop_revisions(self, ctx: Context, app: AppId, end: Revision) -> None:
-        """Forget what was kept of the revisions before `end`; each was paid for when it was stored."""
-        for key, _ in list(self.state.specs.under(app.to_bytes(8, "big"))):
-            if key[1] >= end:
-                break
-            self.state.specs.delete(key)
-            self._secrets.drop(ctx, app, key[1])
+    def _change_revision(self, ctx: Context, app: App, before: Revision) -> None:
+        """The owner chose another revision: what is kept on chain follows."""
+        self.host.emit(AppUpdated(app.id, app.revision, app.instances))
+        self.state.apps.set(app.id, app)
+        self._market.revision_changed(ctx, app.id, before)
+        self._market.app_changed(ctx, app.id)
+        used = (app.revision, *self._market.revisions_in_use(ctx, app.id))
+        self._drop_revisions(
+            ctx, app.id, lambda revision: not rules.is_kept(revision, app.highest, self.params.revisions_kept, used)
+        )
+
+    def _drop_revisions(self, ctx: Context, app: AppId, is_over: Callable[[Revision], bool]) -> None:
+        """Forget what was kept of revisions; each was paid for when it was stored."""
+        for (_, revision), _ in list(self.state.specs.under(app.to_bytes(8, "big"))):
+            if is_over(revision):
+                self.state.specs.delete((app, revision))
+                self.state.created.delete((app, revision))
+                self._secrets.drop(ctx, app, revision)
 
     def _close(self, ctx: Context, record: App) -> None:
         self.state.names.delete(record.name)
         self.state.owned.delete((record.owner, record.id))
         self._set_status(ctx, record, AppStatus.CLOSED)
         self._escrow.close(ctx, record.id)
-        self._drop_revisions(ctx, record.id, Revision(U32(record.revision + 1)))
+        self._drop_revisions(ctx, record.id, lambda _: True)
 
     def _set_status(self, ctx: Context, record: App, status: AppStatus) -> None:
         if status is AppStatus.ACTIVE:

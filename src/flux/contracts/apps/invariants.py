@@ -16,6 +16,12 @@ def check(apps: Apps) -> list[str]:
         if id != expected_id or app.id != id:
             violations.append(f"app {app.id} is stored under {id} where {expected_id} comes next")
         revisions = [revision for (_, revision), _ in apps.state.specs.under(id.to_bytes(8, "big"))]
+        if [revision for (_, revision), _ in apps.state.created.under(id.to_bytes(8, "big"))] != revisions:
+            violations.append(f"when the kept revisions {revisions} of app {id} came is not known of exactly those")
+        if app.revision > app.highest or any(revision > app.highest for revision in revisions):
+            violations.append(
+                f"app {id} is at revision {app.revision} and has {revisions}; the highest is {app.highest}"
+            )
         if app.status is AppStatus.CLOSED:
             if revisions:
                 violations.append(f"closed app {id} still has the specs {revisions}")

@@ -1,5 +1,6 @@
 """What the apps contract needs of others."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from flux.contracts.apps.types import AppId, AppSpec, Revision
@@ -14,8 +15,12 @@ class MarketPort(Protocol):
         """Told after every change of an app's record; opens and closes instances and leases to match."""
         ...
 
-    def oldest_revision(self, ctx: Context, app: AppId) -> Revision:
-        """The oldest revision that an open lease runs; 0 when there is none."""
+    def revision_changed(self, ctx: Context, app: AppId, before: Revision) -> None:
+        """Told after the owner gave an app another revision, before `app_changed`: a rollout begins."""
+        ...
+
+    def revisions_in_use(self, ctx: Context, app: AppId) -> Sequence[Revision]:
+        """Revisions that an open lease runs or a rollout may go back to."""
         ...
 
 

@@ -1,6 +1,7 @@
 """Pure decisions of the apps contract: names, whole specs, and which status allows what."""
 
 import re
+from collections.abc import Collection
 
 from flux.contracts.apps.component_rules import (
     MAX_ENTRIES,
@@ -13,6 +14,10 @@ from flux.contracts.apps.component_rules import (
     shown,
 )
 from flux.contracts.apps.types import (
+    MAX_PARALLELISM,
+    MAX_UPDATE_SECONDS,
+    UPDATE_ACTIONS,
+    UPDATE_ORDERS,
     AppsParams,
     AppSpec,
     AppStatus,
@@ -21,10 +26,11 @@ from flux.contracts.apps.types import (
     InvalidName,
     InvalidSpec,
     Revision,
+    Update,
     decode_spec,
 )
 from flux.primitives import geo
-from flux.primitives.types import U16, U32
+from flux.primitives.types import U16
 
 ARCHITECTURES = ("amd64", "arm64")
 SPREADS = ("operator", "prefix", "country", "none")
@@ -73,6 +79,8 @@ def check_spec(data: bytes, params: AppsParams) -> AppSpec:
     _check_order(spec)
     _check_http(spec)
     _check_constraints(spec.constraints)
+    if spec.update is not None:
+        _check_update(spec.update, has_volumes=bool(spec.volumes))
     _check_totals(spec, params)
     return spec
 
@@ -91,10 +99,9 @@ def check_ciphertext(spec: AppSpec, ciphertext: bytes, params: AppsParams) -> No
         )
 
 
-def first_kept(newest: Revision, kept: int, oldest_leased: Revision) -> Revision:
-    """The oldest revision whose spec stays: the newest `kept`, and all from the oldest that a lease still runs."""
-    first = max(1, newest - kept + 1)
-    return Revision(U32(min(first, oldest_leased) if oldest_leased else first))
+def is_kept(revision: Revision, highest: Revision, kept: int, in_use: Collection[Revision]) -> bool:
+    """Whether a revision's spec stays: the newest `kept` do, and all that are in use."""
+    return revision + kept > highest or revision in in_use
 
 
 def page_limit(limit: int) -> int:
@@ -155,6 +162,17 @@ def _check_constraints(constraints: Constraints) -> None:
     model = constraints.gpu_model
     if model and (not constraints.gpu_count or len(model) > MAX_GPU_MODEL_LENGTH or not _GPU_MODEL.fullmatch(model)):
         refuse(where, "a GPU model is given without a number of GPUs, or is not letters, digits, spaces and . _ / -")
+
+
+def _check_update(update: Update, *, has_volumes: bool) -> None:
+    where = "update"
+    check_range(where, "parallelism", update.parallelism, 1, MAX_PARALLELISM)
+    check_range(where, "delay_seconds", update.delay_seconds, 0, MAX_UPDATE_SECONDS)
+    check_range(where, "monitor_seconds", update.monitor_seconds, 0, MAX_UPDATE_SECONDS)
+    check_word(where, "order", update.order, UPDATE_ORDERS)
+    check_word(where, "on_failure", update.on_failure, UPDATE_ACTIONS)
+    if update.order == "start-first" and has_volumes:
+        refuse(where, "start-first would open a volume twice at one time; an app with volumes needs stop-first or auto")
 
 
 def _check_totals(spec: AppSpec, params: AppsParams) -> None:

@@ -2,7 +2,7 @@
 
 from flux.contracts.apps.types import App, AppId, Revision
 from flux.kernel.storage import Map, State, Value, pair
-from flux.primitives.types import U32, U64, Address
+from flux.primitives.types import U32, U64, Address, ChainTime
 
 
 class AppsState(State):
@@ -15,3 +15,5 @@ class AppsState(State):
     """Names of open apps."""
     owned = Map(b"\x05", pair(Address, AppId), U32)
     """Open apps by owner; the value is 1."""
+    created = Map(b"\x06", pair(AppId, Revision), ChainTime)
+    """When each revision came whose spec is kept."""

@@ -135,6 +135,27 @@ class Constraints(Spec, frozen=True):
     static_ip: bool = False
 
 
+UPDATE_ORDERS = ("auto", "start-first", "stop-first")
+UPDATE_ACTIONS = ("rollback", "pause", "continue")
+MAX_PARALLELISM = 1_000
+MAX_UPDATE_SECONDS = 86_400
+
+
+class Update(Spec, frozen=True):
+    """How a new revision comes in, one step after another, and what a step that fails does."""
+
+    parallelism: int = 1
+    """Instances that may be on their way at one time."""
+    order: str = "auto"
+    """start-first, stop-first, or auto: start-first unless the app has volumes or its node no room for two."""
+    delay_seconds: int = 0
+    """Between an instance that runs and the next one; `monitor_seconds` where that is longer."""
+    monitor_seconds: int = 10
+    """How long an instance must stay well after it was confirmed."""
+    on_failure: str = "rollback"
+    """One of UPDATE_ACTIONS."""
+
+
 class AppSpec(Spec, frozen=True):
     """The public half of what a tenant deploys; the same for all instances."""
 
@@ -144,6 +165,8 @@ class AppSpec(Spec, frozen=True):
     constraints: Constraints = Constraints()
     private: bool = False
     """Whether a private half exists; containers start only once the node holds its seed."""
+    update: Update | None = None
+    """None where nothing was said: the defaults of `Update`."""
 
 
 class PrivateComponent(Spec, frozen=True):
@@ -210,6 +233,16 @@ class App(Record, frozen=True):
     created_at: ChainTime
     spec_hash: Hash
     """keccak of the current revision's spec."""
+    highest: Revision
+    """The newest revision there ever was; the current one is older after the app went back. No number is used twice."""
+
+
+class KeptRevision(Record, frozen=True):
+    """A revision whose spec is still on chain."""
+
+    revision: Revision
+    created_at: ChainTime
+    spec_hash: Hash
 
 
 class AppsParams(Record, frozen=True):
@@ -237,7 +270,7 @@ class AppDeployed(Event, frozen=True):
 
 
 class AppUpdated(Event, frozen=True):
-    """An app has a new revision or instance count."""
+    """An app has another revision or instance count; a revision lower than the last one means that it went back."""
 
     app: Indexed[AppId]
     revision: Revision
@@ -292,6 +325,14 @@ class NotOwner(Revert):
 @dataclass(eq=False)
 class UnknownRevision(Revert):
     """The spec of app {app} revision {revision} is not (or no longer) on chain."""
+
+    app: AppId
+    revision: Revision
+
+
+@dataclass(eq=False)
+class RevisionIsCurrent(Revert):
+    """App {app} is on revision {revision} already."""
 
     app: AppId
     revision: Revision

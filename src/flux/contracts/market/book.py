@@ -38,12 +38,20 @@ START_DEADLINE = 1
 DRAIN_DEADLINE = 2
 EXCLUSION_END = 3
 TRY_AGAIN = 4
+ROLLOUT_GATE = 5
 """Kinds of scheduled work."""
 NEVER = ChainTime(U64(0))
 ANY_REVISION = Revision(U32(0))
 NO_LEASE = LeaseId(U64(0))
 BY_TENANT = frozenset(
-    (CloseReason.REMOVED, CloseReason.MOVED, CloseReason.SCALED_DOWN, CloseReason.UPDATED, CloseReason.PAUSED)
+    (
+        CloseReason.REMOVED,
+        CloseReason.MOVED,
+        CloseReason.SCALED_DOWN,
+        CloseReason.UPDATED,
+        CloseReason.PAUSED,
+        CloseReason.ROLLED_BACK,
+    )
 )
 """Ends that the tenant brought about: the lease costs its minimum."""
 START_BATCH = 64

@@ -15,13 +15,22 @@ from flux.contracts.apps.types import (
     UnknownRevision,
 )
 from flux.contracts.market import rules
-from flux.contracts.market.book import DRAIN_DEADLINE, EXCLUSION_END, START_DEADLINE, TRY_AGAIN, Assignment, Book
+from flux.contracts.market.book import (
+    DRAIN_DEADLINE,
+    EXCLUSION_END,
+    ROLLOUT_GATE,
+    START_DEADLINE,
+    TRY_AGAIN,
+    Assignment,
+    Book,
+)
 from flux.contracts.market.fleet import Fleet
 from flux.contracts.market.fleet_cache import FleetCache
 from flux.contracts.market.placer import Placer
 from flux.contracts.market.ports import AppsPort, ConductPort, EscrowPort, NodesPort, SecretsPort
 from flux.contracts.market.relocation import Relocations
 from flux.contracts.market.requests import Presence, wish_of
+from flux.contracts.market.rollout_rules import is_closed
 from flux.contracts.market.routing import route_of
 from flux.contracts.market.state import MarketState
 from flux.contracts.market.succession import Succession
@@ -49,6 +58,8 @@ from flux.contracts.market.types import (
     RatePerSecond,
     Rejection,
     Relocation,
+    Rollout,
+    RolloutChanged,
     Route,
     UnknownInstance,
     UnknownLease,
@@ -77,7 +88,10 @@ class Market(Contract):
 
     name = "Market"
     address = MARKET
-    events = (LeaseAssigned, LeaseRunning, LeaseSuspect, LeaseRestored, LeaseClosed, InstancePending, VolumesKept)
+    events = (
+        LeaseAssigned, LeaseRunning, LeaseSuspect, LeaseRestored, LeaseClosed, InstancePending, VolumesKept,
+        RolloutChanged,
+    )  # fmt: skip
     errors = (
         UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport, UnknownInstance, NotAppOwner, NotSettled,
         NothingSaved, UnknownNode, UnknownApp, UnknownRevision, InvalidSpec,
@@ -130,7 +144,8 @@ class Market(Contract):
         started = record.state is not LeaseState.ASSIGNED
         self._book.exclude(ctx, record.app, record.node, record.revision, failed_start=not started)
         why = rules.failure(reason, detail)[:MAX_DETAIL]
-        self._succession.give_up(ctx, record, CloseReason.CRASHED if started else CloseReason.START_FAILED, why)
+        ending = CloseReason.CRASHED if started else CloseReason.START_FAILED
+        self._succession.give_up(ctx, record, ending, why, by_node=reason is FailReason.NO_RESOURCES)
 
     @method(gas=50_000)
     def move(self, ctx: Context, app: AppId, ordinal: Ordinal) -> None:
@@ -203,6 +218,11 @@ class Market(Contract):
         waiting = self._book.waiting_of(app)
         return [PendingInstance(app, ordinal, item.since, item.replaces) for ordinal, item in waiting]
 
+    @view()
+    def rollout(self, ctx: Context, app: AppId) -> Rollout:
+        """How the last change of the app's revision went, or goes."""
+        return self._succession.rollouts.find(app)
+
     @view(gas=200_000)
     def plan(self, ctx: Context, spec: bytes, start: NodeId, limit: U16) -> list[Verdict]:
         """What each node from `start` on would say to an instance of a spec. Raises InvalidSpec."""
@@ -243,6 +263,14 @@ class Market(Contract):
         """The spec that a lease runs; for invariants."""
         return self._book.spec(lease.app, lease.revision)
 
+    def has_spec(self, app: AppId, revision: Revision) -> bool:
+        """Whether the spec of a revision is kept; for invariants."""
+        try:
+            self._book.spec(app, revision)
+        except UnknownRevision:
+            return False
+        return True
+
     def hardware_of(self, node: NodeId) -> Hardware:
         """What a node offers; for invariants."""
         record = self._nodes.find(node)
@@ -267,9 +295,17 @@ class Market(Contract):
         """Price of one instance at an ask, wei per second."""
         return rules.rate_of(rules.price_of(rules.needs_of(spec), ask))
 
-    def oldest_revision(self, ctx: Context, app: AppId) -> Revision:
-        """The oldest revision that an open lease runs; 0 when there is none."""
-        return min((lease.revision for lease in self._book.open_of_app(app)), default=Revision(U32(0)))
+    def revision_changed(self, ctx: Context, app: AppId, before: Revision) -> None:
+        """For apps: the owner chose another revision; `app_changed` follows."""
+        self._succession.revision_changed(ctx, self._apps.app(ctx, app), before, self.leases_of_app(ctx, app))
+
+    def revisions_in_use(self, ctx: Context, app: AppId) -> list[Revision]:
+        """Revisions that an open lease runs or a rollout may go back to, ascending."""
+        used = {lease.revision: None for lease in self._book.open_of_app(app)}
+        rollout = self._succession.rollouts.find(app)
+        if rollout.source and not is_closed(rollout, self._apps.app(ctx, app).revision):
+            used[rollout.source] = None
+        return sorted(used)
 
     def app_changed(self, ctx: Context, app: AppId) -> None:
         """For apps: make instances match the app's record."""
@@ -281,7 +317,9 @@ class Market(Contract):
                 self._book.close(ctx, lease, _ENDINGS[record.status])
             if record.status is AppStatus.CLOSED:
                 self._book.forget_holders(app)
+                self._succession.rollouts.forget(app)
             return
+        self._succession.rollouts.wait_anew(ctx, record)
         for ordinal, waiting in self._book.waiting_of(app):
             if ordinal >= record.instances:
                 self.state.waiting.delete((app, ordinal))
@@ -369,6 +407,11 @@ class Market(Contract):
         app = AppId(U64(subject))
         self._book.end_exclusions(ctx, app)
         self._succession.update_next(ctx, app)
+
+    @scheduled(ROLLOUT_GATE)
+    def open_gate(self, ctx: Context, subject: int) -> None:
+        """An instance was watched for long enough, or an app waited for: its rollout goes on, ends or fails."""
+        self._succession.update_next(ctx, AppId(U64(subject)))
 
     @scheduled(TRY_AGAIN)
     def try_again(self, ctx: Context, subject: int) -> None:

@@ -6,8 +6,9 @@ from flux.contracts.apps.types import AppId, AppStatus
 from flux.contracts.market.book import NEVER
 from flux.contracts.market.contract import Market
 from flux.contracts.market.fleet import COUNTRY, FEATURES, GPU_SHIFT, NETWORK, OPERATOR, PLACE, Fleet
+from flux.contracts.market.rollout_rules import MOVING, NO_ROLLOUT, is_closed
 from flux.contracts.market.rules import needs_of
-from flux.contracts.market.types import CloseReason, Lease, LeaseState, Ordinal
+from flux.contracts.market.types import CloseReason, Lease, LeaseState, Ordinal, RolloutState
 from flux.contracts.nodes.types import NodeId
 from flux.primitives.types import U16
 
@@ -24,6 +25,7 @@ def check(market: Market) -> list[str]:
         *_check_instances(market),
         *_check_exclusions(market),
         *_check_holders(market),
+        *_check_rollouts(market),
         *_check_fleet(market),
     ]
 
@@ -153,6 +155,32 @@ def _check_holders(market: Market) -> Iterator[str]:
             yield f"app {app} is closed and volumes of it are remembered"
         if not holder.until and (app, ordinal, holder.node) not in running:
             yield f"node {holder.node} is said to run instance {ordinal} of app {app} with its volumes"
+
+
+def _check_rollouts(market: Market) -> Iterator[str]:
+    """A rollout says where its app is, keeps what it may go back to, and is not over while a step is left."""
+    open_apps = {record.id: record for record in market.every_app() if record.status is not AppStatus.CLOSED}
+    for app, rollout in market.state.rollouts.items():
+        record = open_apps.get(app)
+        if record is None:
+            yield f"app {app} is closed and has a rollout"
+            continue
+        state, there = rollout.state, [rollout.target]
+        if state is RolloutState.ROLLING_BACK:
+            there = [rollout.source]
+        elif state in (RolloutState.FAILED, RolloutState.PAUSED):
+            there = [rollout.target, rollout.source]
+        if record.revision not in there:
+            yield f"app {app} is at revision {record.revision} and its rollout is {state.name} to {there}"
+        if (state in MOVING) != (rollout.ended_at == NEVER):
+            yield f"the rollout of app {app} is {state.name} and ended at {rollout.ended_at}"
+        if not is_closed(rollout, record.revision) and rollout.source and not market.has_spec(app, rollout.source):
+            yield f"app {app} may go back to revision {rollout.source}, whose spec is gone"
+    for lease in _open(market):
+        record = open_apps.get(lease.app)
+        known = market.state.rollouts.find(lease.app) or NO_ROLLOUT
+        if record is not None and lease.revision != record.revision and is_closed(known, record.revision):
+            yield f"lease {lease.id} runs revision {lease.revision} after the rollout of app {lease.app} was over"
 
 
 def _check_fleet(market: Market) -> Iterator[str]:

@@ -20,6 +20,10 @@ class AppsPort(Protocol):
         """The spec of a revision that is kept."""
         ...
 
+    def return_to(self, ctx: Context, app: AppId, revision: Revision) -> bool:
+        """Make a kept revision the current one again; False where that may not run any more."""
+        ...
+
     def apps(self, ctx: Context, start: AppId, limit: U16) -> list[App]:
         """Records from an id on."""
         ...

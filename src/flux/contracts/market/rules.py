@@ -199,6 +199,20 @@ def verdict(spec: AppSpec, node: Node, facts: Circumstances) -> Rejection:
     return Rejection.NONE
 
 
+def verdict_in_place(
+    spec: AppSpec, node: Node, facts: Circumstances, before: Needs, agreed: RatePerSecond
+) -> Rejection:
+    """The same for an instance that is there already with the needs `before`: it is priced as `rate_in_place` says."""
+    rejection = verdict(spec, node, facts)
+    if rejection is not Rejection.PRICE or not is_payable(node.ask):
+        return rejection
+    if rate_in_place(needs_of(spec), before, node.ask, agreed) > rate_of(
+        price_limit(spec.constraints.max_price_gwei_hour)
+    ):
+        return Rejection.PRICE
+    return Rejection.NONE if facts.slots_free > 0 else Rejection.SLOTS
+
+
 def failure(reason: FailReason, detail: str) -> str:
     """A failure as a sentence that is kept, without characters that could disturb a terminal."""
     words = reason.name.lower().replace("_", " ")

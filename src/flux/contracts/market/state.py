@@ -1,7 +1,17 @@
 """Storage of the market. A placement writes the lease and its node's load; others share the rest of its entries."""
 
 from flux.contracts.apps.types import AppId
-from flux.contracts.market.types import Exclusion, Lease, LeaseId, NodeLoad, OpenLeases, Ordinal, VolumeHolder, Waiting
+from flux.contracts.market.types import (
+    Exclusion,
+    Lease,
+    LeaseId,
+    NodeLoad,
+    OpenLeases,
+    Ordinal,
+    Rollout,
+    VolumeHolder,
+    Waiting,
+)
 from flux.contracts.nodes.types import NodeId
 from flux.kernel.storage import Map, OrderedSet, State, Value, pair, triple
 from flux.primitives.types import U64, ChainTime, Hash
@@ -34,3 +44,5 @@ class MarketState(State):
     """The app at which the next block goes on because the last one met its bound; 0 when it did not."""
     holders = Map(b"\x0d", pair(AppId, Ordinal), VolumeHolder)
     """By instance that ran with volumes, until its app closes."""
+    rollouts = Map(b"\x0e", AppId, Rollout)
+    """The last change of revision of each open app that had one."""

@@ -10,6 +10,7 @@ from flux.contracts.market.types import (
     PendingInstance,
     PortBinding,
     Relocation,
+    Rollout,
     Route,
     Usage,
     Verdict,
@@ -31,6 +32,7 @@ _PENDING = Call(addresses.MARKET, "pending", (AppId,), list[PendingInstance])
 _PLAN = Call(addresses.MARKET, "plan", (bytes, NodeId, U16), list[Verdict])
 _REBALANCE = Call(addresses.MARKET, "rebalance", (AppId, Ordinal), NodeId)
 _RELOCATIONS = Call(addresses.MARKET, "relocations", (AppId,), list[Relocation])
+_ROLLOUT = Call(addresses.MARKET, "rollout", (AppId,), Rollout)
 _ROUTES = Call(addresses.MARKET, "routes", (AppId, U16), list[Route])
 _USAGE = Call(addresses.MARKET, "usage", (NodeId,), Usage)
 _VOLUME_HOLDER = Call(addresses.MARKET, "volumeHolder", (AppId, Ordinal), NodeId)
@@ -93,6 +95,11 @@ class Market:
     async def relocations(self, app: AppId, *, block: str = "latest") -> list[Relocation]:
         """Instances that would be cheaper elsewhere, each as if those before it had moved. Raises UnknownApp."""
         result: list[Relocation] = await self.client.view(_RELOCATIONS, app, block=block)
+        return result
+
+    async def rollout(self, app: AppId, *, block: str = "latest") -> Rollout:
+        """How the last change of the app's revision went, or goes."""
+        result: Rollout = await self.client.view(_ROLLOUT, app, block=block)
         return result
 
     async def routes(self, start: AppId, limit: U16, *, block: str = "latest") -> list[Route]:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from flux.contracts.apps.types import Health
+from flux.contracts.apps.types import Health, Update
 from flux.specs.field import Field
 
 _HOST_VARIABLE = re.compile(r"HOST|SERVER|ADDR|ENDPOINT|UPSTREAM", re.IGNORECASE)
@@ -76,6 +76,7 @@ class Draft:
     restart: str | None = None
     replicas: int | None = None
     replicas_place: Field | None = None
+    update: Update | None = None
     profiles: list[str] = field(default_factory=list)
     architecture: str = ""
     user: str = ""

@@ -3,8 +3,10 @@
 import re
 from dataclasses import dataclass, field
 
+from flux.contracts.apps.types import Update
 from flux.primitives import geo
 from flux.primitives.types import Wei
+from flux.specs.compose.updates import read_update
 from flux.specs.field import Field
 from flux.specs.names import is_app_name, suggest_app_name
 from flux.specs.placement import (
@@ -35,6 +37,7 @@ KEYS = (
     "architectures",
     "gpu",
     "static_ip",
+    "update",
 )
 
 
@@ -57,6 +60,7 @@ class Extension:
     gpu_model: str = ""
     gpu_count: int = 0
     static_ip: bool = False
+    update: Update | None = None
 
 
 def read_extension(block: Field) -> Extension:
@@ -109,6 +113,8 @@ def _read_key(name: str, value: Field, extension: Extension) -> None:
         case "static_ip":
             extension.static_ip = value.boolean() is True
             value.honour("only nodes with a fixed address" if extension.static_ip else "any node")
+        case "update":
+            extension.update = read_update(value)
 
 
 def read_app_name(field: Field) -> str | None:

@@ -12,6 +12,7 @@ from flux.specs.compose.interpolation import interpolate_tree
 from flux.specs.compose.keys import TOP_LEVEL, TOP_LEVEL_REFUSED
 from flux.specs.compose.process import Sources
 from flux.specs.compose.service import read_service
+from flux.specs.compose.updates import find_update
 from flux.specs.field import Field, root_field
 from flux.specs.findings import Findings
 from flux.specs.loaded import DeployOptions, LoadedSpec
@@ -41,12 +42,15 @@ def read_compose(
     http = topology.find_http(drafts, extension, root)
     apply_health(extension.health, drafts, http)
     private = PrivateSpec(tuple(found for draft in drafts.values() if (found := _private_of(draft)) is not None))
+    components = tuple(_component_of(draft, volumes) for draft in drafts.values())
+    kept = volumes.all()
     app_spec = AppSpec(
-        components=tuple(_component_of(draft, volumes) for draft in drafts.values()),
-        volumes=volumes.all(),
+        components=components,
+        volumes=kept,
         http=http,
         constraints=_constraints(drafts, extension),
         private=private != PrivateSpec(),
+        update=find_update(drafts, extension.update, has_volumes=bool(kept), place=top.get("x-flux", root)),
     )
     options = DeployOptions(
         name=_name(extension, top.get("name"), folder),

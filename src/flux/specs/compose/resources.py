@@ -1,6 +1,7 @@
 """How much a service gets and how often it restarts: `deploy`, and the older keys beside it."""
 
 from flux.specs.compose.draft import Draft
+from flux.specs.compose.updates import read_update
 from flux.specs.field import Field
 from flux.specs.quantities import parse_cpu_milli, parse_size_mib
 
@@ -18,8 +19,7 @@ DEPLOY_KEYS = (
 DEPLOY_IGNORED = {
     "endpoint_mode": "is not used: the ingress spreads visitors over the instances",
     "labels": "is not used: put labels under the service itself",
-    "rollback_config": "is not used: an update replaces the instances of an app one after the other",
-    "update_config": "is not used: an update replaces the instances of an app one after the other",
+    "rollback_config": "is not used: going back has the same gates as update_config sets for going forward",
 }
 RESTARTS = {"no": "no", "false": "no", "always": "always", "unless-stopped": "always", "on-failure": "on-failure"}
 CONDITIONS = {"none": "no", "on-failure": "on-failure", "any": "always"}
@@ -40,6 +40,8 @@ def read_deploy(field: Field, draft: Draft) -> None:
         known["placement"].refuse("nodes of this network have no labels: say where to run with x-flux.geo")
     if "replicas" in known:
         read_replicas(known["replicas"], draft)
+    if "update_config" in known and not known["update_config"].is_off:
+        draft.update = read_update(known["update_config"])
     if "resources" in known:
         _read_resources(known["resources"], draft)
     if "restart_policy" in known:

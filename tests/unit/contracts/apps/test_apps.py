@@ -141,10 +141,11 @@ def test_the_newest_ten_specs_are_kept_and_older_ones_with_their_ciphertexts_go(
 
 def test_a_spec_that_a_lease_still_runs_is_kept_however_old(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.deploy(OWNER, 1000)
-    monkeypatch.setattr(lab.market, "oldest_revision", lambda ctx, app: revision(1))
+    monkeypatch.setattr(lab.market, "revisions_in_use", lambda ctx, app: [revision(1)])
     for step in range(12):
         update(lab, 600 + step)
     assert lab.apps.spec(lab.context(), ONE, revision(1)) == PUBLIC
+    assert [item.revision for item in lab.apps.revisions(lab.context(), ONE)] == [1, *range(4, 14)]
     monkeypatch.undo()
     update(lab, 700)
     assert [key[1] for key, _ in lab.apps.state.specs.items()] == list(range(5, 15))

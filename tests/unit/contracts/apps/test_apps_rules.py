@@ -21,6 +21,7 @@ from flux.contracts.apps.types import (
     Mount,
     Port,
     Revision,
+    Update,
     Volume,
     encode_spec,
 )
@@ -363,11 +364,33 @@ def test_a_ciphertext_is_sent_exactly_when_it_is_announced() -> None:
 
 
 @pytest.mark.parametrize(
-    ("newest", "oldest_leased", "first"),
-    [(1, 0, 1), (10, 0, 1), (11, 0, 2), (11, 11, 2), (20, 3, 3), (20, 15, 11)],
+    ("highest", "used", "kept"),
+    [(1, [], [1]), (4, [], [2, 3, 4]), (4, [4], [2, 3, 4]), (9, [2, 5], [2, 5, 7, 8, 9])],
 )
-def test_old_specs_stay_while_they_are_new_enough_or_leased(newest: int, oldest_leased: int, first: int) -> None:
-    assert rules.first_kept(Revision(U32(newest)), 10, Revision(U32(oldest_leased))) == first
+def test_old_specs_stay_while_they_are_new_enough_or_used(highest: int, used: list[int], kept: list[int]) -> None:
+    numbers = [Revision(U32(number)) for number in range(1, highest + 1)]
+    in_use = [Revision(U32(number)) for number in used]
+    assert [number for number in numbers if rules.is_kept(number, Revision(U32(highest)), 3, in_use)] == kept
+
+
+@pytest.mark.parametrize(
+    ("update", "words"),
+    [
+        (Update(parallelism=0), "parallelism"),
+        (Update(delay_seconds=86_401), "delay_seconds"),
+        (Update(monitor_seconds=-1), "monitor_seconds"),
+        (Update(order="both"), "order"),
+        (Update(on_failure="weep"), "on_failure"),
+    ],
+)
+def test_an_update_is_within_bounds_and_uses_known_words(update: Update, words: str) -> None:
+    assert words in refusal(spec(update=update))
+
+
+def test_no_volume_is_opened_twice_for_an_update() -> None:
+    volumes = (Volume("data", 10),)
+    assert "volume" in refusal(spec(volumes=volumes, update=Update(order="start-first")))
+    accept(spec(volumes=volumes, update=Update(order="stop-first")))
 
 
 def test_foreign_text_is_shown_short_and_without_control_characters() -> None:
