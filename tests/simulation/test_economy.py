@@ -7,10 +7,11 @@ from tools.simulation.outcome import earned
 from tools.simulation.placement_cost import compare
 from tools.simulation.play import Play, Setting
 
+from flux.contracts.probes.contract import Probes
 from flux.contracts.rewards import rules
 from flux.protocol.params import CAP
 
-SHARES = {"absent friend": 0.12, "false witness": 0.12, "false hardware": 0.12, "flapper": 0.12}
+SHARES = {"careful colluder": 0.15, "colluder": 0.15, "false hardware": 0.1, "silent member": 0.1, "abandoner": 0.1}
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +30,21 @@ def test_nothing_is_emitted_beyond_the_schedule_or_the_cap(played: Play) -> None
     assert played.history[-1].emitted > 0
 
 
-def test_being_away_earns_less_than_serving(played: Play) -> None:
-    beside = {row.behaviour: row.beside_honest for row in earned(played)}
-    assert beside["honest"] == pytest.approx(1)
-    for behaviour in ("absent friend", "flapper", "false hardware"):
-        assert beside[behaviour] < 0.95, beside
+def test_no_behaviour_earns_more_than_it_would_if_all_were_honest(played: Play) -> None:
+    beside = {row.behaviour: row.beside_untroubled for row in earned(played)}
+    assert all(share < 1.02 for share in beside.values()), beside
+    for behaviour in ("colluder", "false hardware", "silent member"):
+        assert beside[behaviour] < 0.9, beside
+
+
+def test_honest_operators_lose_next_to_nothing_by_their_own_conduct(played: Play) -> None:
+    conducts = played.economy.contract(Probes).conducts
+    honest = [item.id for item in played.population.machines.values() if item.operator.behaviour == "honest"]
+    assert sum(conducts.loss(node) for node in honest) < 0.02 * 1_000_000 * len(honest)
 
 
 def test_tenants_are_served(played: Play) -> None:
-    assert len(played.tenants.tenancies) == 80
+    assert 40 <= len(played.tenants.tenancies) <= 80, "fewer want apps while FLUX is dear"
     assert played.population.started >= 80
     assert any(income.tenants for income in played.ledger.nodes.values())
 

@@ -15,6 +15,7 @@ from flux.primitives.types import U32
 from tools.simulation.population import PLACES, Machine
 
 SPEEDS = ("cpu_events", "memory_mib", "disk_mib", "network_mbit")
+HONEST_AVAILABILITY = 0.995
 ASKED = 1_000
 """Probes of one target by one member in an epoch, in the report's counts."""
 
@@ -25,8 +26,12 @@ class Honest:
     name = "honest"
     says = "serves, probes and reports as it should"
     conspires = False
+    weight = 1
+    """Beside others of the conspiracy: how many of its operators behave so."""
     persists = False
     """Whether it votes again and again in an epoch."""
+    reports = True
+    """Whether it reports at all."""
 
     def declared(self, tier: Tier) -> Tier:
         """The tier that is declared and staked for."""
@@ -38,15 +43,15 @@ class Honest:
 
     def is_up(self, draw: random.Random) -> bool:
         """Whether the machine serves in this epoch."""
-        return draw.random() < 0.995
+        return draw.random() < HONEST_AVAILABILITY
 
     def starts(self) -> bool:
         """Whether it starts what it was assigned."""
         return True
 
-    def answered(self, target: Machine) -> int:
-        """How many of `ASKED` probes it says that a target answered."""
-        return ASKED if target.is_up else 0
+    def answered(self, target: Machine, *, is_held: bool) -> int:
+        """How many of `ASKED` probes it says that a target answered. `is_held`: by a majority of conspirators."""
+        return target.served
 
     def suspects(self, target: Machine) -> bool:
         """Whether it votes that a target cannot be reached."""
@@ -71,7 +76,7 @@ class LazyProber(Honest):
     name = "lazy prober"
     says = "probes nobody and reports that all answered"
 
-    def answered(self, target: Machine) -> int:
+    def answered(self, target: Machine, *, is_held: bool) -> int:
         """Everything."""
         return ASKED
 
@@ -80,14 +85,44 @@ class LazyProber(Honest):
         return False
 
 
-class Colluder(Honest):
+class SilentMember(LazyProber):
+    """Never probes anybody and reports nothing either."""
+
+    name = "silent member"
+    says = "neither probes nor reports"
+    reports = False
+
+
+class Conspirator(Honest):
+    """Helps the conspiracy wherever that can have an effect: in committees that it holds the majority of."""
+
+    conspires = True
+
+    def answered(self, target: Machine, *, is_held: bool) -> int:
+        """All of a friend's and none of a rival's, where that is what counts; else the truth."""
+        if not is_held:
+            return target.served
+        return ASKED if self.is_friend(target) else 0
+
+    def suspects(self, target: Machine) -> bool:
+        """Never a friend."""
+        return not target.is_up and not self.is_friend(target)
+
+
+class CarefulColluder(Conspirator):
+    """Never says what its committee would not agree on."""
+
+    name = "careful colluder"
+    says = "reports rivals as never up where the conspiracy holds the committee"
+
+
+class Colluder(Conspirator):
     """Says that friends always answered and rivals never did."""
 
     name = "colluder"
-    says = "reports friends as always up and rivals as never"
-    conspires = True
+    says = "reports friends as always up and rivals as never, in every committee"
 
-    def answered(self, target: Machine) -> int:
+    def answered(self, target: Machine, *, is_held: bool) -> int:
         """All of a friend's, none of a rival's."""
         return ASKED if self.is_friend(target) else 0
 
@@ -97,18 +132,14 @@ class Colluder(Honest):
         tenth = {name: U32(getattr(seen, name) // 10) for name in SPEEDS}
         return msgspec.structs.replace(seen, **(tenfold if self.is_friend(target) else tenth))
 
-    def suspects(self, target: Machine) -> bool:
-        """Never a friend."""
-        return not target.is_up and not self.is_friend(target)
 
-
-class FalseWitness(Honest):
+class FalseWitness(Conspirator):
     """Votes against rivals that serve, to take their leases."""
 
     name = "false witness"
     says = "votes that rivals cannot be reached"
-    conspires = True
     persists = True
+    weight = 2
 
     def suspects(self, target: Machine) -> bool:
         """Every rival."""
@@ -119,7 +150,7 @@ class FalseWitness(Honest):
         return self.is_friend(target)
 
 
-class AbsentFriend(Colluder):
+class AbsentFriend(Conspirator):
     """Half of the time its machines are off, and its friends cover for it."""
 
     name = "absent friend"
@@ -128,6 +159,10 @@ class AbsentFriend(Colluder):
     def is_up(self, draw: random.Random) -> bool:
         """Half of the time."""
         return draw.random() < 0.5
+
+    def answered(self, target: Machine, *, is_held: bool) -> int:
+        """Friends are always up."""
+        return ASKED if self.is_friend(target) else super().answered(target, is_held=is_held)
 
 
 class FalseHardware(Honest):
@@ -182,5 +217,6 @@ class Sybil(Honest):
 
 
 BEHAVIOURS: Sequence[type[Honest]] = (
-    Honest, LazyProber, Colluder, FalseWitness, AbsentFriend, FalseHardware, FalsePlace, Abandoner, Flapper, Sybil,
+    Honest, LazyProber, SilentMember, Colluder, CarefulColluder, FalseWitness, AbsentFriend, FalseHardware, FalsePlace,
+    Abandoner, Flapper, Sybil,
 )  # fmt: skip

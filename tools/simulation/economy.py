@@ -1,8 +1,8 @@
 """The real contracts over a state in memory, driven in steps of seconds or of days.
 
 Transactions are called directly, without signatures and fees; everything else is what the chain does: work that is due,
-placement and accounting at the end of each block. Invariants are checked after every block, or after every so many on
-large fleets, and a violation ends the run.
+placement and accounting at the end of each block. Invariants are checked after every block: those that the block can
+have broken (every_block.py), and all of them from scratch after every so many. A violation ends the run.
 """
 
 from collections import Counter
@@ -23,7 +23,8 @@ from flux.protocol import invariants
 from flux.protocol.machine import ScheduledWorkFailed
 from flux.protocol.params import Params
 from flux.protocol.registry import ProtocolFactory
-from flux.testing.world import MemoryWorld
+from tools.simulation.every_block import EveryBlock
+from tools.simulation.recorded import RecordedWorld
 
 C = TypeVar("C", bound=Contract)
 Watcher = Callable[[Log], None]
@@ -42,10 +43,11 @@ class Economy:
     """One chain's worth of state and the clock over it."""
 
     def __init__(self, params: Params, *, check_every: int = 1) -> None:
-        """`check_every`: blocks between two checks of all invariants."""
+        """`check_every`: blocks between two checks of all invariants from scratch."""
         self.params = params
-        self.world = MemoryWorld()
+        self.world = RecordedWorld()
         self.machine = ProtocolFactory(params)(self.world)
+        self._every_block = EveryBlock(self.world, self.machine.contracts)
         self.accounts = self.contract(Accounts)
         self.refused: Counter[str] = Counter()
         """How often each error answered a transaction of `attempt`."""
@@ -106,14 +108,17 @@ class Economy:
         self.machine.end_block(NO_WEI, NO_INFO)
         self._blocks += 1
         self._read_logs()
+        self._refuse(self._every_block.check())
         if self._blocks % self._check_every == 0:
             self.check()
         self.world.advance(seconds)
 
     def check(self) -> None:
-        """Raise Violated unless every invariant holds and every wei is accounted for."""
-        problems = invariants.check(self.machine.contracts)
-        problems += check_total(self.accounts, self.world.total_held())
+        """Raise Violated unless every invariant holds, from scratch, and every wei is accounted for."""
+        self._refuse(invariants.check(self.machine.contracts))
+        self._refuse(check_total(self.accounts, self.world.total_held()))
+
+    def _refuse(self, problems: list[str]) -> None:
         if problems:
             raise Violated(f"after block {self._blocks}: {'; '.join(problems[:5])}")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from flux.contracts.escrow.types import HostPaid
 from flux.contracts.nodes.types import NodeId
-from flux.contracts.rewards.types import NodeRewarded
+from flux.contracts.rewards.types import PPM, EpochSettled, NodeRewarded
 from flux.contracts.staking.types import Slashed
 from tools.simulation.economy import Economy
 
@@ -29,12 +29,19 @@ class Ledger:
 
     def __init__(self, economy: Economy) -> None:
         self.nodes: defaultdict[NodeId, Income] = defaultdict(Income)
+        self.full = [0, 0, 0]
+        """By tier: what a node with full availability has earned from emission, wei."""
         economy.watch(NodeRewarded, self._rewarded)
+        economy.watch(EpochSettled, self._settled)
         economy.watch(HostPaid, self._paid)
         economy.watch(Slashed, self._slashed)
 
     def _rewarded(self, event: NodeRewarded) -> None:
         self.nodes[event.node].emission += event.amount
+
+    def _settled(self, event: EpochSettled) -> None:
+        for tier, rate in enumerate(event.rates):
+            self.full[tier] += rate * PPM
 
     def _paid(self, event: HostPaid) -> None:
         self.nodes[event.node].tenants += event.amount

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from flux.primitives.types import WEI_PER_FLUX
-from tools.simulation.behaviours import Honest
+from tools.simulation.behaviours import HONEST_AVAILABILITY, Honest
 from tools.simulation.concentration import gini, largest_share, nakamoto
 from tools.simulation.play import Play
 from tools.simulation.population import Machine
@@ -21,7 +21,9 @@ class Earned(NamedTuple):
     tenants: float
     slashed: float
     beside_honest: float
-    """Net income beside that of honest nodes in the same declared tiers; 1 is equal, below 1 cheating costs."""
+    """Net income beside that of honest nodes in the same declared tiers; 1 is equal."""
+    beside_untroubled: float
+    """Net income beside what the same nodes would have if they and all others were honest; below 1 cheating costs."""
 
     @property
     def net(self) -> float:
@@ -61,7 +63,7 @@ def concentration(play: Play) -> list[Concentration]:
 
 
 def _earned(play: Play, name: str, machines: list[Machine], honest: dict[int, float]) -> Earned:
-    years = play.history[-1].day / 365
+    years = max(play.history[-1].day, 1) / 365
     stake = sum(_stake(play, machine) for machine in machines)
     incomes = [play.ledger.nodes[machine.id] for machine in machines]
 
@@ -70,6 +72,8 @@ def _earned(play: Play, name: str, machines: list[Machine], honest: dict[int, fl
 
     expected = sum(honest[machine.declared] * _stake(play, machine) for machine in machines)
     net = sum(income.net for income in incomes)
+    full = sum(play.ledger.full[machine.declared - 1] for machine in machines)
+    untroubled = full * HONEST_AVAILABILITY + _tenants_of_honest(play) * stake
     return Earned(
         name,
         play.behaviours[name].says,
@@ -78,7 +82,14 @@ def _earned(play: Play, name: str, machines: list[Machine], honest: dict[int, fl
         rate(sum(income.tenants for income in incomes)),
         rate(sum(income.slashed for income in incomes)),
         net / expected if expected else 0.0,
+        net / untroubled if untroubled else 0.0,
     )
+
+
+def _tenants_of_honest(play: Play) -> float:
+    """What tenants paid to honest nodes, per wei of their stake."""
+    honest = [item for item in play.population.machines.values() if item.operator.behaviour == Honest.name]
+    return sum(play.ledger.nodes[item.id].tenants for item in honest) / sum(_stake(play, item) for item in honest)
 
 
 def _rates_by_tier(play: Play) -> dict[int, float]:

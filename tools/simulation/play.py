@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from flux.contracts.nodes.types import Tier
 from flux.primitives.types import U64, Seconds
 from flux.protocol.params import DEFAULT, Params
-from tools.simulation.behaviours import BEHAVIOURS, Honest
+from tools.simulation.behaviours import ASKED, BEHAVIOURS, Honest
 from tools.simulation.economy import Economy
 from tools.simulation.income import Ledger
 from tools.simulation.measure import Measuring
+from tools.simulation.outages import Outages
 from tools.simulation.population import Population
+from tools.simulation.prices import START, Prices
 from tools.simulation.prosecutor import Prosecutor
 from tools.simulation.tenants import Tenants
 from tools.simulation.watch import Watch
@@ -66,6 +68,10 @@ class EpochRecord:
     """Wei minted and not burned."""
     emitted: int
     apps: int
+    price: float
+    """Dollars for one FLUX."""
+    running: int
+    """Leases."""
 
 
 class Play:
@@ -83,16 +89,22 @@ class Play:
         self.watch = Watch(self.economy, self.population, self.behaviours)
         self.measuring = Measuring(self.economy, self.population, self.behaviours)
         self.prosecutor = Prosecutor(self.economy)
+        self.prices = Prices(self.economy, self.draw)
+        self.outages = Outages(self.economy, self.population, self.watch, self._place, self.draw)
         self.history: list[EpochRecord] = []
 
-    def run(self, progress: Callable[[str], None]) -> None:
-        """Play all of it. Raises Violated."""
+    def run(self, progress: Callable[[str], None], after_epoch: Callable[["Play"], None] = lambda _: None) -> None:
+        """Play all of it. `after_epoch` may note what is known so far. Raises Violated."""
         self._settle_in()
         progress(f"{len(self.population.machines)} nodes of {len(self.population.operators)} operators have joined")
         for number in range(self.setting.epochs):
             self._epoch(number)
             record = self.history[-1]
-            progress(f"day {record.day:.0f}: {record.apps} apps, {record.emitted // 10**18} FLUX emitted")
+            progress(
+                f"day {record.day:.0f}: {record.apps} apps, {record.running} leases, 1 FLUX is ${record.price:.2f}, "
+                f"{record.emitted // 10**18} FLUX emitted"
+            )
+            after_epoch(self)
         self.economy.check()
 
     def _settle_in(self) -> None:
@@ -112,11 +124,17 @@ class Play:
         began = economy.now
         for machine in self.population.machines.values():
             machine.is_up = self.behaviours[machine.operator.behaviour].is_up(self.draw)
+            machine.served = ASKED if machine.is_up else 0
         self.watch.come_back()
-        self.tenants.act(setting.epoch_seconds, _BATCH)
+        self.prices.move(setting.epoch_days)
+        self.prices.ask_anew(self.population.machines.values())
+        self.tenants.act(setting.epoch_seconds, _BATCH, self.prices.dollars / START)
+        self._place()
+        economy.block(int(economy.params.market.start_deadline) + 1)
         self._place()
         if number:
             self.watch.report()
+        self.outages.maybe(setting.epoch_days)
         self.watch.look()
         self.measuring.measure()
         economy.block(1)
@@ -153,5 +171,7 @@ class Play:
                 supply=accounts.minted - accounts.burned,
                 emitted=emitted,
                 apps=len(self.tenants.tenancies),
+                price=self.prices.dollars,
+                running=self.population.running,
             )
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from flux.contracts.market.contract import Market
-from flux.contracts.market.types import LeaseAssigned, LeaseId, LeaseState, PortBinding
+from flux.contracts.market.types import LeaseAssigned, LeaseClosed, LeaseId, LeaseRunning, LeaseState, PortBinding
 from flux.contracts.nodes.contract import Nodes
 from flux.contracts.nodes.types import Architecture, Ask, Endpoint, Hardware, Location, NodeId, Tier
 from flux.primitives.keccak import keccak256
@@ -52,7 +52,11 @@ class Machine:
     """What its operator says that it is, and staked for."""
     place: tuple[str, str]
     """Where it really is: continent and country."""
+    asks: tuple[int, int, int, int]
+    """What it asked for on the first day."""
     is_up: bool = True
+    served: int = 0
+    """Of this epoch's probes, those that it could answer."""
 
 
 @dataclass(slots=True)
@@ -84,6 +88,11 @@ class Population:
         economy.watch(LeaseAssigned, lambda event: self._assigned.append(event.lease))
         self.started = 0
         """Leases that ever ran."""
+        self.running = 0
+        """Leases that run now, suspect ones included."""
+        economy.watch(LeaseRunning, self._ran)
+        economy.watch(LeaseClosed, self._closed)
+        self._are_running: set[LeaseId] = set()
         self.operators: list[Operator] = []
         self.machines: dict[NodeId, Machine] = {}
 
@@ -100,7 +109,7 @@ class Population:
         number, self._registered = self._registered, self._registered + 1
         where = self._draw.choice(PLACES)
         stake = int(self._economy.params.nodes.tiers[declared - 1].stake)
-        agent = person("agent", number)
+        agent, ask = person("agent", number), self._ask()
         self._economy.fund(operator.address, stake // WEI_PER_FLUX)
         id: NodeId = self._economy.send(
             operator.address,
@@ -109,11 +118,11 @@ class Population:
             _endpoint(number),
             Location(*behaviour.place(where, self._draw), ""),
             _hardware(declared),
-            self._ask(),
+            ask,
             value=stake,
         )
         self._economy.send(agent, self._nodes.activate)
-        machine = Machine(id, agent, operator, tier, declared, where)
+        machine = Machine(id, agent, operator, tier, declared, where, (ask.cpu, ask.memory, ask.disk, ask.gpu))
         operator.machines.append(machine)
         self.machines[id] = machine
 
@@ -133,6 +142,14 @@ class Population:
                 self._economy.attempt(machine.agent, self._market.confirm, id, [_BINDING])
         self.started += started
         return started
+
+    def _ran(self, event: LeaseRunning) -> None:
+        self._are_running.add(event.lease)
+        self.running = len(self._are_running)
+
+    def _closed(self, event: LeaseClosed) -> None:
+        self._are_running.discard(event.lease)
+        self.running = len(self._are_running)
 
     def _ask(self) -> Ask:
         def price(usual: int) -> U64:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import matplotlib
@@ -11,7 +12,7 @@ from flux.contracts.rewards import rules
 from flux.primitives.types import WEI_PER_FLUX
 from tools.simulation.outcome import Concentration, Earned, concentration, earned
 from tools.simulation.placement_cost import Comparison
-from tools.simulation.play import Play
+from tools.simulation.play import EpochRecord, Play
 
 _INK = "#1f4e79"
 _OTHER = "#b5651d"
@@ -22,24 +23,31 @@ def tables(play: Play, alone: Sequence[Comparison], spread: Sequence[Comparison]
     setting, last = play.setting, play.history[-1]
     lines = [
         f"{len(play.population.machines):,} nodes of {len(play.population.operators):,} operators, "
-        f"{setting.apps:,} apps, {setting.years:g} years in {len(play.history)} epochs of {setting.epoch_days:g} days, "
+        f"up to {setting.apps:,} apps, {last.day / 365:.2f} years in {len(play.history)} epochs of "
+        f"{setting.epoch_days:g} days, "
         f"seed {setting.seed}. "
-        f"{play.economy.blocks:,} blocks; every invariant held after {_checked(setting.check_every)}. "
+        f"{play.economy.blocks:,} blocks; after each every invariant held that it could have broken, and all of them "
+        f"{_checked(setting.check_every)}. "
         f"{play.population.started:,} leases ran, {play.watch.suspected:,} suspicions were examined, "
         f"{play.prosecutor.cases:,} cases were opened. "
-        f"Emitted: {last.emitted // WEI_PER_FLUX:,} FLUX. Calls refused: {_refused(play)}.",
+        f"{play.tenants.ran_dry:,} times an account ran dry, {play.tenants.priced_out:,} tenants were priced out. "
+        f"Emitted: {last.emitted // WEI_PER_FLUX:,} FLUX of {_allowed(play, last) // WEI_PER_FLUX:,} that the schedule "
+        f"allows. "
+        f"Supply at most {max(item.supply for item in play.history) // WEI_PER_FLUX:,} FLUX.",
         "",
-        "| behaviour | what it does | nodes | emission | tenants | slashed | net | beside honest |",
-        "|---|---|---:|---:|---:|---:|---:|---:|",
+        "| behaviour | what it does | nodes | emission | tenants | slashed | net | beside honest | beside peace |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|",
         *(_earned_row(row) for row in earned(play)),
         "",
         "Income in FLUX per year and 100 FLUX of stake. *Beside honest*: net income over that of honest nodes in the "
-        "same declared tiers.",
+        "same declared tiers, who are the victims of the others. *Beside peace*: over what the same nodes would have "
+        "if all were honest; below 1 the behaviour costs whoever shows it.",
         "",
         "| of operators' | Gini | largest operator | operators that hold a third |",
         "|---|---:|---:|---:|",
         *(_spread_row(row) for row in concentration(play)),
         "",
+        *_outages(play),
         "| placement on 8 almost full nodes | cases | above the optimum: median | worst |",
         "|---|---:|---:|---:|",
         _cost_row("apps of one instance", alone),
@@ -54,18 +62,33 @@ def write(play: Play, text: str, folder: Path) -> None:
     (folder / "outcome.md").write_text(text, encoding="utf-8")
     rows = [{**row._asdict(), "net": row.net} for row in earned(play)]
     history = [
-        {"day": round(item.day, 2), "emitted": item.emitted // WEI_PER_FLUX, "apps": item.apps} for item in play.history
+        {
+            "day": round(item.day, 2),
+            "emitted": item.emitted // WEI_PER_FLUX,
+            "apps": item.apps,
+            "leases": item.running,
+            "dollars": round(item.price, 4),
+        }
+        for item in play.history
     ]
-    document = {"earned": rows, "concentration": [row._asdict() for row in concentration(play)], "history": history}
+    outages = [asdict(item) for item in play.outages.all]
+    document = {
+        "earned": rows,
+        "outages": outages,
+        "concentration": [row._asdict() for row in concentration(play)],
+        "history": history,
+    }
     (folder / "outcome.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     _plot_behaviours(earned(play), folder / "behaviours.svg")
     _plot_emission(play, folder / "emission.svg")
+    _plot_prices(play, folder / "prices.svg")
 
 
 def _earned_row(row: Earned) -> str:
     return (
         f"| {row.behaviour} | {row.says} | {row.machines:,} | {row.emission:.2f} | {row.tenants:.2f} | "
-        f"{row.slashed:.2f} | {row.net:.2f} | {row.beside_honest:.2f} |"
+        f"{row.slashed:.2f} | {row.net:.2f} | {row.beside_honest:.2f} | "
+        f"{row.beside_untroubled:.2f} |"
     )
 
 
@@ -78,22 +101,37 @@ def _cost_row(name: str, cases: Sequence[Comparison]) -> str:
     return f"| {name} | {len(ordered)} | {ordered[len(ordered) // 2]:.1%} | {ordered[-1]:.1%} |"
 
 
-def _refused(play: Play) -> str:
-    return ", ".join(f"{number:,} {name}" for name, number in play.economy.refused.most_common()) or "none"
+def _outages(play: Play) -> list[str]:
+    if not play.outages.all:
+        return []
+    return [
+        "| lost at once | day | hours | part of the nodes | leases moved | minutes until all was settled | brake |",
+        "|---|---:|---:|---:|---:|---:|---|",
+        *(
+            f"| {item.where} | {item.day:.0f} | {item.hours} | {item.part:.1%} | {item.moved:,} | {item.minutes:.1f} | "
+            f"{'held' if item.braked else 'not set'} |"
+            for item in play.outages.all
+        ),
+        "",
+    ]
+
+
+def _allowed(play: Play, record: EpochRecord) -> int:
+    return rules.budget(int(play.economy.params.rewards.pool), int(record.day * 86_400))
 
 
 def _checked(every: int) -> str:
-    return "each of them" if every == 1 else f"every {every:,} of them and at the end"
+    return "from scratch too" if every == 1 else f"from scratch after every {every:,}th"
 
 
 def _plot_behaviours(rows: Sequence[Earned], path: Path) -> None:
     figure = Figure(figsize=(8, 0.45 * len(rows) + 1.2), layout="constrained")
     axes = figure.subplots()
     names = [row.behaviour for row in reversed(rows)]
-    values = [row.beside_honest for row in reversed(rows)]
+    values = [row.beside_untroubled for row in reversed(rows)]
     axes.barh(names, values, color=[_INK if value <= 1.005 else _OTHER for value in values])
     axes.axvline(1, color="black", linewidth=0.8)
-    axes.set_xlabel("net income beside honest nodes of the same tiers")
+    axes.set_xlabel("net income beside that of the same nodes if all were honest")
     _save(figure, path)
 
 
@@ -108,6 +146,22 @@ def _plot_emission(play: Play, path: Path) -> None:
     axes.set_xlabel("day")
     axes.set_ylabel("million FLUX")
     axes.legend()
+    _save(figure, path)
+
+
+def _plot_prices(play: Play, path: Path) -> None:
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    days = [item.day for item in play.history]
+    axes.plot(days, [item.price for item in play.history], color=_OTHER, label="one FLUX in dollars (left)")
+    axes.set_yscale("log")
+    axes.set_xlabel("day")
+    beside = axes.twinx()
+    beside.plot(days, [item.running for item in play.history], color=_INK, label="leases that run (right)")
+    beside.set_ylim(bottom=0)
+    for item in play.outages.all:
+        axes.axvline(item.day, color="grey", linewidth=0.6, linestyle=":")
+    figure.legend(loc="outside upper center", ncols=2)
     _save(figure, path)
 
 

@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from flux.contracts.apps.contract import Apps
 from flux.contracts.apps.types import AppId, AppSpec, Component, Constraints, Http, Port, encode_spec
 from flux.contracts.escrow.contract import Escrow
+from flux.contracts.escrow.types import Depleted
 from flux.primitives.types import U16
 from tools.simulation.economy import Economy, person
 
 _GEO = ((), (), (), (), ("acEU",), ("acNA",), ("acAS",), ("acEU", "a!cEU_DE"))
+_ELASTICITY = 0.3
+"""Fewer want apps while FLUX is dear: their number goes with this power of its price."""
+_CARELESS_PART = 12
+"""Careless tenants pay this many times less ahead, once."""
 _IMAGE = "registry.example/web@sha256:" + "ab" * 32
 
 
@@ -34,6 +39,10 @@ class Tenancy:
     app: AppId
     owner: int
     is_careless: bool
+    budget: float
+    """The most that it pays, in dollars, as a multiple of what its app cost on its first day."""
+    began_at: float
+    """What FLUX cost then, beside the first day of all."""
 
 
 class Tenants:
@@ -47,13 +56,26 @@ class Tenants:
         self._draw = draw
         self._habits = habits or Habits()
         self._next = 0
+        self._dearness = 1.0
+        self.priced_out = 0
+        """Tenants that left because the dollar price of what they had passed their budget."""
+        self.ran_dry = 0
+        """Times that an account was empty and its app stopped."""
+        economy.watch(Depleted, self._depleted)
         self.tenancies: dict[AppId, Tenancy] = {}
 
-    def act(self, epoch_seconds: int, most: int) -> None:
-        """One epoch of departures, growth and payments; and of the first `most` arrivals."""
+    def act(self, epoch_seconds: int, most: int, dearness: float) -> None:
+        """One epoch of departures, growth and payments; and of the first `most` arrivals.
+
+        `dearness`: what FLUX costs in dollars, beside the first day.
+        """
+        self._dearness = dearness
         for tenancy in list(self.tenancies.values()):
             fate = self._draw.random()
-            if fate < self._habits.leaving:
+            if tenancy.budget * tenancy.began_at < dearness:
+                self.priced_out += 1
+                self._remove(tenancy)
+            elif fate < self._habits.leaving:
                 self._remove(tenancy)
             elif fate < self._habits.leaving + self._habits.scaling:
                 size = U16(self._draw.choice((1, 1, 2, 3, 5)))
@@ -63,7 +85,8 @@ class Tenants:
 
     def arrive(self, epoch_seconds: int, most: int) -> int:
         """New tenants until there are as many apps as wanted, at most so many at once; how many came."""
-        number = min(self._wanted - len(self.tenancies), most)
+        wanted = int(self._wanted * min(1.0, self._dearness**-_ELASTICITY))
+        number = max(0, min(wanted - len(self.tenancies), most))
         for _ in range(number):
             self._deploy(epoch_seconds)
         return number
@@ -72,12 +95,14 @@ class Tenants:
         owner, self._next = self._next, self._next + 1
         spec, instances = self._spec(), U16(self._draw.choice((1, 1, 1, 2, 3)))
         data = encode_spec(spec)
+        is_careless = self._draw.random() < self._habits.careless
         ahead = self._rate(spec, instances) * epoch_seconds * self._habits.epochs_paid
-        deposit = max(ahead, 2 * self._economy.view(self._escrow.quote, data, instances))
+        least = self._economy.view(self._escrow.quote, data, instances)
+        deposit = max(ahead // _CARELESS_PART if is_careless else ahead, 2 * least)
         address = person("tenant", owner)
         self._economy.fund(address, 20 * deposit // 10**18 + 1)
         app = self._economy.send(address, self._apps.deploy, f"app-{owner}", instances, data, b"", value=deposit)
-        self.tenancies[app] = Tenancy(app, owner, self._draw.random() < self._habits.careless)
+        self.tenancies[app] = Tenancy(app, owner, is_careless, self._draw.uniform(1.5, 6), self._dearness)
 
     def _pay(self, epoch_seconds: int) -> None:
         """Careful tenants keep an epoch and a half ahead; those of the others whose time is over are forgotten."""
@@ -95,6 +120,9 @@ class Tenants:
                 owner, self._escrow.top_up, tenancy.app, value=amount
             ):
                 self._remove(tenancy)
+
+    def _depleted(self, event: Depleted) -> None:
+        self.ran_dry += 1
 
     def _remove(self, tenancy: Tenancy) -> None:
         self._economy.attempt(person("tenant", tenancy.owner), self._apps.remove, tenancy.app)

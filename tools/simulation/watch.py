@@ -1,11 +1,12 @@
 """What agents do about each other in an epoch: watch, suspect, confirm, report."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 from flux.contracts.nodes.contract import Nodes
 from flux.contracts.nodes.types import NodeId, NodeStatus
 from flux.contracts.probes.contract import Probes
-from flux.contracts.probes.types import TargetCount
+from flux.contracts.probes.types import MAX_TARGETS, TargetCount
 from flux.primitives.types import U32, Hash
 from tools.simulation.behaviours import ASKED, Honest
 from tools.simulation.economy import Economy
@@ -20,7 +21,7 @@ class Watch:
     def __init__(self, economy: Economy, population: Population, behaviours: dict[str, Honest]) -> None:
         self._economy = economy
         self._population = population
-        self._behaviours = behaviours
+        self.behaviours = behaviours
         self._nodes = economy.contract(Nodes)
         self._probes = economy.contract(Probes)
         self._counts: dict[NodeId, list[TargetCount]] = {}
@@ -40,15 +41,26 @@ class Watch:
         for target in self._population.machines.values():
             if self._nodes.state.nodes.get(target.id).status is not NodeStatus.ACTIVE:
                 continue
-            for member in self._economy.view(self._probes.committee, target.id):
+            committee = self._economy.view(self._probes.committee, target.id)
+            conspirators = sum(self._population.machines[member].operator.conspires for member in committee)
+            is_held = 2 * conspirators > len(committee)
+            for member in committee:
                 behaviour = self._behaviour(self._population.machines[member])
                 if not self._population.machines[member].is_up:
                     continue
-                answered = behaviour.answered(target)
+                answered = behaviour.answered(target, is_held=is_held)
                 kept[member].append(TargetCount(target.id, U32(ASKED), U32(answered)))
                 if behaviour.suspects(target):
                     self._economy.attempt(self._population.machines[member].agent, self._probes.suspect, target.id)
         self._counts = dict(kept)
+
+    def alarm(self, targets: Iterable[Machine]) -> None:
+        """The committees of these, as they are now, look at once and vote."""
+        for target in targets:
+            for id in self._economy.view(self._probes.committee, target.id):
+                member = self._population.machines[id]
+                if member.is_up and self._behaviour(member).suspects(target):
+                    self._economy.attempt(member.agent, self._probes.suspect, target.id)
 
     def insist(self) -> None:
         """Those who persist vote once more."""
@@ -75,8 +87,10 @@ class Watch:
         """Members report on the epoch that is over, as far as they are still active."""
         epoch = self._economy.view(self._probes.previous_epoch).epoch
         for member, counts in self._counts.items():
-            agent = self._population.machines[member].agent
-            self._economy.attempt(agent, self._probes.report, epoch, _NO_DIGEST, counts)
+            machine = self._population.machines[member]
+            if self._behaviour(machine).reports:
+                found = counts[:MAX_TARGETS]
+                self._economy.attempt(machine.agent, self._probes.report, epoch, _NO_DIGEST, found)
 
     def _behaviour(self, machine: Machine) -> Honest:
-        return self._behaviours[machine.operator.behaviour]
+        return self.behaviours[machine.operator.behaviour]

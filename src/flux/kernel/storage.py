@@ -6,6 +6,7 @@ composite key. An integer zero is stored as absence, as on Ethereum.
 
 from collections.abc import Callable, Iterator
 from copy import copy
+from functools import lru_cache
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from flux.kernel.abi_types import elementary
@@ -151,10 +152,13 @@ class Value(Collection, Generic[V]):
 class Map(Collection, Generic[K, V]):
     """Values by key, iterated in key order."""
 
-    def __init__(self, prefix: bytes, key: type[K] | KeyCodec[K], value: type[V]) -> None:
+    def __init__(self, prefix: bytes, key: type[K] | KeyCodec[K], value: type[V], *, remembered: int = 0) -> None:
+        """`remembered`: decoded values kept, by their bytes; for records that are read far more than written."""
         self.prefix = prefix
         self._key: KeyCodec[K] = key if isinstance(key, KeyCodec) else key_of(key)
         self._encode, self._decode = _value_codec(value)
+        if remembered:
+            self._decode = lru_cache(remembered)(self._decode)
 
     def find(self, key: K) -> V | None:
         """The value, or None when absent (or integer zero)."""
@@ -195,6 +199,11 @@ class Map(Collection, Generic[K, V]):
         size = len(self.prefix)
         for key, data in self._storage.range(start, after_prefix(start), reverse=reverse):
             yield self._key.decode(key[size:]), self._decode(data)
+
+    def key_in(self, stored: bytes) -> K | None:
+        """The key that a key of the contract's storage stands for; None when it belongs to another collection."""
+        size = len(self.prefix)
+        return self._key.decode(stored[size:]) if stored.startswith(self.prefix) else None
 
     def last_before(self, head: bytes, end: bytes) -> tuple[K, V] | None:
         """The last (key, value) whose encoded key begins with `head` and is smaller than `head + end`."""

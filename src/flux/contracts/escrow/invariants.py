@@ -14,7 +14,7 @@ def check(escrow: Escrow) -> list[str]:
     for app, account in escrow.state.accounts.items():
         held += rules.total(account.deposits)
         accruals = [accrual for _, accrual in escrow.state.accruals.under(app.to_bytes(8, "big"))]
-        violations += [f"account {app}: {problem}" for problem in _check_account(account, accruals)]
+        violations += [f"account {app}: {problem}" for problem in check_account(account, accruals)]
         if len(account.deposits) > escrow.params.max_deposits:
             violations.append(f"account {app}: {len(account.deposits)} deposits")
     violations += [
@@ -27,7 +27,8 @@ def check(escrow: Escrow) -> list[str]:
     return violations
 
 
-def _check_account(account: EscrowAccount, accruals: list[Accrual]) -> Iterator[str]:
+def check_account(account: EscrowAccount, accruals: list[Accrual]) -> Iterator[str]:
+    """Violations of one account, whose open accruals are these."""
     rate = sum(accrual.rate for accrual in accruals)
     owed = sum(rules.own_part(account, accrual) for accrual in accruals)
     if account.rate != rate:

@@ -9,10 +9,11 @@ from flux.contracts.rewards.contract import Rewards
 
 def check(rewards: Rewards) -> list[str]:
     """Violations as sentences."""
-    return [*_check_budget(rewards), *_check_claims(rewards), *_check_open(rewards)]
+    return [*check_budget(rewards), *_check_claims(rewards), *_check_open(rewards)]
 
 
-def _check_budget(rewards: Rewards) -> Iterator[str]:
+def check_budget(rewards: Rewards) -> Iterator[str]:
+    """Violations of the schedule; costs the same however many nodes there are."""
     pool, minted, unearned = rewards.state.pool.get(), rewards.state.minted.get(), rewards.state.unearned.get()
     elapsed = rewards.state.until.get() - rewards.state.began.get()
     allowed = rules.budget(pool, elapsed)
