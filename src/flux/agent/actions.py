@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from flux.contracts.apps.types import RegistryCredential
 from flux.contracts.market.types import FailReason, LeaseId, PortBinding
-from flux.runtime.types import ContainerId, ContainerSpec, ImageReference
+from flux.runtime.types import ContainerId, ContainerSpec, ImageReference, SecretFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,16 @@ class CreateContainer:
 
     component: str
     spec: ContainerSpec
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceSecrets:
+    """Put a container's secrets into memory again: a reboot takes them."""
+
+    component: str
+    container: str
+    """Its name."""
+    secrets: tuple[SecretFile, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +105,7 @@ Action = (
     | EnsureNetwork
     | EnsureVolume
     | CreateContainer
+    | PlaceSecrets
     | StartContainer
     | StopContainer
     | RemoveContainer

@@ -11,6 +11,7 @@ from flux.agent.actions import (
     CreateContainer,
     EnsureNetwork,
     EnsureVolume,
+    PlaceSecrets,
     PullImage,
     RemoveContainer,
     RemoveNetwork,
@@ -104,6 +105,8 @@ class Applier:
                 await runtime.ensure_volume(name, labels, size_mib)
             case CreateContainer(_, spec):
                 await runtime.create(self._ports.fill(spec))
+            case PlaceSecrets(_, name, secrets):
+                await runtime.place_secrets(name, secrets)
             case StartContainer(_, container):
                 await runtime.start(container)
             case StopContainer(component=_, container=container):

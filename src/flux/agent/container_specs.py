@@ -3,12 +3,14 @@
 import hashlib
 
 from flux.agent.desired import DesiredInstance, NodeFacts
-from flux.contracts.apps.types import Component, Health, Port, PrivateComponent
+from flux.contracts.apps.types import Component, Health, Port, PrivateComponent, PrivateSpec, encode_spec
 from flux.contracts.market.types import Lease
 from flux.primitives.types import U8
 from flux.runtime.labels import PREFIX, container_name, network_name, volume_name
-from flux.runtime.types import ContainerSpec, HealthCommand, ImageReference, PublishedPort, VolumeMount
+from flux.runtime.types import ContainerSpec, HealthCommand, ImageReference, PublishedPort, SecretFile, VolumeMount
 
+SECRETS_FOLDER = "/run/secrets"
+"""Where Compose has secrets, too."""
 PROTOCOL_NUMBERS = {"tcp": U8(6), "udp": U8(17)}
 """IANA numbers, as the chain records bindings."""
 
@@ -31,7 +33,7 @@ def container_spec(node: NodeFacts, desired: DesiredInstance, component: Compone
         },
         entrypoint=private.entrypoint,
         command=private.command,
-        environment=_environment(node, desired, private),
+        environment=_environment(node, desired, component),
         ports=tuple(
             PublishedPort(port.container, port.protocol, _host_port(lease, component.name, port), node.bind_ip)
             for port in component.ports
@@ -43,6 +45,7 @@ def container_spec(node: NodeFacts, desired: DesiredInstance, component: Compone
             for mount in component.mounts
         ),
         tmpfs=component.tmpfs,
+        secrets=secret_files(desired, component),
         user=component.user,
         working_dir=component.working_dir,
         hostname=component.hostname,
@@ -58,8 +61,21 @@ def container_spec(node: NodeFacts, desired: DesiredInstance, component: Compone
 def plan_hash(node: NodeFacts, desired: DesiredInstance, component: Component) -> str:
     """First 16 hexadecimal digits of a hash over the component, its private half and the node's facts."""
     lease = desired.lease
-    parts = (component, desired.private_component(component.name), node, lease.app, lease.ordinal, desired.app_name)
+    parts: tuple[object, ...] = (
+        component, desired.private_component(component.name), node, lease.app, lease.ordinal, desired.app_name
+    )  # fmt: skip
+    if secrets := desired.secrets(component.name):
+        parts += (encode_spec(PrivateSpec(secrets=secrets)),)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def secret_files(desired: DesiredInstance, component: Component) -> tuple[SecretFile, ...]:
+    """The secrets that a component gets as files."""
+    return tuple(
+        SecretFile(secret.path or f"{SECRETS_FOLDER}/{secret.name}", secret.value, secret.mode)
+        for secret in desired.secrets(component.name)
+        if not secret.in_environment
+    )
 
 
 def start_order(desired: DesiredInstance) -> tuple[Component, ...]:
@@ -83,9 +99,11 @@ def _host_port(lease: Lease, component: str, port: Port) -> int:
     return 0
 
 
-def _environment(node: NodeFacts, desired: DesiredInstance, private: PrivateComponent) -> dict[str, str]:
+def _environment(node: NodeFacts, desired: DesiredInstance, component: Component) -> dict[str, str]:
+    secrets = (secret for secret in desired.secrets(component.name) if secret.in_environment)
     return {
-        **dict(private.environment),
+        **dict(desired.private_component(component.name).environment),
+        **{secret.name: secret.value.decode(errors="replace") for secret in secrets},
         "FLUX_APP": desired.app_name,
         "FLUX_INSTANCE": str(desired.lease.ordinal),
         "FLUX_NODE": str(node.node),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from flux.contracts.apps.types import AppSpec, Component, PrivateComponent, PrivateSpec, RegistryCredential
+from flux.contracts.apps.types import AppSpec, Component, PrivateComponent, PrivateSpec, RegistryCredential, Secret
 from flux.contracts.market.types import Lease
 from flux.contracts.nodes.types import NodeId
 from flux.runtime.labels import ChainName, InstanceKey
@@ -55,6 +55,12 @@ class DesiredInstance:
         """The private half of a component; empty when there is none."""
         found = (component for component in self.private.components if component.name == name)
         return next(found, PrivateComponent(name=name))
+
+    def secrets(self, component: str) -> tuple[Secret, ...]:
+        """The secrets that a component gets."""
+        return tuple(
+            secret for secret in self.private.secrets if not secret.components or component in secret.components
+        )
 
     def credential(self, image: str) -> RegistryCredential | None:
         """Login for the registry of an image."""

@@ -13,6 +13,7 @@ from flux.agent.actions import (
     CreateContainer,
     EnsureNetwork,
     EnsureVolume,
+    PlaceSecrets,
     PullImage,
     RemoveContainer,
     RemoveNetwork,
@@ -20,14 +21,14 @@ from flux.agent.actions import (
     StartContainer,
     StopContainer,
 )
-from flux.agent.container_specs import PROTOCOL_NUMBERS, container_spec, plan_hash, start_order
+from flux.agent.container_specs import PROTOCOL_NUMBERS, container_spec, plan_hash, secret_files, start_order
 from flux.agent.desired import DesiredInstance, Lock, NodeFacts
 from flux.agent.observed import ObservedContainer, ObservedInstance
 from flux.agent.restarts import Crashes
 from flux.contracts.apps.types import Component, Dependency
 from flux.contracts.market.types import FailReason, LeaseState, PortBinding
 from flux.primitives.types import U16
-from flux.runtime.labels import network_name, volume_name
+from flux.runtime.labels import container_name, network_name, volume_name
 from flux.runtime.types import ContainerHealth, ContainerState, ImageReference
 
 SEED_PATIENCE = 60.0
@@ -85,7 +86,7 @@ def plan_instance(
     creations = _plan_creation(node, desired, observed)
     if creations:
         return Plan(creations, "containers are created")
-    return _plan_running(desired, containers, memory, now)
+    return _plan_running(node, desired, containers, memory, now)
 
 
 def plan_removal(observed: ObservedInstance) -> Plan:
@@ -163,7 +164,7 @@ def _plan_creation(node: NodeFacts, desired: DesiredInstance, observed: Observed
 
 
 def _plan_running(
-    desired: DesiredInstance, containers: Mapping[str, ObservedContainer], memory: Memory, now: float
+    node: NodeFacts, desired: DesiredInstance, containers: Mapping[str, ObservedContainer], memory: Memory, now: float
 ) -> Plan:
     actions: list[Action] = []
     waiting: list[str] = []
@@ -194,7 +195,13 @@ def _plan_running(
             what = "was unhealthy" if crashes.unhealthy else "crashed"
             waiting.append(f"{component.name} {what} and waits to be restarted")
             wake.append(crashes.restart_at())
+        elif desired.lock is not Lock.OPEN and now < memory.first_seen + SEED_PATIENCE:
+            waiting.append(f"{component.name} waits for the seed, for secrets that a reboot took")
+            wake.append(memory.first_seen + SEED_PATIENCE)
         else:
+            if secrets := secret_files(desired, component):
+                name = container_name(node.chain, node.node, desired.lease.id, component.name)
+                actions.append(PlaceSecrets(component.name, name, secrets))
             actions.append(StartContainer(component.name, container.view.id))
             waiting.append(f"{component.name} starts")
     if not waiting and desired.lease.state is LeaseState.ASSIGNED and not memory.confirmed:

@@ -43,7 +43,7 @@ def check_spec(spec: ContainerSpec) -> None:
     check_image(spec.image)
     if spec.cpu_milli <= 0 or spec.memory_mib <= 0 or spec.pids_limit <= 0:
         raise RequestRefused(f"Container {spec.name} needs limits of CPU, memory and processes above zero.")
-    for path in (*spec.tmpfs, *(mount.path for mount in spec.mounts)):
+    for path in (*spec.tmpfs, *(mount.path for mount in spec.mounts), *(secret.path for secret in spec.secrets)):
         if not path.startswith("/") or "\0" in path:
             raise RequestRefused(f"Container {spec.name} mounts at {path[:128]!r}, which is not an absolute path.")
     _check_ports(spec)

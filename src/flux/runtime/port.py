@@ -25,6 +25,7 @@ from flux.runtime.types import (
     NetworkView,
     PullProgress,
     RegistryLogin,
+    SecretFile,
     TerminalSize,
     VolumeView,
 )
@@ -135,6 +136,13 @@ class ContainerRuntime(Protocol):
 
         An existing one is returned when its labels are those of the spec (put a hash of the plan into a label);
         otherwise NameConflict. Raises also ImageNotFound (pull first), RequestRefused, OutOfDisk.
+        """
+        ...
+
+    async def place_secrets(self, name: str, secrets: Sequence[SecretFile]) -> None:
+        """The files of a container that was created with them are there again, as after `create`.
+
+        `name` is the container's. Raises OutOfDisk.
         """
         ...
 

@@ -87,6 +87,15 @@ class VolumeMount:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretFile:
+    """A file that a container sees at a path, read-only. Its bytes are in memory only, and in no view of the engine."""
+
+    path: str
+    data: bytes = field(repr=False)
+    mode: int = 0o444
+
+
+@dataclass(frozen=True, slots=True)
 class HealthCommand:
     """A health check that runs inside the container; exit status 0 is healthy."""
 
@@ -122,6 +131,8 @@ class ContainerSpec:
     mounts: tuple[VolumeMount, ...] = ()
     tmpfs: tuple[str, ...] = ()
     """Paths, each with an in-memory file system (counted in memory_mib)."""
+    secrets: tuple[SecretFile, ...] = field(default=(), repr=False)
+    """Placed when it is created; after a reboot of the host they must be placed again before it starts."""
     user: str = ""
     working_dir: str = ""
     hostname: str = ""

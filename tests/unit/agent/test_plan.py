@@ -7,6 +7,7 @@ from flux.agent.actions import (
     CreateContainer,
     EnsureNetwork,
     EnsureVolume,
+    PlaceSecrets,
     PullImage,
     RemoveContainer,
     RemoveNetwork,
@@ -14,15 +15,23 @@ from flux.agent.actions import (
     StartContainer,
     StopContainer,
 )
-from flux.agent.container_specs import container_spec
+from flux.agent.container_specs import container_spec, plan_hash, secret_files
 from flux.agent.desired import DesiredInstance, Lock
 from flux.agent.observed import ObservedContainer, ObservedInstance
 from flux.agent.plan import SEED_PATIENCE, Memory, Plan, plan_instance, plan_removal
 from flux.agent.restarts import BACK_OFF, STABLE, Crashes
-from flux.contracts.apps.types import AppSpec, Component, Dependency
+from flux.contracts.apps.types import AppSpec, Component, Dependency, PrivateSpec, Secret
 from flux.contracts.market.types import FailReason, LeaseState, PortBinding
 from flux.primitives.types import U8, U16
-from flux.runtime.types import Binding, ContainerHealth, ContainerId, ContainerState, ContainerView, ImageReference
+from flux.runtime.types import (
+    Binding,
+    ContainerHealth,
+    ContainerId,
+    ContainerState,
+    ContainerView,
+    ImageReference,
+    SecretFile,
+)
 from support.leases import DATABASE, IMAGES, NODE, WEB, make_desired
 
 
@@ -234,3 +243,65 @@ def test_the_private_half_is_in_no_representation() -> None:
     assert create.spec.environment["PASSWORD"] == "hunter2"
     assert "hunter2" not in repr(create)
     assert "hunter2" not in repr(make_desired())
+
+
+def make_secret_desired(lock: Lock = Lock.OPEN) -> DesiredInstance:
+    """`web` gets a secret as a file, and another in its environment."""
+    plain = make_desired()
+    secrets = (
+        Secret("key", b"\x00k", components=("web",), mode=0o400),
+        Secret("token", b"t", in_environment=True, components=("web",)),
+    )
+    return replace(plain, lock=lock, private=replace_private(plain.private, secrets))
+
+
+def replace_private(private: PrivateSpec, secrets: tuple[Secret, ...]) -> PrivateSpec:
+    return PrivateSpec(private.components, private.registries, secrets)
+
+
+def test_secrets_reach_the_components_they_are_for_as_file_or_variable() -> None:
+    desired = make_secret_desired()
+    web, database = (desired.component(name) for name in ("web", "database"))
+    assert web is not None
+    assert database is not None
+    spec = container_spec(NODE, desired, web)
+    assert spec.secrets == (SecretFile("/run/secrets/key", b"\x00k", 0o400),)
+    assert spec.environment["token"] == "t"
+    other = container_spec(NODE, desired, database)
+    assert (other.secrets, "token" in other.environment) == ((), False)
+    assert "x00k" not in repr(spec) + repr(desired) + repr(desired.private.secrets)
+
+
+def test_a_changed_secret_needs_a_new_container_of_its_component_alone() -> None:
+    before, after = make_desired(), make_secret_desired()
+    for name in ("web", "database"):
+        component = before.component(name)
+        assert component is not None
+        assert (plan_hash(NODE, before, component) == plan_hash(NODE, after, component)) == (name == "database")
+
+
+def test_secrets_are_placed_again_before_each_start() -> None:
+    desired = make_secret_desired()
+    observed = make_observed(
+        desired,
+        make_container(desired, "database", health=ContainerHealth.HEALTHY),
+        make_container(desired, "web", ContainerState.CREATED),
+    )
+    placed, started = look(desired, observed).actions
+    web = desired.component("web")
+    assert web is not None
+    assert placed == PlaceSecrets("web", container_spec(NODE, desired, web).name, secret_files(desired, web))
+    assert isinstance(started, StartContainer)
+
+
+def test_what_does_not_run_waits_a_while_for_a_seed_that_is_missing() -> None:
+    desired = make_secret_desired()
+    observed = make_observed(
+        desired,
+        make_container(desired, "database", health=ContainerHealth.HEALTHY),
+        make_container(desired, "web", ContainerState.EXITED, exit_code=0),
+    )
+    locked = replace(desired, lock=Lock.WAITING)
+    plan = look(locked, observed, now=1)
+    assert (plan.actions, plan.wake_at) == ((), SEED_PATIENCE)
+    assert [type(action) for action in look(locked, observed, now=SEED_PATIENCE).actions][-1] is StartContainer

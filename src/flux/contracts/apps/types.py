@@ -189,11 +189,33 @@ class RegistryCredential(Spec, frozen=True):
     password: str
 
 
+class Secret(Spec, frozen=True):
+    """A value that components get as a file in memory, or in their environment. Its repr leaves the value out."""
+
+    name: str
+    value: bytes
+    components: tuple[str, ...] = ()
+    """Who gets it; empty: all."""
+    in_environment: bool = False
+    """As the variable `name` instead of a file."""
+    path: str = ""
+    """Where the file is; empty: /run/secrets/NAME."""
+    mode: int = 0o444
+    """Permissions of the file, which belongs to root."""
+    set_at: int = 0
+    """Unix seconds of `flux app secret set`; 0 for one that came with the spec's file and changes with it."""
+
+    def __repr__(self) -> str:
+        return f"Secret({self.name!r})"
+
+
 class PrivateSpec(Spec, frozen=True):
     """What only lease holders may read."""
 
     components: tuple[PrivateComponent, ...] = ()
     registries: tuple[RegistryCredential, ...] = ()
+    secrets: tuple[Secret, ...] = ()
+    """Sorted by name and components."""
 
 
 _spec_encoder = msgspec.json.Encoder()

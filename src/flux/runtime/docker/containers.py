@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aiodocker
@@ -11,10 +11,11 @@ from aiodocker.containers import DockerContainer
 from flux.runtime.checks import check_name, check_spec
 from flux.runtime.docker.connection import UNREACHABLE, Connection
 from flux.runtime.docker.failures import CANNOT_CONNECT, start_failure
+from flux.runtime.docker.secret_folder import SecretFolder
 from flux.runtime.docker.spec import create_request, private_texts
 from flux.runtime.docker.view import container_view, private_of
 from flux.runtime.errors import ContainerNotFound, EngineFailed, NameConflict, RuntimeFailure
-from flux.runtime.types import ContainerId, ContainerSpec, ContainerView
+from flux.runtime.types import ContainerId, ContainerSpec, ContainerView, SecretFile
 
 _PARALLEL_INSPECTIONS = 16
 _STOP_PATIENCE_SECONDS = 30
@@ -27,6 +28,7 @@ class Containers:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._secrets = SecretFolder()
         self._limits_disk = True
         """Until Docker says that its storage driver has no quotas."""
 
@@ -49,6 +51,7 @@ class Containers:
 
     async def create(self, spec: ContainerSpec) -> ContainerId:
         check_spec(spec)
+        await self.place_secrets(spec.name, spec.secrets)
         try:
             return await self._create(spec)
         except NameConflict:
@@ -64,6 +67,10 @@ class Containers:
         """Names of the volumes that it mounts; none when it is gone."""
         inspected = await self._inspect(container) or {}
         return [mount["Name"] for mount in inspected.get("Mounts") or () if mount["Type"] == "volume"]
+
+    async def place_secrets(self, name: str, secrets: Sequence[SecretFile]) -> None:
+        check_name(name)
+        await asyncio.to_thread(self._secrets.place, name, secrets)
 
     async def start(self, container: ContainerId) -> None:
         handle = await self._handle(container)
@@ -95,18 +102,22 @@ class Containers:
 
     async def remove(self, container: ContainerId, *, force: bool) -> None:
         handle = await self._handle(container)
+        inspected = await self._inspect(container)
+        name = container if inspected is None else inspected["Name"].removeprefix("/")
         try:
             await self._connection.ask(handle.delete(force=force, v=True))
         except ContainerNotFound:
-            return
+            pass  # its secrets may be left
         except RuntimeFailure as error:
             if "already in progress" not in error.message:
                 raise
         await self._wait_until_gone(container)
+        await asyncio.to_thread(self._secrets.clear, name)
 
     async def _create(self, spec: ContainerSpec) -> ContainerId:
         docker = await self._connection.docker()
-        request = create_request(spec, limit_disk=self._limits_disk)
+        secret_paths = self._secrets.paths(spec.name, spec.secrets)
+        request = create_request(spec, limit_disk=self._limits_disk, secret_paths=secret_paths)
         try:
             created = await self._connection.ask(docker.containers.create(request, name=spec.name), private_texts(spec))
         except RuntimeFailure as error:

@@ -28,6 +28,7 @@ from flux.runtime.types import (
     NetworkView,
     PullProgress,
     RegistryLogin,
+    SecretFile,
     TerminalSize,
     VolumeView,
 )
@@ -111,6 +112,9 @@ class DockerRuntime:
 
     async def create(self, spec: ContainerSpec) -> ContainerId:
         return await self._containers.create(spec)
+
+    async def place_secrets(self, name: str, secrets: Sequence[SecretFile]) -> None:
+        await self._containers.place_secrets(name, secrets)
 
     async def start(self, container: ContainerId) -> None:
         await self._volumes.attach(await self._containers.volumes_of(container))

@@ -4,6 +4,7 @@ Hardening: limits of CPU, memory (no swap beyond it) and processes; no new privi
 Docker's default seccomp and AppArmor profiles; rotated logs; no restart by Docker.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from flux.runtime.types import MIB, ContainerSpec, HealthCommand
@@ -28,8 +29,11 @@ _NANOSECONDS_PER_MILLISECOND = 1_000_000
 _NANO_CPUS_PER_MILLI = 1_000_000
 
 
-def create_request(spec: ContainerSpec, *, limit_disk: bool) -> dict[str, Any]:
-    """The body of `POST /containers/create`. `limit_disk` only where the storage driver has quotas."""
+def create_request(spec: ContainerSpec, *, limit_disk: bool, secret_paths: Sequence[str] = ()) -> dict[str, Any]:
+    """The body of `POST /containers/create`.
+
+    `limit_disk` only where the storage driver has quotas; `secret_paths` are where the host has the spec's secrets.
+    """
     request: dict[str, Any] = {
         "Image": spec.image,
         "Hostname": spec.hostname or spec.alias,
@@ -39,7 +43,7 @@ def create_request(spec: ContainerSpec, *, limit_disk: bool) -> dict[str, Any]:
         "User": spec.user,
         "WorkingDir": spec.working_dir,
         "StopTimeout": spec.stop_grace_seconds,
-        "HostConfig": _host_config(spec, limit_disk=limit_disk),
+        "HostConfig": _host_config(spec, secret_paths, limit_disk=limit_disk),
         "NetworkingConfig": {"EndpointsConfig": {spec.network: {"Aliases": [spec.alias]}}},
     }
     if spec.entrypoint is not None:
@@ -60,7 +64,7 @@ def private_texts(spec: ContainerSpec) -> list[str]:
     return [*spec.environment.values(), *(spec.entrypoint or ()), *(spec.command or ()), *health]
 
 
-def _host_config(spec: ContainerSpec, *, limit_disk: bool) -> dict[str, Any]:
+def _host_config(spec: ContainerSpec, secret_paths: Sequence[str], *, limit_disk: bool) -> dict[str, Any]:
     bindings: dict[str, list[dict[str, str]]] = {}
     for port in spec.ports:
         binding = {"HostIp": port.host_ip, "HostPort": str(port.host) if port.host else ""}
@@ -71,6 +75,10 @@ def _host_config(spec: ContainerSpec, *, limit_disk: bool) -> dict[str, Any]:
         "Mounts": [
             {"Type": "volume", "Source": mount.volume, "Target": mount.path, "ReadOnly": mount.read_only}
             for mount in spec.mounts
+        ]
+        + [
+            {"Type": "bind", "Source": source, "Target": secret.path, "ReadOnly": True}
+            for source, secret in zip(secret_paths, spec.secrets, strict=True)
         ],
         "Tmpfs": dict.fromkeys(spec.tmpfs, ""),
         "NanoCpus": spec.cpu_milli * _NANO_CPUS_PER_MILLI,

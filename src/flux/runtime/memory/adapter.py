@@ -32,6 +32,7 @@ from flux.runtime.types import (
     NetworkView,
     PullProgress,
     RegistryLogin,
+    SecretFile,
     TerminalSize,
     VolumeView,
 )
@@ -135,10 +136,17 @@ class MemoryRuntime:
             raise NameConflict(f"Container {spec.name} exists and is another one.", "Remove it first.")
         if spec.image not in self.engine.images:
             raise ImageNotFound("The engine does not hold the image.", "Pull it first.")
+        await self.place_secrets(spec.name, spec.secrets)
         container = Container(self.engine.next_id(), spec, self.engine.clock, self.engine.tell)
         self.engine.containers[container.id] = container
         self.engine.tell(container, EventKind.CREATED)
         return container.id
+
+    async def place_secrets(self, name: str, secrets: Sequence[SecretFile]) -> None:
+        self.engine.check_up()
+        check_name(name)
+        if secrets:
+            self.engine.secrets[name] = tuple(secrets)
 
     async def start(self, container: ContainerId) -> None:
         self.engine.check_up()
@@ -160,6 +168,7 @@ class MemoryRuntime:
         found.kill()
         await found.shut_down()
         # Another removal may have been quicker.
+        self.engine.secrets.pop(found.spec.name, None)
         if self.engine.containers.pop(found.id, None) is not None:
             self.engine.tell(found, EventKind.REMOVED)
 

@@ -30,6 +30,7 @@ from flux.runtime.types import (
     EventKind,
     ImageReference,
     NetworkView,
+    SecretFile,
     VolumeView,
 )
 
@@ -58,6 +59,8 @@ class MemoryEngine:
         """Why sizes of volumes are only counted; empty: they are taken for enforced."""
         self.containers: dict[ContainerId, Container] = {}
         self.networks: dict[str, NetworkView] = {}
+        self.secrets: dict[str, tuple[SecretFile, ...]] = {}
+        """Files in the host's memory, by container name; a reboot clears them."""
         self.volumes: dict[str, VolumeView] = {}
         self._is_up = True
         self._listeners: list[tuple[Mapping[str, str], _Listener]] = []
@@ -129,6 +132,8 @@ class MemoryEngine:
                 raise self.start_faults.pop(spec.name)
             if spec.network not in self.networks:
                 raise StartFailed("The container's network is gone.", "Create the network, then the container, again.")
+            if spec.secrets and spec.name not in self.secrets:
+                raise StartFailed("The container's secrets are gone.", "Place them again.")
             bindings = tuple(self._bind(container))
         except RuntimeFailure as error:
             if container.state is ContainerState.CREATED:

@@ -42,7 +42,7 @@ async def run_until_stopped(process: Process) -> int:
 
 
 def execute(process: Process, argv: Sequence[str]) -> ExecResult:
-    """Run a command: true, false, echo, touch, test -e; others are not in the image."""
+    """Run a command: true, false, echo, touch, test -e, cat of a secret; others are not in the image."""
     code, output = 0, ""
     match list(argv):
         case ["true"]:
@@ -55,6 +55,9 @@ def execute(process: Process, argv: Sequence[str]) -> ExecResult:
             process.files.add(path)
         case ["test", "-e", path]:
             code = 0 if path in process.files else 1
+        case ["cat", path]:
+            found = [secret.data for secret in process.spec.secrets if secret.path == path]
+            return ExecResult(0 if found else 1, b"".join(found), b"", truncated=False)
         case _:
             code = NOT_FOUND
     return ExecResult(code, output.encode(), b"", truncated=False)
