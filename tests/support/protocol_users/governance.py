@@ -94,7 +94,8 @@ def feed(users: Users) -> list[bytes]:
         return [users.call(feeder, Oracle, "leave")]
     if draw.random() < 0.3:
         return [users.call(feeder, Oracle, "report", U64(draw.choice((0, 10**30 % 2**64, 1, 10**14, 5_000_000))))]
-    moved = max(1_000, oracle.value(users.head.ctx) or 5_000_000) * draw.choice((50, 90, 100, 110, 200)) // 100
+    before = oracle.value(users.head.ctx) or 5_000_000
+    moved = min(max(before * draw.choice((50, 90, 100, 110, 200)) // 100, 1_000_000), 25_000_000)
     known = dict(oracle.state.feeders.items())
     return [
         users.call(number, Oracle, "report", U64(moved))
