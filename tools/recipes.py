@@ -103,6 +103,17 @@ RECIPES = (
         port=8000,
     ),
     Recipe(
+        "flux/store",
+        "1",
+        packages=_PYTHON,
+        files={"app/app.py": "tools/hosts/store.py"},
+        directories={"data": 1000},
+        environment=_PYTHON_ENVIRONMENT,
+        command=("python3", "/app/app.py"),
+        port=8000,
+        volume="/data",
+    ),
+    Recipe(
         "flux/redis",
         "7",
         packages=("redis-server",),

@@ -8,8 +8,8 @@ import socket
 import ssl
 import stat
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 import aiohttp
@@ -19,9 +19,9 @@ import pytest
 from flux.ingress.caddy import Caddy
 from flux.ingress.errors import AlreadyRunning, CaddyFailed, CaddyMissing, ConfigRefused, PortUnavailable
 from flux.ingress.options import IngressOptions
-from flux.ingress.routes import COOKIE
+from flux.ingress.routes import COOKIE, caddy_routes, read_routes
 from support.chain_routes import route
-from support.ingress_lab import PATIENCE_SECONDS, Ingress, Traffic, free_port, instance, running_ingress
+from support.ingress_lab import PATIENCE_SECONDS, Ingress, Traffic, Visitor, free_port, instance, running_ingress
 from support.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -89,6 +89,34 @@ async def test_no_request_fails_while_an_instance_is_killed(ingress: Ingress) ->
     assert len(traffic.answers) == 300
     assert {answer.text for _, answer in traffic.answers[:before]} == {"one", "two", "three"}
     assert {answer.text for _, answer in traffic.answers[-50:]} == {"two", "three"}
+
+
+async def test_a_change_of_routes_fails_no_read_that_waits_for_a_dead_host(tmp_path: Path) -> None:
+    options = IngressOptions(home=tmp_path, http_port=free_port(), listen_host="127.0.0.1")
+    async with Caddy(options) as caddy, instance("one") as one, aiohttp.ClientSession() as session:
+        with silent_host() as silent:
+            apps = [route("hello", [silent, one.target], sticky=False), route("other", [one.target], app=2)]
+            await caddy.apply(caddy_routes(read_routes(apps[:1], caddy.rules)[0], (), caddy.rules))
+            visitor = Visitor(session, f"http://127.0.0.1:{options.http_port}")
+            asked = [asyncio.create_task(visitor.ask("hello")) for _ in range(6)]
+            await until(
+                lambda: sum(task.done() for task in asked) == 3, PATIENCE_SECONDS, "half wait for the dead host"
+            )
+            await caddy.apply(caddy_routes(read_routes(apps, caddy.rules)[0], (), caddy.rules))
+            assert [(answer.status, answer.text) for answer in await asyncio.gather(*asked)] == [(200, "one")] * 6
+
+
+@contextmanager
+def silent_host() -> Iterator[str]:
+    """An address that answers no attempt to connect, as that of a host without power."""
+    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        # The one place in its queue is taken; further attempts are dropped.
+        for waiting in (first, second):
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
 
 
 async def test_an_instance_that_hangs_leaves_rotation_and_comes_back(ingress: Ingress) -> None:

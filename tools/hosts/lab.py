@@ -22,7 +22,9 @@ import aiohttp
 
 from flux.contracts.nodes.types import NodeId, NodeStatus
 from flux.protocol.params import Params, minimal
+from flux.sdk.agent_api import AgentClient
 from flux.sdk.bindings.nodes import Nodes
+from flux.sdk.bindings.probes import Probes
 from flux.sdk.client import FluxClient
 from flux.sdk.errors import ClientError
 from flux.sdk.transport import HttpTransport
@@ -33,7 +35,7 @@ from tools.hosts.disk import Disk
 from tools.hosts.host import Host
 from tools.hosts.network import REGISTRY_PORT, Place, Switch, entered
 from tools.hosts.process import start_in
-from tools.images import push_images
+from tools.images import build_images, push_images
 from tools.paths import ROOT, STATE
 from tools.programs import docker
 from tools.registry import running_registry
@@ -45,6 +47,7 @@ HTTP_PORT = 8080
 CHAIN_DISK_MIB = 512
 _READY_SECONDS = 120.0
 _STOP_SECONDS = 10.0
+_PING_SECONDS = 2.0
 _POLL = 0.02
 Say = Callable[[str], None]
 
@@ -133,8 +136,12 @@ class Lab:
         return False
 
     async def is_active(self, host: Host) -> bool:
-        """Whether instances may be placed there."""
-        return (await Nodes(self.client).node(host.id)).status is NodeStatus.ACTIVE
+        """Whether instances may be placed there: nobody suspects it, and it answers."""
+        record = await Nodes(self.client).node(host.id)
+        if record.status is not NodeStatus.ACTIVE or host.id in await Probes(self.client).suspicions():
+            return False
+        async with AgentClient() as agents:
+            return await agents.ping(record, _PING_SECONDS) is not None
 
     async def are_active(self) -> bool:
         return all(await asyncio.gather(*(self.is_active(host) for host in self.hosts)))
@@ -198,6 +205,8 @@ async def start_engines(lab: Lab, starts: list[Callable[[], None]]) -> None:
 def built(lab: Lab) -> Iterator[Lab]:
     """The network and the registry of a lab, with this process at the client's place; all is gone at the end."""
     clear(lab)
+    # While the internet can be reached.
+    build_images()
     try:
         lab.directory.mkdir(parents=True)
         lab.switch.build()

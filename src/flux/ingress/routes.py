@@ -33,6 +33,8 @@ out, so that no request is waiting for its next try at that moment."""
 _DIAL_TIMEOUT = "1s"
 _KEEP_ALIVE = "30s"
 _STREAM_CLOSE_DELAY = "24h"
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+"""Requests that may be made twice (RFC 9110, 9.2.1)."""
 
 
 class Target(NamedTuple):
@@ -102,9 +104,25 @@ def caddy_routes(apps: Sequence[App], down: Collection[Target], rules: RouteRule
     routes = [_loop_guard()]
     for app in apps:
         rotation = [target for target in app.targets if target not in down] or list(app.targets)
-        handler = _proxy(app, rotation, rules) if rotation else answers.not_running(app.name)
+        handler = _served(app, rotation, rules) if rotation else answers.not_running(app.name)
         routes.append({"match": [{"host": [app.host]}], "handle": [handler], "terminal": True})
     return [*routes, {"handle": [answers.unknown_app(rules.domain)]}]
+
+
+def _served(app: App, rotation: Sequence[Target], rules: RouteRules) -> dict[str, Any]:
+    """Forwarding, and one more try at another instance for reads that it gave up.
+
+    A change of routes ends the search of each request that is waiting for a dead instance's connection at that moment,
+    and routes change just when an instance has died.
+    """
+    proxy = _proxy(app, rotation, rules)
+    if len(rotation) == 1:
+        return proxy
+    # One that failed at all lately, this request's among them, is passed over.
+    strict = {"passive": {"fail_duration": _LEFT_OUT, "max_fails": 1}}
+    once = {**proxy, "load_balancing": {"selection_policy": {"policy": "round_robin"}}, "health_checks": strict}
+    again = {"match": [{"method": list(_SAFE_METHODS)}], "handle": [once]}
+    return {"handler": "subroute", "routes": [{"handle": [proxy]}], "errors": {"routes": [again]}}
 
 
 def _proxy(app: App, rotation: Sequence[Target], rules: RouteRules) -> dict[str, Any]:

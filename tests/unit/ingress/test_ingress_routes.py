@@ -22,11 +22,15 @@ def built(*routes: Any, down: tuple[Target, ...] = (), rules: RouteRules = RULES
 
 
 def dials(routes: list[dict[str, Any]], host: str) -> list[str]:
-    handler = next(entry for entry in routes if entry.get("match") == [{"host": [host]}])["handle"][0]
-    return [upstream["dial"] for upstream in handler["upstreams"]]
+    return [upstream["dial"] for upstream in handler_of(routes, host)["upstreams"]]
 
 
 def handler_of(routes: list[dict[str, Any]], host: str) -> dict[str, Any]:
+    found: dict[str, Any] = served(routes, host)
+    return found["routes"][0]["handle"][0] if found["handler"] == "subroute" else found
+
+
+def served(routes: list[dict[str, Any]], host: str) -> dict[str, Any]:
     found: dict[str, Any] = next(entry for entry in routes if entry.get("match") == [{"host": [host]}])["handle"][0]
     return found
 
@@ -72,6 +76,14 @@ def test_visitors_of_a_sticky_app_stay_and_those_of_others_go_round() -> None:
     policy = handler_of(routes, "sticky.flux.localhost")["load_balancing"]["selection_policy"]
     assert (policy["policy"], policy["name"]) == ("cookie", COOKIE)
     assert handler_of(routes, "loose.flux.localhost")["load_balancing"]["selection_policy"]["policy"] == "round_robin"
+
+
+def test_a_read_that_was_given_up_is_tried_once_more_where_another_instance_is() -> None:
+    routes = built(route("two", ["10.0.0.1:1", "10.0.0.2:2"], app=1), route("one", ["10.0.0.3:3"], app=2))
+    (again,) = served(routes, "two.flux.localhost")["errors"]["routes"]
+    assert again["match"] == [{"method": ["GET", "HEAD", "OPTIONS"]}]
+    assert "retries" not in again["handle"][0]["load_balancing"]
+    assert "errors" not in served(routes, "one.flux.localhost")
 
 
 def test_streams_are_kept_over_changes_only_where_caddy_can() -> None:

@@ -1,0 +1,152 @@
+"""What must hold of a soak, as functions of what was seen: pure, each gives the sentences of what was broken."""
+
+import statistics
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
+
+from flux.contracts.market.types import LeaseState
+from support.soak.clients import Ack
+from support.soak.eyes import Sight, Spot, Weight
+
+UNSERVED_BOUND = 45.0
+"""Seconds that a lease may be paid for without a living process: a fault that only the machine's own supervisor can
+mend (12 s at most), then the wait before a second start (30 s)."""
+HANDOVER = 2.0
+"""Seconds after an instance's first answer in which its predecessor may still answer: the lag of an ingress."""
+STEEP = 1.0
+"""Percent of growth in ten minutes."""
+LONG_ENOUGH = 480.0
+"""Seconds over which a slope means something."""
+WARM = 120.0
+FEWEST = 20
+
+
+def is_settled(sight: Sight, wanted: Mapping[str, int]) -> bool:
+    """Every app has its count, and lives where the chain says and nowhere else."""
+    if sight.leases is None:
+        return False
+    running = sight.spots(LeaseState.RUNNING)
+    still_open = sight.spots(LeaseState.ASSIGNED, LeaseState.SUSPECT)
+    counts = {name: sum(spot[0] == name for spot in running) for name in wanted}
+    return counts == dict(wanted) and not still_open and sight.alive == running and not sight.doubled
+
+
+def unsettled(sight: Sight, wanted: Mapping[str, int]) -> str:
+    """What is missing, for people."""
+    if sight.leases is None:
+        return "the chain does not answer"
+    still_open = [
+        f"{name}: {lease.state.name.lower()} {lease.ordinal} on node {lease.node}"
+        for name, leases in sight.leases.items()
+        for lease in leases
+        if lease.state is not LeaseState.CLOSED
+    ]
+    processes = f"processes {sorted(sight.alive)}, twice {sorted(sight.doubled)}"
+    return f"wanted {dict(wanted)}, leases {sorted(still_open)}, {processes}"
+
+
+def unserved(sights: Sequence[Sight]) -> list[str]:
+    """Leases that were paid for longer than the bound while nothing of them lived."""
+    broken = []
+    since: dict[Spot, float] = {}
+    told: set[Spot] = set()
+    for sight in sights:
+        if sight.leases is None:
+            # What is charged while nobody can look is seen in the sum.
+            continue
+        running = sight.spots(LeaseState.RUNNING)
+        for spot in set(since) - running:
+            del since[spot]
+            told.discard(spot)
+        for spot in running:
+            if spot in sight.alive:
+                since.pop(spot, None)
+                continue
+            begun = since.setdefault(spot, sight.at)
+            if sight.at - begun > UNSERVED_BOUND and spot not in told:
+                told.add(spot)
+                broken.append(f"{_named(spot)} was charged for {sight.at - begun:.0f} s without a process")
+    return broken
+
+
+def overcharged(sights: Sequence[Sight], apps: Mapping[str, int], interruptions: int) -> list[str]:
+    """Apps that paid for more than the seconds in which their processes lived, and the bound for each interruption."""
+    broken = []
+    seen = [sight for sight in sights if sight.charged is not None and sight.leases is not None]
+    for name, count in apps.items():
+        rates = [lease.rate for sight in seen for lease in (sight.leases or {})[name]]
+        if not rates or seen[0].charged is None or seen[-1].charged is None:
+            continue
+        paid = (seen[-1].charged[name] - seen[0].charged[name]) / max(rates)
+        lived = 0.0
+        for before, after in pairwise(sights):
+            lived += (after.at - before.at) * sum(spot[0] == name for spot in before.alive)
+        allowed = lived + interruptions * count * UNSERVED_BOUND
+        if paid > allowed:
+            broken.append(f"{name} paid for {paid:.0f} instance-seconds and had {lived:.0f}")
+    return broken
+
+
+def two_writers(acks: Sequence[Ack]) -> list[str]:
+    """Acknowledgements of a program's start that had been succeeded by another one before they were asked for."""
+    broken = []
+    first: dict[str, float] = {}
+    for ack in sorted(acks, key=lambda ack: ack.ended):
+        first.setdefault(ack.boot, ack.ended)
+    order = sorted(first, key=lambda boot: first[boot])
+    for ack in acks:
+        later = [first[boot] for boot in order[order.index(ack.boot) + 1 :]]
+        if later and ack.began > min(later) + HANDOVER:
+            broken.append(
+                f"write {ack.line} was taken on node {ack.node} {ack.began - min(later):.1f} s after another took over"
+            )
+    return broken
+
+
+def lost_writes(acks: Iterable[Ack], found: Mapping[int, Collection[str]]) -> list[str]:
+    """Acknowledged writes that are not on the volume of the node that took them. `found`: lines by node."""
+    missing: dict[int, list[str]] = defaultdict(list)
+    for ack in acks:
+        if ack.line not in found.get(ack.node, ()):
+            missing[ack.node].append(ack.line)
+    return [
+        f"node {node} lost {len(lines)} acknowledged writes: {', '.join(lines[:5])} …"
+        for node, lines in missing.items()
+    ]
+
+
+def lost_volumes(before: Collection[tuple[int, str]], now: Collection[tuple[int, str]]) -> list[str]:
+    """Volumes, by node and name, that were there and are not."""
+    return [f"volume {name} of node {node} is gone" for node, name in sorted(set(before) - set(now))]
+
+
+def growing(weights: Mapping[tuple[str, int], Sequence[Weight]]) -> list[str]:
+    """Processes that lived long enough to tell and hold more and more, memory or descriptors."""
+    broken = []
+    for (name, pid), all_of_it in weights.items():
+        seen = [weight for weight in all_of_it if weight.at - all_of_it[0].at > WARM]
+        if len(seen) < FEWEST or seen[-1].at - seen[0].at < LONG_ENOUGH:
+            continue
+        for what, values in (
+            ("memory", [float(weight.private) for weight in seen]),
+            ("descriptors", [float(weight.descriptors) for weight in seen]),
+        ):
+            slope = percent_in_ten_minutes([weight.at for weight in seen], values)
+            if slope > STEEP:
+                broken.append(
+                    f"{what} of {name} ({pid}) grows by {slope:.1f} % in ten minutes:"
+                    f" {values[0]:.0f} → {values[-1]:.0f}"
+                )
+    return broken
+
+
+def percent_in_ten_minutes(times: Sequence[float], values: Sequence[float]) -> float:
+    """The median of the slopes between all pairs far apart (Theil–Sen), which a few outliers do not move."""
+    half = len(times) // 2
+    slopes = [(values[i + half] - values[i]) / (times[i + half] - times[i]) for i in range(len(times) - half)]
+    return 100 * 600 * statistics.median(slopes) / max(1.0, statistics.median(values))
+
+
+def _named(spot: Spot) -> str:
+    return f"instance {spot[2]} of {spot[0]} on node {spot[1]}"

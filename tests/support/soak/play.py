@@ -1,0 +1,171 @@
+"""One soak: a lab, visitors, faults from a seed, an onlooker, and the model's verdict."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tools.hosts.lab import REGISTRY, Lab, running_lab
+from tools.programs import docker
+
+from flux.contracts.apps.types import AppId
+from flux.primitives.types import U64
+from support.soak import model
+from support.soak.clients import Visits, visitors
+from support.soak.eyes import Sight, Weight, look, weigh
+from support.soak.faults import Round, rounds
+from support.soak.inject import Injector
+
+HOSTS = 5
+STORE, WEB = "store", "web"
+WANTED = {STORE: 1, WEB: 3}
+SETTLE_BOUND = 120.0
+"""Seconds from the end of the faults until everything is as it should be: a lease that never started is given up after
+60 s, and a container that crashed twice waits 30 s."""
+LOOK_EVERY = 1.0
+WEIGH_EVERY = 10.0
+COMPOSE = """\
+services:
+  web:
+    image: {registry}/flux/{image}:1
+    ports: ["8000:8000"]
+    {volumes}
+    stop_grace_period: 1s
+    deploy: {{resources: {{limits: {{cpus: "0.25", memory: 48M}}}}}}
+{declared}
+x-flux: {{http_port: 8000, instances: {instances}, deposit: "100"{sizes}}}
+"""
+
+
+@dataclass(slots=True)
+class Story:
+    """Everything that was seen."""
+
+    seed: int
+    played: list[tuple[Round, float]] = field(default_factory=list)
+    """With the seconds until all was well again."""
+    sights: list[Sight] = field(default_factory=list)
+    weights: dict[tuple[str, int], list[Weight]] = field(default_factory=lambda: defaultdict(list))
+    broken: list[str] = field(default_factory=list)
+    visits: Visits = field(default_factory=Visits)
+
+    def summary(self) -> str:
+        """For whoever runs it."""
+        slowest = sorted(self.played, key=lambda played: -played[1])[:5]
+        lines = [
+            f"seed {self.seed}: {len(self.played)} rounds, {len(self.visits.acks)} of {self.visits.writes} writes"
+            f" acknowledged, {self.visits.failed_reads} of {self.visits.reads} reads failed",
+            *(f"  well again after {seconds:.0f} s: {round_}" for round_, seconds in slowest),
+            *(f"BROKEN: {sentence}" for sentence in self.broken),
+        ]
+        return "\n".join(lines)
+
+
+async def play(directory: Path, seed: int, seconds: float) -> Story:
+    """Faults for so many seconds; the story tells whether the model held."""
+    story = Story(seed)
+    print(f"soak with seed {seed} (FLUX_SOAK_SEED), {seconds:g} s", flush=True)
+    async with running_lab(directory, HOSTS) as lab:
+        await lab.pull("flux/store:1")
+        await lab.pull("flux/hello-web:1")
+        await lab.pull("flux/busybox:1")
+        apps = {name: await _deploy(lab, name) for name in WANTED}
+        async with _watched(lab, apps, story), visitors(lab, STORE, WEB) as story.visits:
+            await _settle(lab, apps, story, "the start")
+            await _rounds(lab, apps, story, time.monotonic() + seconds)
+        story.broken += model.unserved(story.sights)
+        interruptions = sum(len(round_.faults) for round_, _ in story.played)
+        story.broken += model.overcharged(story.sights, WANTED, interruptions)
+        story.broken += model.two_writers(story.visits.acks)
+        story.broken += model.lost_writes(story.visits.acks, await asyncio.to_thread(_lines, lab))
+        story.broken += model.growing(story.weights)
+    print(story.summary(), flush=True)
+    return story
+
+
+async def _deploy(lab: Lab, name: str) -> AppId:
+    is_store = name == STORE
+    text = COMPOSE.format(
+        registry=REGISTRY, image="store" if is_store else "hello-web", instances=WANTED[name],
+        volumes='volumes: ["data:/data"]' if is_store else "", declared="volumes: {data: }" if is_store else "",
+        sizes=", volumes: {data: 64M}" if is_store else "",
+    )  # fmt: skip
+    path = lab.directory / f"{name}.yaml"
+    path.write_text(text, encoding="utf-8")
+    return AppId(U64((await lab.flux("deploy", str(path), "--name", name))["app"]))
+
+
+async def _rounds(lab: Lab, apps: dict[str, AppId], story: Story, until: float) -> None:
+    injector = Injector(lab)
+    volumes = await asyncio.to_thread(_volumes, lab)
+    for round_ in rounds(story.seed, [host.name for host in lab.hosts]):
+        if time.monotonic() > until:
+            return
+        print(f"{len(story.played) + 1}: {round_}", flush=True)
+        try:
+            for fault in round_.faults:
+                await injector.inject(fault)
+            await asyncio.sleep(round_.seconds)
+        finally:
+            await injector.mend()
+        begun = time.monotonic()
+        if not await _settle(lab, apps, story, str(round_)):
+            return
+        story.played.append((round_, time.monotonic() - begun))
+        now = await asyncio.to_thread(_volumes, lab)
+        story.broken += model.lost_volumes(volumes, now)
+        volumes = now
+
+
+async def _settle(lab: Lab, apps: dict[str, AppId], story: Story, after: str) -> bool:
+    deadline = time.monotonic() + SETTLE_BOUND
+    while not model.is_settled(sight := await look(lab, apps), WANTED):
+        if time.monotonic() > deadline:
+            story.broken.append(f"not well within {SETTLE_BOUND:g} s of {after}: {model.unsettled(sight, WANTED)}")
+            return False
+        await asyncio.sleep(0.2)
+    return True
+
+
+@asynccontextmanager
+async def _watched(lab: Lab, apps: dict[str, AppId], story: Story) -> AsyncIterator[None]:
+    async def watch() -> None:
+        weighed = 0.0
+        while True:
+            story.sights.append(await look(lab, apps))
+            if time.monotonic() - weighed > WEIGH_EVERY:
+                weighed = time.monotonic()
+                for process, weight in (await asyncio.to_thread(weigh, lab)).items():
+                    story.weights[process].append(weight)
+            await asyncio.sleep(LOOK_EVERY)
+
+    task = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
+
+
+def _volumes(lab: Lab) -> set[tuple[int, str]]:
+    return {
+        (int(host.id), name)
+        for host in lab.hosts
+        for name in docker(host.daemon.host, "volume", "ls", "--quiet", "--filter", "label=flux.app").split()
+    }
+
+
+def _lines(lab: Lab) -> dict[int, set[str]]:
+    """What the volumes hold at last, by node, whether an instance uses them or not."""
+    found: dict[int, set[str]] = defaultdict(set)
+    names = {host.id: host.daemon.host for host in lab.hosts}
+    for node, volume in _volumes(lab):
+        engine = next(engine for number, engine in names.items() if int(number) == node)
+        command = ("run", "--rm", "--network", "none", "--volume", f"{volume}:/data:ro", f"{REGISTRY}/flux/busybox:1")
+        found[node] |= set(docker(engine, *command, "sh", "-c", "cat /data/log 2>/dev/null || true").split())
+    return found
