@@ -51,6 +51,9 @@ interface IApps {
     /// App {app} has {available} wei left and {required} wei are needed to run this; top it up first.
     error BalanceTooLow(uint64 app, uint256 required, uint256 available);
 
+    /// Nobody has reported a price of FLUX in dollars yet; give prices in FLUX.
+    error NoPrice();
+
     /// The record of an app. Raises UnknownApp.
     function app(uint64 app) external view returns (App memory);
 

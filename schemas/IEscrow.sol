@@ -7,10 +7,10 @@ interface IEscrow {
     struct Deposit { address payer; uint256 remaining; }
 
     /// The account of one app as of `settled_at`.
-    struct EscrowAccount { uint64 app; Deposit[] deposits; uint256 rate; uint256 owed; uint64 settledAt; uint256 spent; uint64 depletesAt; }
+    struct EscrowAccount { uint64 app; Deposit[] deposits; uint256 rate; uint256 owed; uint64 settledAt; uint256 spent; uint64 depletesAt; uint256 usdRate; uint256 usdOwed; uint256 settledIndex; uint256 depletesIndex; }
 
     /// The account at the block asked about, accrual up to it counted.
-    struct EscrowBalance { uint64 app; uint256 balance; uint256 rate; uint256 spent; uint64 depletesAt; }
+    struct EscrowBalance { uint64 app; uint256 balance; uint256 rate; uint256 spent; uint64 depletesAt; uint256 usdRate; bool frozen; }
 
     /// Money came in.
     event Deposited(uint64 indexed app, address indexed payer, uint256 amount);
@@ -42,6 +42,9 @@ interface IEscrow {
     /// The spec is not valid: {reason}.
     error InvalidSpec(string reason);
 
+    /// Nobody has reported a price of FLUX in dollars yet; give prices in FLUX.
+    error NoPrice();
+
     /// The account as stored. Raises NoAccount.
     function account(uint64 app) external view returns (EscrowAccount memory);
 
@@ -51,7 +54,7 @@ interface IEscrow {
     /// What the node's operator was paid so far, fee excluded; what has accrued since is not in it.
     function earned(uint32 node) external view returns (uint256);
 
-    /// The smallest first deposit of an app. Raises InvalidSpec.
+    /// The smallest first deposit of an app. Raises InvalidSpec, NoPrice.
     function quote(bytes calldata spec, uint16 instances) external view returns (uint256);
 
     /// Pay the hosts of an app now what is due up to `settlement_lag` ago; anybody may. Raises NoAccount.

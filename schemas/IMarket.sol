@@ -7,10 +7,10 @@ interface IMarket {
     struct PortBinding { string component; uint16 container; uint16 host; uint8 protocol; }
 
     /// What the market says of one node for one spec.
-    struct Verdict { uint32 node; uint8 rejection; uint256 rate; }
+    struct Verdict { uint32 node; uint8 rejection; uint256 rate; uint256 usdRate; }
 
     /// The chain's record that a node hosts an instance of an app at a rate.
-    struct Lease { uint64 id; uint64 app; uint32 revision; uint16 ordinal; uint32 node; uint8 state; uint256 rate; uint64 assignedAt; uint64 runningAt; uint64 closedAt; uint64 replaces; uint8 reason; string detail; PortBinding[] bindings; }
+    struct Lease { uint64 id; uint64 app; uint32 revision; uint16 ordinal; uint32 node; uint8 state; uint256 rate; uint64 assignedAt; uint64 runningAt; uint64 closedAt; uint64 replaces; uint8 reason; string detail; PortBinding[] bindings; uint256 usdRate; }
 
     /// An instance that waits for a node.
     struct PendingInstance { uint64 app; uint16 ordinal; uint64 since; uint64 replaces; }
@@ -31,7 +31,7 @@ interface IMarket {
     struct Usage { uint32 cpuMilli; uint32 memoryMib; uint32 diskMib; uint8 gpuCount; }
 
     /// The chain placed an instance.
-    event LeaseAssigned(uint64 indexed lease, uint64 indexed app, uint32 indexed node, uint16 ordinal, uint32 revision, uint256 rate, uint64 replaces);
+    event LeaseAssigned(uint64 indexed lease, uint64 indexed app, uint32 indexed node, uint16 ordinal, uint32 revision, uint256 rate, uint64 replaces, uint256 usdRate);
 
     /// The node confirmed the instance; accrual starts.
     event LeaseRunning(uint64 indexed lease, uint64 indexed app, uint32 indexed node);

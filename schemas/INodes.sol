@@ -12,8 +12,8 @@ interface INodes {
     /// What the machine offers to apps.
     struct Hardware { uint32 cpuMilli; uint32 memoryMib; uint32 diskMib; uint8 architecture; uint8 gpuCount; string gpuModel; }
 
-    /// Prices in gwei per hour; `NodesParams.max_ask` keeps placement inside int64 (market/rules.py).
-    struct Ask { uint64 cpu; uint64 memory; uint64 disk; uint64 gpu; }
+    /// Prices per hour in billionths of a FLUX (gwei) or of a US dollar.
+    struct Ask { uint64 cpu; uint64 memory; uint64 disk; uint64 gpu; uint8 currency; }
 
     /// The chain's record of a node.
     struct Node { uint32 id; address operator; address agent; uint8 status; uint8 tier; Endpoint endpoint; Location location; Hardware hardware; Ask ask; uint64 registeredAt; uint64 statusSince; string statusReason; uint8 measured; bool located; uint64 drainsUntil; }
@@ -81,7 +81,7 @@ interface INodes {
     /// Join with a machine; the caller becomes its operator and the value its own stake. Others may add to it.
     function register(address agent, Endpoint calldata endpoint, Location calldata location, Hardware calldata hardware, Ask calldata ask) external payable returns (uint32);
 
-    /// Change the price of future leases; open leases keep theirs.
+    /// Change the price of future leases, in FLUX or in dollars; open leases keep theirs.
     function setAsk(uint32 node, Ask calldata ask) external;
 
     /// Change how the node's agent is reached.

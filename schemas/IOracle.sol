@@ -6,11 +6,11 @@ interface IOracle {
     /// A feeder for people.
     struct FeederStatus { address feeder; uint64 price; uint64 reportedAt; bool counts; }
 
+    /// FLUX per dollar, added up second by second: what a rate in dollars came to between two readings, exactly.
+    struct Meter { uint64 at; uint256 index; uint256 pace; }
+
     /// The price as stored: of the last moment at which enough feeders agreed.
     struct Price { uint64 value; uint64 updatedAt; bool frozen; }
-
-    /// An operator's prices in 10**-8 dollars per hour: of a core, a GiB of memory, a GiB of disk, a GPU.
-    struct UsdAsk { uint64 cpu; uint64 memory; uint64 disk; uint64 gpu; }
 
     /// A vote admitted a feeder; it reports once it has put down its bond.
     event FeederRegistered(address indexed feeder);
@@ -33,9 +33,6 @@ interface IOracle {
     /// Too few feeders report or agree; the price stays what it was.
     event PriceFrozen(uint64 value, uint64 updatedAt);
 
-    /// An operator's prices follow the dollar from now on.
-    event UsdAskSet(uint32 indexed node, UsdAsk usd);
-
     /// {account} is no feeder that a vote admitted and that has put down its bond.
     error NotFeeder(address account);
 
@@ -54,12 +51,6 @@ interface IOracle {
     /// The next report is due at {earliest} at the earliest.
     error ReportTooSoon(uint64 earliest);
 
-    /// There is no dollar price that could be trusted now; it is frozen since {updated_at}, or there never was one.
-    error NoPrice(uint64 updatedAt);
-
-    /// A price lies between 0 and {highest} (10^-8 dollars an hour).
-    error InvalidUsdAsk(uint64 highest);
-
     /// Of a price, for tools that read price feeds.
     function decimals() external view returns (uint8);
 
@@ -72,6 +63,9 @@ interface IOracle {
     /// Stop feeding; the bond comes back after a while. Raises NotFeeder.
     function leave() external;
 
+    /// The meter now; what a rate in dollars costs in FLUX follows from two readings.
+    function meter() external view returns (Meter memory);
+
     /// The price, when it was last agreed on, and whether it is frozen since.
     function price() external view returns (Price memory);
 
@@ -83,10 +77,4 @@ interface IOracle {
 
     /// What one FLUX costs, in 10**-8 dollars. Raises NotFeeder, InvalidPrice, ReportTooSoon.
     function report(uint64 price) external;
-
-    /// Let a node's prices follow the dollar: in FLUX at the present price, and anew whenever it moves.
-    function setUsdAsk(uint32 node, UsdAsk calldata usd) external;
-
-    /// A node's prices in dollars; all 0 when they do not follow it.
-    function usdAsk(uint32 node) external view returns (UsdAsk memory);
 }

@@ -38,6 +38,7 @@ from flux.contracts.nodes.types import (
     NodeId,
     NodeStatus,
 )
+from flux.contracts.oracle.contract import Oracle
 from flux.contracts.policy.contract import Policy
 from flux.contracts.probes.types import Epoch, EpochInfo
 from flux.contracts.secrets.contract import Secrets
@@ -165,7 +166,7 @@ class HandMarket:
         """The lease serves (again)."""
         lease = self.leases[id]
         self.leases[id] = lease.but(state=LeaseState.RUNNING, running_at=lease.running_at or ctx.now)
-        self.escrow.start(ctx, lease.app, lease.id, lease.node, lease.rate)
+        self.escrow.start(ctx, lease.app, lease.id, lease.node, lease.rate, lease.usd_rate)
 
     def suspect(self, ctx: Context, id: int, until: int) -> None:
         """The lease has not served since `until`."""
@@ -268,7 +269,8 @@ class Lab:
         staking.target = self.staking
         self.apps = Apps(self._host(Apps), params.apps, self.market, escrow, secrets, policy)
         policy.target = self.policy = Policy(self._host(Policy), params.policy, self.apps)
-        self.escrow = Escrow(self._host(Escrow), params.escrow, apps, self.market, nodes)
+        self.oracle = Oracle(self._host(Oracle), params.oracle, escrow)
+        self.escrow = Escrow(self._host(Escrow), params.escrow, apps, self.market, nodes, self.oracle)
         self.epochs = HandEpochs()
         secrets_ports = (apps, self.market, nodes, self.staking, self.epochs)
         self.secrets = Secrets(self._host(Secrets), params.secrets, *secrets_ports)

@@ -11,6 +11,7 @@ from flux.contracts.escrow.contract import Escrow
 from flux.contracts.governor.contract import Governor
 from flux.contracts.market.contract import Market
 from flux.contracts.nodes.contract import Nodes
+from flux.contracts.oracle.contract import Oracle
 from flux.contracts.policy.contract import Policy
 from flux.contracts.probes.contract import Probes
 from flux.contracts.secrets.contract import Secrets
@@ -45,6 +46,7 @@ class Head:
         self.governor: Governor = by_type[Governor]
         self.votes: Votes = by_type[Votes]
         self.policy: Policy = by_type[Policy]
+        self.oracle: Oracle = by_type[Oracle]
         self.validators: Validators = by_type[Validators]
         self.slashing: Slashing = by_type[Slashing]
 

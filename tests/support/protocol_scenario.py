@@ -6,15 +6,17 @@ What they do follows from the state and a seed alone, so the same seed plays the
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from flux.chain import tables
 from flux.chain.application import Application
 from flux.chain.consensus_info import ConsensusInfo, ValidatorUpdate
 from flux.chain.ports import Genesis as ChainGenesis
 from flux.chain.world import ChainWorld, decode_account
-from flux.kernel.context import SYSTEM_ADDRESS, Block, ContractStorage
+from flux.contracts.oracle.contract import Oracle
+from flux.kernel.context import GOVERNANCE_ADDRESS, SYSTEM_ADDRESS, Block, Context, ContractStorage, World
 from flux.kernel.schedule import Clock
-from flux.primitives.types import U16, U32, U64, U256, WEI_PER_FLUX, ChainTime, Wei
+from flux.primitives.types import NO_WEI, U16, U32, U64, U256, WEI_PER_FLUX, ChainTime, Wei
 from flux.protocol.chain_ids import LOCAL
 from flux.protocol.genesis import Allocation, Genesis
 from flux.protocol.genesis_state import chain_genesis
@@ -59,7 +61,16 @@ class ProtocolScenario:
         amount = Wei(U256(20_000 * WEI_PER_FLUX))
         allocations = tuple(Allocation(holder, amount, "user") for holder in holders)
         genesis = Genesis(U64(LOCAL), U64(START), allocations, self.protocol, FOUNDERS)  # type: ignore[arg-type]
-        return chain_genesis(genesis, self.machine)
+        made = chain_genesis(genesis, self.machine)
+        return replace(made, apply=lambda world: self._begin(made, world))
+
+    def _begin(self, genesis: ChainGenesis, world: World) -> None:
+        """The first state, in which operators are admitted to feed the price of FLUX."""
+        genesis.apply(world)
+        governor = Context(GOVERNANCE_ADDRESS, NO_WEI, world.block)
+        oracle = next(item for item in self.machine.contracts(world).all if isinstance(item, Oracle))
+        for number in OPERATORS:
+            oracle.register_feeder(governor, address(number))
 
     def transactions(self, application: Application, draw: random.Random) -> list[bytes]:
         with self.head(application) as head:

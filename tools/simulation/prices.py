@@ -67,6 +67,7 @@ class Prices:
         self._asked_at = agreed
         followers = [machine for machine in machines if machine.operator.number % 2]
         for machine in followers:
-            ask = Ask(*(U64(int(usual * START / agreed)) for usual in machine.asks))
+            cpu, memory, disk, gpu = (U64(int(usual * START / agreed)) for usual in machine.asks)
+            ask = Ask(cpu, memory, disk, gpu)
             self._economy.attempt(machine.operator.address, self._nodes.set_ask, machine.id, ask)
         return len(followers)

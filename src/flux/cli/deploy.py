@@ -10,7 +10,6 @@ import typer
 from flux.cli import format as show
 from flux.cli import verdicts as verdict_table
 from flux.cli.context import CommandContext
-from flux.cli.dollars import in_flux
 from flux.cli.errors import REFUSED, CliError
 from flux.cli.images import pin_images
 from flux.cli.options import (
@@ -63,9 +62,7 @@ async def run(
     encrypted here; only the nodes that run the app can read them.
     """
     begun = time.monotonic()
-    loaded = read_spec(
-        context, file, Changes(name, instances, geo or (), await in_flux(context, max_price)), profile or ()
-    )
+    loaded = read_spec(context, file, Changes(name, instances, geo or (), max_price), profile or ())
     show_findings(context, loaded.findings)
     async with context.client() as client:
         order = await _prepare(context, client, loaded, None if deposit is None else parse_flux(deposit), queue=queue)

@@ -5,7 +5,7 @@ import asyncio
 from flux.cli import format as show
 from flux.cli import verdicts as verdict_table
 from flux.cli.context import CommandContext
-from flux.cli.dollars import find_price, in_flux
+from flux.cli.dollars import find_price
 from flux.cli.errors import FAILED
 from flux.cli.images import pin_images
 from flux.cli.options import FileArgument, GeoOption, InstancesOption, MaxPriceOption, ProfileOption
@@ -29,7 +29,6 @@ async def run(
 
     Exit code 1 when too few nodes could run it.
     """
-    max_price = await in_flux(context, max_price)
     changes = Changes(instances=instances, geo=geo or (), max_price=max_price)
     loaded = read_spec(context, file, changes, profile or ())
     show_findings(context, loaded.findings)
@@ -44,7 +43,7 @@ async def run(
         )
     quote = Quote.of(verdicts, wanted, smallest, loaded.options.deposit, price)
     by_id = {node.id: node for node in nodes}
-    verdict_table.draw(context.output, verdicts, by_id)
+    verdict_table.draw(context.output, verdicts, by_id, price)
     able = len(verdict_table.able(verdicts))
     context.output.line()
     enough = able >= wanted
@@ -56,7 +55,7 @@ async def run(
             "name": loaded.options.name,
             "instances": wanted,
             "enough_nodes": enough,
-            "nodes": verdict_table.document(verdicts, by_id),
+            "nodes": verdict_table.document(verdicts, by_id, price),
             "findings": findings_document(loaded.findings),
             **quote_document(quote),
         }

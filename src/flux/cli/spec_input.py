@@ -12,7 +12,7 @@ from flux.cli.errors import UsageError
 from flux.specs.findings import Finding, Severity
 from flux.specs.load import load
 from flux.specs.loaded import LoadedSpec
-from flux.specs.placement import check_geo_rules, parse_max_price
+from flux.specs.placement import MaxPrice, check_geo_rules, parse_max_price, with_max_price
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Changes:
     geo: Sequence[str] = ()
     """Replaces the file's rules."""
     max_price: str | None = None
-    """FLUX per hour of one instance."""
+    """FLUX, or with $ dollars, per hour of one instance."""
 
 
 def read_spec(context: CommandContext, file: Path, changes: Changes, profiles: Sequence[str] = ()) -> LoadedSpec:
@@ -34,7 +34,7 @@ def read_spec(context: CommandContext, file: Path, changes: Changes, profiles: S
     if changes.geo:
         constraints = msgspec.structs.replace(constraints, geo=check_geo_rules(changes.geo))
     if changes.max_price is not None:
-        constraints = msgspec.structs.replace(constraints, max_price_gwei_hour=_max_price(changes.max_price))
+        constraints = with_max_price(constraints, _max_price(changes.max_price))
     options = replace(
         loaded.options,
         name=changes.name or loaded.options.name,
@@ -74,7 +74,7 @@ def app_name(loaded: LoadedSpec) -> str:
     return loaded.options.name
 
 
-def _max_price(text: str) -> int:
+def _max_price(text: str) -> MaxPrice:
     try:
         return parse_max_price(text)
     except ValueError as error:

@@ -6,9 +6,11 @@ from typing import Any
 
 from flux.cli import format as show
 from flux.cli import words
+from flux.cli.dollars import worth
 from flux.cli.output import Column, Output, right
 from flux.contracts.market.types import Rejection, Verdict
 from flux.contracts.nodes.types import Node, NodeId
+from flux.contracts.oracle.types import Price
 
 
 def place(node: Node) -> str:
@@ -32,8 +34,8 @@ def counted(verdicts: Sequence[Verdict]) -> str:
     return "; ".join(parts) or "a node runs one instance of an app at most"
 
 
-def draw(output: Output, verdicts: Sequence[Verdict], nodes: Mapping[NodeId, Node]) -> None:
-    """The nodes that can run it by price, then the others."""
+def draw(output: Output, verdicts: Sequence[Verdict], nodes: Mapping[NodeId, Node], price: Price | None = None) -> None:
+    """The nodes that can run it by price, then the others; in dollars too where there is a price of FLUX."""
     others = [verdict for verdict in verdicts if verdict.rejection is not Rejection.NONE]
     rows = [
         (
@@ -41,15 +43,25 @@ def draw(output: Output, verdicts: Sequence[Verdict], nodes: Mapping[NodeId, Nod
             place(nodes[verdict.node]) if verdict.node in nodes else "?",
             words.tier(nodes[verdict.node].tier) if verdict.node in nodes else "?",
             show.number(verdict.rate * show.HOUR),
+            worth(verdict.rate * show.HOUR, price),
             "yes" if verdict.rejection is Rejection.NONE else "no: " + words.rejection(verdict.rejection),
         )
         for verdict in (*able(verdicts), *others)
     ]
-    columns: list[Column | str] = [right("NODE"), "PLACE", "TIER", right("FLUX/h"), Column("CAN RUN IT", wrap=True)]
+    columns: list[Column | str] = [
+        right("NODE"),
+        "PLACE",
+        "TIER",
+        right("FLUX/h"),
+        right("USD/h"),
+        Column("CAN RUN IT", wrap=True),
+    ]
     output.table(columns, rows, "There are no nodes.")
 
 
-def document(verdicts: Sequence[Verdict], nodes: Mapping[NodeId, Node]) -> list[dict[str, Any]]:
+def document(
+    verdicts: Sequence[Verdict], nodes: Mapping[NodeId, Node], price: Price | None = None
+) -> list[dict[str, Any]]:
     """The same for scripts."""
     return [
         {
@@ -59,6 +71,8 @@ def document(verdicts: Sequence[Verdict], nodes: Mapping[NodeId, Node]) -> list[
             "rejection": verdict.rejection.name.lower(),
             "reason": words.rejection(verdict.rejection),
             "price_per_hour": show.exact(verdict.rate * show.HOUR),
+            "price_per_hour_usd": worth(verdict.rate * show.HOUR, price).removeprefix("$") or None,
+            "bill": "usd" if verdict.usd_rate else "flux",
         }
         for verdict in verdicts
     ]

@@ -170,8 +170,7 @@ BOUNDS: dict[str, Bound] = {
     "oracle.max_deviation": Bound(10, 9_000),
     "oracle.min_feeders": Bound(1, 15),
     "oracle.max_feeders": Bound(3, 63, only_rises=True),
-    "oracle.reprice_step": Bound(1, 2_000),
-    "oracle.reprice_batch": Bound(10, 2_000),
+    "oracle.meter_history": Bound(600, DAY),
     "policy.notice": Bound(60, 90 * DAY),
     "policy.appeal": Bound(60, 90 * DAY),
     "policy.max_reason_bytes": Bound(64, 4_096),
@@ -186,6 +185,8 @@ FIXED: dict[str, str] = {
     "benchmarks.tasks.plot_key_kib": "as for the memory",
     "nodes.tiers.*.stake": "the tier of each node is stored; what gives it changes by an upgrade that re-tiers nodes",
     "nodes.own_stake": "as for the stake",
+    "nodes.max_ask.currency": "the caps hold in either currency",
+    "escrow.reference_ask.currency": "the price list is in FLUX: deposits are",
     "nodes.tiers.*.cpu_milli": "as for the stake",
     "nodes.tiers.*.memory_mib": "as for the stake",
     "nodes.tiers.*.disk_mib": "as for the stake",
@@ -240,6 +241,8 @@ def disagreements(params: Params) -> Iterator[str]:
     oracle = params.oracle
     if oracle.report_interval >= oracle.staleness:
         yield "feeders could not report as often as their reports grow stale"
+    if oracle.meter_history < escrow.settlement_lag + probes.vote_window + probes.suspicion_bound:
+        yield "leases in dollars could end at a time whose price is forgotten"
     if 2 * oracle.min_feeders > oracle.max_feeders + 1:
         yield "a price would need more feeders than a majority of all there may be"
     if escrow.min_placement > escrow.min_runtime:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from flux.chain.call import CONTRACT_FAULTS
 from flux.contracts.apps.contract import Apps
 from flux.contracts.apps.types import App, AppId, AppSpec, Revision
+from flux.contracts.escrow.contract import Escrow
 from flux.contracts.governor.ports import Action
 from flux.contracts.market.contract import Market
 from flux.contracts.market.types import Lease, LeaseId, RatePerSecond, Usage
@@ -184,6 +185,16 @@ class AppsLink:
     def funded(self, ctx: Context, app: AppId) -> None:
         """A depleted escrow can pay again."""
         self.apps.funded(ctx, app)
+
+
+class EscrowLink:
+    """The escrow, for the oracle, which it is built from."""
+
+    escrow: Escrow
+
+    def price_changed(self, ctx: Context) -> None:
+        """The meter runs at another pace."""
+        self.escrow.price_changed(ctx)
 
 
 class StakingLink:

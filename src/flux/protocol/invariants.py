@@ -87,11 +87,11 @@ def _check_between(contracts: Sequence[Contract]) -> Iterator[str]:
 def _check_accrual(leases: Market, money: Escrow) -> Iterator[str]:
     """Exactly what runs is paid, at the rate and to the node of its lease."""
     running = {
-        (lease.app, id): (lease.node, lease.rate)
+        (lease.app, id): (lease.node, 0 if lease.usd_rate else lease.rate, lease.usd_rate)
         for id, lease in leases.state.leases.items()
         if lease.state is LeaseState.RUNNING
     }
-    accruing = {key: (accrual.node, accrual.rate) for key, accrual in money.state.accruals.items()}
+    accruing = {key: (accrual.node, accrual.rate, accrual.usd_rate) for key, accrual in money.state.accruals.items()}
     if running != accruing:
         yield f"running leases {running} are not what accrues: {accruing}"
 

@@ -254,8 +254,7 @@ DEFAULT = Params(
         max_deviation=U16(2_000),
         min_feeders=U8(3),
         max_feeders=U8(31),
-        reprice_step=U16(100),
-        reprice_batch=U16(200),
+        meter_history=_seconds(3_600),
     ),
     policy=PolicyParams(notice=_seconds(7 * 86_400), appeal=_seconds(14 * 86_400), max_reason_bytes=U16(1_024)),
 )

@@ -27,6 +27,7 @@ from flux.protocol.hooks import (
     BlockWork,
     CallsLink,
     EpochHooks,
+    EscrowLink,
     FaultsLink,
     MarketLink,
     ProbesLink,
@@ -77,19 +78,22 @@ class ProtocolFactory:
         """Build the contracts under the parameters that the world's state sets, and wire them."""
         settings = self._settings_of(world)
         params = settings.params
-        to_market, to_apps, to_staking = MarketLink(), AppsLink(), StakingLink()
+        to_market, to_apps, to_staking, to_escrow = MarketLink(), AppsLink(), StakingLink(), EscrowLink()
         to_rewards, to_calls, to_faults, to_probes = RewardsLink(), CallsLink(world), FaultsLink(), ProbesLink()
         votes = Votes(Host(world, Votes.address), params.votes)
         governor = Governor(Host(world, Governor.address), params.governor, votes, to_calls)
         accounts = Accounts(Host(world, Accounts.address), params.accounts)
         nodes = Nodes(Host(world, Nodes.address), params.nodes, to_market, to_staking)
         staking = Staking(Host(world, Staking.address), params.staking, accounts, nodes, votes, to_rewards)
-        escrow = Escrow(Host(world, Escrow.address), params.escrow, to_apps, to_market, nodes)
+        oracle = Oracle(Host(world, Oracle.address), params.oracle, to_escrow)
+        escrow = Escrow(Host(world, Escrow.address), params.escrow, to_apps, to_market, nodes, oracle)
+        to_escrow.escrow = escrow
         secrets = Secrets(Host(world, Secrets.address), params.secrets, to_apps, to_market, nodes, staking, to_probes)
         policy = Policy(Host(world, Policy.address), params.policy, to_apps)
         apps = Apps(Host(world, Apps.address), params.apps, to_market, escrow, secrets, policy)
+        fleets = settings.fleets
         market = Market(
-            Host(world, Market.address), params.market, apps, nodes, escrow, secrets, to_probes, settings.fleets
+            Host(world, Market.address), params.market, apps, nodes, escrow, secrets, to_probes, oracle, fleets
         )
         validators = Validators(Host(world, Validators.address), params.validators, nodes, staking)
         work = BlockWork(validators, staking)
@@ -104,7 +108,6 @@ class ProtocolFactory:
         to_faults.slashing = slashing
         benchmarks = Benchmarks(Host(world, Benchmarks.address), params.benchmarks, nodes, probes)
         parameters = Parameters(Host(world, Parameters.address), params.parameters, self._rules)
-        oracle = Oracle(Host(world, Oracle.address), params.oracle, nodes)
         to_market.market, to_apps.apps, to_staking.staking = market, apps, staking
         everything: tuple[Contract, ...] = (
             accounts,

@@ -9,7 +9,15 @@ import msgspec
 from flux.primitives import geo
 from flux.specs.loaded import LoadedSpec, SpecError
 from flux.specs.names import is_app_name, suggest_app_name
-from flux.specs.placement import MAX_INSTANCES, TIERS, check_geo_rules, parse_amount, parse_max_price, parse_tier
+from flux.specs.placement import (
+    MAX_INSTANCES,
+    TIERS,
+    check_geo_rules,
+    parse_amount,
+    parse_max_price,
+    parse_tier,
+    with_max_price,
+)
 from flux.specs.quantities import QuantityError
 
 Typed = TypeVar("Typed")
@@ -24,7 +32,7 @@ class Overrides:
     instances: int | None = None
     geo: Sequence[str] = ()
     max_price: str | None = None
-    """FLUX per hour of one instance."""
+    """FLUX, or with $ dollars, per hour of one instance."""
     deposit: str | None = None
     """FLUX."""
     tier: str | None = None
@@ -38,7 +46,7 @@ def override(loaded: LoadedSpec, overrides: Overrides) -> LoadedSpec:
         constraints = msgspec.structs.replace(constraints, geo=rules)
     if overrides.max_price is not None:
         price = _parsed("--max-price", overrides.max_price, parse_max_price)
-        constraints = msgspec.structs.replace(constraints, max_price_gwei_hour=price)
+        constraints = with_max_price(constraints, price)
     if overrides.tier is not None:
         if overrides.tier not in TIERS:
             raise SpecError(f"--tier: {overrides.tier!r} is not one of {', '.join(TIERS)}")

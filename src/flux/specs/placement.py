@@ -2,7 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
+import msgspec
+
+from flux.contracts.apps.types import Constraints
 from flux.contracts.nodes.types import Tier
 from flux.primitives import geo
 from flux.primitives.types import WEI_PER_GWEI, Wei
@@ -32,16 +36,32 @@ def parse_amount(text: str) -> Wei:
         raise QuantityError(str(error)) from error
 
 
-def parse_max_price(text: str) -> int:
-    """Gwei per hour of a price in FLUX per hour; at least one gwei, since 0 would mean any price."""
-    wei = parse_amount(text)
+class MaxPrice(NamedTuple):
+    """The most that one instance may cost, in billionths per hour; 0 for the currency that it is not in."""
+
+    gwei: int = 0
+    nanousd: int = 0
+
+
+ANY_PRICE = MaxPrice()
+
+
+def parse_max_price(text: str) -> MaxPrice:
+    """A price per hour in FLUX (0.05) or in dollars ($0.05); at least a billionth, since 0 would mean any price."""
+    in_dollars = text.strip().startswith("$")
+    wei = parse_amount(text.strip().removeprefix("$"))
     if wei % WEI_PER_GWEI:
         raise QuantityError(f"a price has at most 9 decimals, got {text}")
     if wei == 0:
         raise QuantityError("a maximum price of 0 allows no node: leave it out to accept any price")
     if wei // WEI_PER_GWEI > 2**53:
-        raise QuantityError(f"{text} FLUX per hour is more than any node may ask: leave it out to accept any price")
-    return wei // WEI_PER_GWEI
+        raise QuantityError(f"{text} per hour is more than any node may ask: leave it out to accept any price")
+    return MaxPrice(nanousd=wei // WEI_PER_GWEI) if in_dollars else MaxPrice(gwei=wei // WEI_PER_GWEI)
+
+
+def with_max_price(constraints: Constraints, price: MaxPrice) -> Constraints:
+    """The constraints with another maximum price, in its currency only."""
+    return msgspec.structs.replace(constraints, max_price_gwei_hour=price.gwei, max_price_nanousd_hour=price.nanousd)
 
 
 def check_geo_rules(rules: Sequence[str]) -> tuple[str, ...]:

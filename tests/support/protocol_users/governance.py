@@ -4,7 +4,6 @@ from flux.contracts.accounts.contract import Accounts
 from flux.contracts.governor.contract import Governor
 from flux.contracts.governor.types import ProposalInfo, ProposalState
 from flux.contracts.oracle.contract import Oracle
-from flux.contracts.oracle.types import UsdAsk
 from flux.contracts.parameters.contract import Parameters
 from flux.contracts.policy.contract import Policy
 from flux.contracts.votes.contract import Votes
@@ -88,18 +87,23 @@ def hurry(users: Users) -> list[bytes]:
 
 
 def feed(users: Users) -> list[bytes]:
-    """Feeders join, report what is about right, lie, and leave."""
-    feeder, draw = users.draw.choice(OPERATORS), users.draw
-    if draw.random() < 0.3:
-        return [users.call(feeder, Oracle, "join", value=100 * WEI_PER_FLUX)]
+    """Feeders join, report where the market went, lie, and leave."""
+    draw, oracle = users.draw, users.head.oracle
+    feeder = draw.choice(OPERATORS)
     if draw.random() < 0.05:
         return [users.call(feeder, Oracle, "leave")]
-    if users.nodes and draw.random() < 0.3:
-        node = draw.choice(users.nodes)
-        usd = UsdAsk(*(U64(draw.randrange(0, 200_000)) for _ in range(4)))
-        return [users.call(users.operators[node.operator], Oracle, "set_usd_ask", node.id, usd)]
-    price = draw.choice((0, 10**30 % 2**64, 1, draw.randrange(4_500_000, 5_500_000), 5_000_000, 5_100_000))
-    return [users.call(feeder, Oracle, "report", U64(price))]
+    if draw.random() < 0.3:
+        return [users.call(feeder, Oracle, "report", U64(draw.choice((0, 10**30 % 2**64, 1, 10**14, 5_000_000))))]
+    before = oracle.value(users.head.ctx) or 5_000_000
+    moved = min(max(before * draw.choice((50, 90, 100, 110, 200)) // 100, 1_000_000), 25_000_000)
+    known = dict(oracle.state.feeders.items())
+    return [
+        users.call(number, Oracle, "report", U64(moved))
+        if (record := known.get(address(number))) is not None and record.bond
+        else users.call(number, Oracle, "join", value=100 * WEI_PER_FLUX)
+        for number in OPERATORS
+        if draw.random() < 0.8
+    ]
 
 
 def newest_proposals(users: Users) -> list[ProposalInfo]:

@@ -5,7 +5,7 @@ from flux.contracts.benchmarks.types import Measurement
 from flux.contracts.market.contract import Market
 from flux.contracts.market.types import FailReason, LeaseState, PortBinding
 from flux.contracts.nodes.contract import Nodes
-from flux.contracts.nodes.types import Ask, Location, NodeId
+from flux.contracts.nodes.types import Ask, Currency, Location, NodeId
 from flux.contracts.probes.contract import Probes
 from flux.contracts.probes.types import TargetCount
 from flux.primitives.types import U16, U32, U64, WEI_PER_FLUX, Hash
@@ -127,4 +127,8 @@ def measure(users: Users) -> list[bytes]:
 
 
 def random_ask(users: Users) -> Ask:
-    return Ask(*(U64(users.draw.randrange(1, 4) * part) for part in (8_000_000, 4_000_000, 100_000, 1)))
+    """In FLUX, or in dollars to about as much at five cents."""
+    cpu, memory, disk, gpu = (U64(users.draw.randrange(1, 4) * part) for part in (400_000, 200_000, 5_000, 20))
+    if users.draw.random() < 0.5 and users.head.oracle.value(users.head.ctx):
+        return Ask(cpu, memory, disk, gpu, Currency.USD)
+    return Ask(U64(20 * cpu), U64(20 * memory), U64(20 * disk), U64(20 * gpu))

@@ -112,7 +112,10 @@ def random_spec(users: Users) -> AppSpec:
         ports=(Port(80),) if draw.random() < 0.5 else (),
     )
     volumes = (Volume("data", 100),) if draw.random() < 0.4 else ()
-    constraints = Constraints(geo=draw.choice(((), (), ("acEU",), ("a!cNA",))))
+    flux, dollars = draw.choice(((0, 0), (0, 0), (10**9, 0), (0, 5 * 10**7)))
+    dollars = dollars if users.head.oracle.value(users.head.ctx) else 0
+    rules = draw.choice(((), (), ("acEU",), ("a!cNA",)))
+    constraints = Constraints(geo=rules, max_price_gwei_hour=flux, max_price_nanousd_hour=dollars)
     order = draw.choice(("auto", "stop-first") if volumes else ("auto", "start-first", "stop-first"))
     action = draw.choice(("rollback", "rollback", "pause", "continue"))
     update = Update(draw.randrange(1, 4), order, draw.choice((0, 0, 3)), draw.choice((0, 2, 5)), action)

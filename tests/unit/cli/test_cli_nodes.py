@@ -28,7 +28,8 @@ def test_a_node_is_initialised_registered_repriced_and_leaves_with_its_stake(flu
     again = flux.json("node", "register", "--location", "SA/BR", *size, "--account", "dev8", code=1)
     assert "already" in again["error"]["message"]
     offered = flux.json("node", "offer", number, "--price-cpu", "0.05", "--account", "dev8")
-    assert offered["prices"] == {"core": "0.05", "memory_gib": "0.01", "disk_gib": "0.0002", "gpu": "5"}
+    prices = {"currency": "flux", "core": "0.05", "memory_gib": "0.01", "disk_gib": "0.0002", "gpu": "5"}
+    assert offered["prices"] == prices
     assert flux.json("node", "withdraw", number, "--account", "dev8", code=3)["error"]["kind"] == "NothingToWithdraw"
     assert flux.json("node", "leave", number, "--account", "dev8")["status"] == "gone"
     assert flux.json("node", "withdraw", number, "--account", "dev8", code=3)["error"]["kind"] == "NothingToWithdraw"

@@ -30,7 +30,7 @@ def test_feeders_that_a_vote_admitted_make_the_price(flux: Any, tmp_path: Path) 
     assert flux.json("oracle", "show") == {
         "usd_per_flux": None, "updated_at": None, "age_seconds": None, "frozen": True, "feeders": [],
     }  # fmt: skip
-    error = flux.json("plan", flux.compose(COMPOSE), "--max-price", "$1", code=1)["error"]
+    error = flux.json("plan", flux.compose(COMPOSE), "--max-price", "$1", code=3)["error"]
     assert error["kind"] == "NoPrice"
     error = flux.json("oracle", "feed", "--price", "0.05", "--account", "dev6", code=3)["error"]
     assert "no feeder" in error["message"]
@@ -91,19 +91,24 @@ def prices_in_dollars(flux: Any) -> None:
     month = float(planned["price_per_month"]) * 0.051
     assert abs(float(planned["price_per_month_usd"]) - month) < 0.01 * month + 0.01
     assert "$" in flux.ok("plan", flux.compose(COMPOSE))
+    first = planned["nodes"][0]
+    assert first["bill"] == "usd"
+    assert abs(float(first["price_per_hour_usd"]) - float(first["price_per_hour"]) * 0.051) < 1e-4
     cheap = flux.json("plan", flux.compose(COMPOSE), "--max-price", "$0.000001", code=1)
     assert not cheap["enough_nodes"]
-    offered = flux.json("node", "offer", "1", "--price-cpu", "$0.0051", "--account", "dev1")
-    assert offered["prices"]["core"] == "0.1"
     prices = ("--price-cpu", "$0.00051", "--price-memory", "$0.000051", "--price-disk", "$0", "--price-gpu", "$0.051")
-    followed = flux.json("node", "offer", "2", *prices, "--follow", "--account", "dev2")
-    assert followed["prices"] == {"core": "0.01", "memory_gib": "0.001", "disk_gib": "0", "gpu": "1"}
-    error = flux.json("node", "offer", "2", "--price-cpu", "$1", "--follow", "--account", "dev2", code=2)["error"]
-    assert "all four prices" in error["message"]
-    assert (
-        "no price in dollars"
-        in flux.json("plan", flux.compose(COMPOSE), "--max-price", "$much", code=2)["error"]["message"]
-    )
+    offered = flux.json("node", "offer", "2", *prices, "--account", "dev2")
+    assert offered["prices"] == {
+        "currency": "usd", "core": "0.00051", "memory_gib": "0.000051", "disk_gib": "0", "gpu": "0.051",
+    }  # fmt: skip
+    assert "$0.00051 a core" in flux.ok("node", "show", "2")
+    verdicts = {item["node"]: item for item in flux.json("plan", flux.compose(COMPOSE))["nodes"]}
+    assert (verdicts[1]["bill"], verdicts[2]["bill"]) == ("flux", "usd")
+    half_a_core = 0.5 * 0.01 + 0.125 * 0.001
+    assert abs(float(verdicts[2]["price_per_hour"]) - half_a_core) < 1e-6
+    error = flux.json("node", "offer", "1", "--price-cpu", "$1", "--account", "dev1", code=2)["error"]
+    assert "in FLUX or in dollars" in error["message"]
+    assert "--max-price" in flux.json("plan", flux.compose(COMPOSE), "--max-price", "$much", code=2)["error"]["message"]
 
 
 def test_amounts_in_dollars_have_three_digits_or_cents() -> None:

@@ -89,7 +89,7 @@ def happened(event: object, block: int) -> Happened:
 
 
 def test_a_story_names_the_instance_of_later_events() -> None:
-    assigned = LeaseAssigned(lease=4, app=1, node=2, ordinal=3, revision=1, rate=10**12, replaces=0)  # type: ignore[arg-type]
+    assigned = LeaseAssigned(lease=4, app=1, node=2, ordinal=3, revision=1, rate=10**12, replaces=0, usd_rate=0)  # type: ignore[arg-type]
     running = LeaseRunning(lease=4, app=1, node=2)  # type: ignore[arg-type]
     closed = LeaseClosed(lease=4, app=1, node=2, reason=U8(CloseReason.UNREACHABLE), detail="")  # type: ignore[arg-type]
     told = Story({}).tell([happened(assigned, 1), happened(running, 6), happened(closed, 9)])
@@ -133,7 +133,7 @@ def test_a_choice_says_what_cheaper_nodes_share_with_other_instances() -> None:
     nodes = {NodeId(U32(n.id)): n for n in (make_node(1, 1, "DE"), make_node(2, 2, "DE"), make_node(3, 1, "FR"),
                                             make_node(4, 4, "PL"))}  # fmt: skip
     verdicts = [
-        Verdict(NodeId(U32(number)), Rejection.NONE, Wei(U256(rate)))  # type: ignore[arg-type]
+        Verdict(NodeId(U32(number)), Rejection.NONE, Wei(U256(rate)), U256(0))  # type: ignore[arg-type]
         for number, rate in ((1, 10), (2, 20), (3, 25), (4, 30))
     ]
     first, second = make_lease(1, 1), make_lease(2, 4)

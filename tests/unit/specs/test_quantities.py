@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux.primitives import geo
-from flux.specs.placement import check_geo_rules, parse_amount, parse_max_price
+from flux.specs.placement import MaxPrice, check_geo_rules, parse_amount, parse_max_price
 from flux.specs.quantities import QuantityError, parse_cpu_milli, parse_duration_ms, parse_size_mib
 
 
@@ -65,9 +65,11 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 
 @given(st.text(max_size=20))
 def test_no_text_raises_anything_else(text: str) -> None:
-    for parse in (parse_size_mib, parse_cpu_milli, parse_duration_ms, parse_max_price, parse_amount):
+    for parse in (parse_size_mib, parse_cpu_milli, parse_duration_ms, parse_amount):
         with contextlib.suppress(QuantityError):
             assert parse(text) >= 0
+    with contextlib.suppress(QuantityError):
+        assert max(parse_max_price(text)) > 0
 
 
 @given(st.integers(1, 10**9))
@@ -76,8 +78,9 @@ def test_a_whole_number_of_mib_is_exact(mib: int) -> None:
 
 
 def test_prices_are_gwei_per_hour() -> None:
-    assert parse_max_price("0.05") == 50_000_000
-    assert parse_max_price("2 FLUX") == 2 * 10**9
+    assert parse_max_price("0.05") == MaxPrice(gwei=50_000_000)
+    assert parse_max_price("2 FLUX") == MaxPrice(gwei=2 * 10**9)
+    assert parse_max_price(" $0.05") == MaxPrice(nanousd=50_000_000)
     assert parse_amount("12.5") == 125 * 10**17
 
 

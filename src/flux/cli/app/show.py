@@ -6,6 +6,7 @@ from typing import Any
 from flux.cli import format as show
 from flux.cli.addresses import app_url, endpoints
 from flux.cli.context import CommandContext
+from flux.cli.dollars import amount, exact, per_hour
 from flux.cli.keepers import keepers_document, keepers_sentence
 from flux.cli.lookup import find_app, nodes_by_id, protocol_now
 from flux.cli.options import AppArgument
@@ -52,7 +53,7 @@ async def run(context: CommandContext, name: AppArgument) -> None:
         "PLACE",
         "STATE",
         "SINCE",
-        right("FLUX/h"),
+        right("PER HOUR"),
         Column("PORTS", wrap=True),
     ]
     context.output.line()
@@ -105,7 +106,7 @@ def _draw_facts(
     if balance is not None:
         until = "" if lasts is None else f", lasts {show.duration(lasts)}"
         facts += [
-            ("price", f"{show.per_hour(balance.rate)}, {show.per_month(balance.rate)}"),
+            ("price", f"{show.per_hour(balance.rate)}, {show.per_month(balance.rate)}{_in_dollars(balance)}"),
             ("balance", f"{show.flux(balance.balance)}{until}; spent so far {show.flux(balance.spent)}"),
         ]
     facts += [] if sharing is None else [("keepers", keepers_sentence(sharing))]
@@ -113,6 +114,14 @@ def _draw_facts(
     facts += [("only where", " ".join(rules))] if rules else []
     facts += [(component.name, component.image) for component in spec.components]
     context.output.facts(facts, f"{app.name} (app {app.id})")
+
+
+def _in_dollars(balance: EscrowBalance) -> str:
+    """How much of a price is a rate in dollars, and whether FLUX has a price at all."""
+    if not balance.usd_rate:
+        return ""
+    said = f"; of it {amount(balance.usd_rate * show.HOUR)}/h in dollars, at the price of FLUX of each moment"
+    return said + (" (frozen: too few feeders report, the last price holds)" if balance.frozen else "")
 
 
 def _ordered(state: Progress) -> list[Lease]:
@@ -127,7 +136,7 @@ def _row(lease: Lease, node: Node, now: int) -> tuple[str, ...]:
         place(node),
         status_word("lease", lease.state),
         show.duration(now - since),
-        show.number(lease.rate * show.HOUR),
+        per_hour(lease),
         ", ".join(endpoints(lease, node)) or "–",
     )
 
@@ -157,6 +166,8 @@ def _document(
         "leases": [lease_document(lease, nodes[lease.node]) for lease in state.leases],
         "pending": [{"instance": item.ordinal, "since": item.since} for item in state.pending],
         "price_per_hour": None if balance is None else show.exact(balance.rate * show.HOUR),
+        "usd_per_hour": None if balance is None else exact(balance.usd_rate * show.HOUR),
+        "usd_price_frozen": None if balance is None else balance.frozen,
         "balance": None if balance is None else show.exact(balance.balance),
         "spent": None if balance is None else show.exact(balance.spent),
         "balance_lasts_seconds": lasts,
@@ -173,6 +184,7 @@ def lease_document(lease: Lease, node: Node) -> dict[str, Any]:
         "place": place(node),
         "state": status_word("lease", lease.state),
         "price_per_hour": show.exact(lease.rate * show.HOUR),
+        "usd_per_hour": exact(lease.usd_rate * show.HOUR),
         "assigned_at": lease.assigned_at,
         "running_at": lease.running_at or None,
         "closed_at": lease.closed_at or None,

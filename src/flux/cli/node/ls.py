@@ -60,8 +60,8 @@ def _row(node: Node, staked: Wei, *, suspected: bool) -> tuple[str, ...]:
         show.memory(hardware.memory_mib),
         show.memory(hardware.disk_mib),
         show.number(staked),
-        price_text(node.ask.cpu),
-        price_text(node.ask.memory),
+        price_text(node.ask.cpu, node.ask.currency),
+        price_text(node.ask.memory, node.ask.currency),
         show.short_address(node.operator),
     )
 

@@ -6,9 +6,10 @@ from typing import Any
 from flux.cli import format as show
 from flux.cli import words
 from flux.cli.context import CommandContext
+from flux.cli.dollars import exact, per_hour
 from flux.cli.lookup import node_number, protocol_now
 from flux.cli.node.ls import node_document
-from flux.cli.node.prices import price_text
+from flux.cli.node.prices import ask_text
 from flux.cli.node.staking import own_stake, percent
 from flux.cli.options import NodeArgument
 from flux.cli.output import right
@@ -46,12 +47,12 @@ async def run(context: CommandContext, node: NodeArgument) -> None:
             names[lease.app],
             str(lease.ordinal),
             words.status_word("lease", lease.state),
-            show.number(lease.rate * show.HOUR),
+            per_hour(lease),
         )
         for lease in leases
     ]
     context.output.line()
-    context.output.table([right("LEASE"), "APP", right("INSTANCE"), "STATE", right("FLUX/h")], rows, "No leases.")
+    context.output.table([right("LEASE"), "APP", right("INSTANCE"), "STATE", right("PER HOUR")], rows, "No leases.")
     context.output.document(_document(record, pool, usage, earned, leases, names))
 
 
@@ -80,10 +81,7 @@ def _draw(context: CommandContext, node: Node, pool: Pool, usage: Usage, earned:
     ]
     if hardware.gpu_count:
         facts.append(("gpu", f"{usage.gpu_count} of {hardware.gpu_count} {hardware.gpu_model} used"))
-    prices = (
-        f"{price_text(ask.cpu)} a core, {price_text(ask.memory)} a GiB of memory, {price_text(ask.disk)} a GiB of disk"
-    )
-    facts += [("asks per hour", f"{prices} (FLUX)"), ("earned so far", show.flux(earned))]
+    facts += [("asks per hour", f"{ask_text(ask)} ({ask.currency.name})"), ("earned so far", show.flux(earned))]
     facts.append(("earns now", f"{show.per_hour(rate)}, {show.per_month(rate)}"))
     context.output.facts(facts, f"node {node.id}")
 
@@ -116,6 +114,7 @@ def _document(
                 "instance": lease.ordinal,
                 "state": words.status_word("lease", lease.state),
                 "price_per_hour": show.exact(lease.rate * show.HOUR),
+                "usd_per_hour": exact(lease.usd_rate * show.HOUR),
             }
             for lease in leases
         ],

@@ -8,6 +8,7 @@ import typer
 
 from flux.cli import format as show
 from flux.cli.context import CommandContext
+from flux.cli.dollars import amount
 from flux.cli.errors import FAILED
 from flux.cli.output import Column, right
 from flux.cli.spec_input import Changes, findings_document, read_spec
@@ -76,6 +77,8 @@ def _wishes(loaded: LoadedSpec, spec: AppSpec) -> str:
     parts = [show.count(loaded.options.instances, "instance")]
     if spec.constraints.geo:
         parts.append(f"only where {' '.join(spec.constraints.geo)}")
+    if spec.constraints.max_price_nanousd_hour:
+        parts.append(f"at most {amount(spec.constraints.max_price_nanousd_hour * 10**9)}/h each, billed in dollars")
     if spec.constraints.max_price_gwei_hour:
         parts.append(f"at most {show.number(spec.constraints.max_price_gwei_hour * 10**9)} FLUX/h each")
     if spec.http is not None:

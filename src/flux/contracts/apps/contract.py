@@ -30,6 +30,7 @@ from flux.contracts.apps.types import (
     decode_spec,
 )
 from flux.contracts.escrow.types import BalanceTooLow, DepositTooSmall
+from flux.contracts.oracle.types import NoPrice
 from flux.contracts.policy.types import ImageIsDenied
 from flux.kernel.context import Context, Host
 from flux.kernel.contract import Contract, method, view
@@ -59,6 +60,7 @@ class Apps(Contract):
         WrongAppStatus,
         DepositTooSmall,
         BalanceTooLow,
+        NoPrice,
     )
 
     def __init__(
@@ -82,7 +84,7 @@ class Apps(Contract):
     def deploy(self, ctx: Context, name: str, instances: U16, spec: bytes, ciphertext: bytes) -> AppId:
         """Deploy a new app; the caller owns it and the value is its first deposit.
 
-        Raises InvalidName, NameTaken, InvalidInstances, InvalidSpec, ImageIsDenied, DepositTooSmall.
+        Raises InvalidName, NameTaken, InvalidInstances, InvalidSpec, ImageIsDenied, DepositTooSmall, NoPrice.
         """
         rules.check_name(name)
         rules.check_instances(instances, self.params)

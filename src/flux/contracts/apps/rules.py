@@ -36,7 +36,8 @@ ARCHITECTURES = ("amd64", "arm64")
 SPREADS = ("operator", "prefix", "country", "none")
 MAX_GEO_RULES = 10
 MAX_TIER = 3
-MAX_PRICE_GWEI_HOUR = 2**53
+MAX_PRICE = 2**53
+"""Of one instance and hour, in billionths of a FLUX or of a dollar."""
 MAX_GPUS = 64
 MAX_GPU_MODEL_LENGTH = 64
 MAX_PAGE = 1_000
@@ -153,7 +154,10 @@ def _check_constraints(constraints: Constraints) -> None:
         except geo.GeoError as error:
             refuse(where, str(error))
     check_range(where, "min_tier", constraints.min_tier, 1, MAX_TIER)
-    check_range(where, "max_price_gwei_hour", constraints.max_price_gwei_hour, 0, MAX_PRICE_GWEI_HOUR)
+    check_range(where, "max_price_gwei_hour", constraints.max_price_gwei_hour, 0, MAX_PRICE)
+    check_range(where, "max_price_nanousd_hour", constraints.max_price_nanousd_hour, 0, MAX_PRICE)
+    if constraints.max_price_gwei_hour and constraints.max_price_nanousd_hour:
+        refuse(where, "a maximum price is in FLUX or in dollars, not in both")
     known = tuple(name for name in ARCHITECTURES if name in constraints.architectures)
     if not known or constraints.architectures != known:
         refuse(where, f"architectures must be a sorted selection of {', '.join(ARCHITECTURES)}")

@@ -125,7 +125,7 @@ class Constraints(Spec, frozen=True):
     """Flux 2.0 rules: acEU, acEU_FR, a!cEU_CZ. Any deny rejects, allows are OR-ed, none means anywhere."""
     min_tier: int = 1
     max_price_gwei_hour: int = 0
-    """Highest price of one instance, gwei per hour; 0 means any."""
+    """Highest price of one instance, gwei per hour; 0 means any. It makes the bill one in FLUX."""
     architectures: tuple[str, ...] = ("amd64",)
     """amd64 and/or arm64, sorted: what all images support."""
     spread: str = "operator"
@@ -133,6 +133,8 @@ class Constraints(Spec, frozen=True):
     gpu_model: str = ""
     gpu_count: int = 0
     static_ip: bool = False
+    max_price_nanousd_hour: int = 0
+    """The same in billionths of a dollar, instead of in FLUX. It makes the bill one in dollars."""
 
 
 UPDATE_ORDERS = ("auto", "start-first", "stop-first")

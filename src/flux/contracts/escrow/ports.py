@@ -5,7 +5,9 @@ from typing import Protocol
 from flux.contracts.apps.types import App, AppId, AppSpec, Revision
 from flux.contracts.market.types import RatePerSecond
 from flux.contracts.nodes.types import Ask, Node, NodeId
+from flux.contracts.oracle.types import Meter, Price, UsdPrice
 from flux.kernel.context import Context
+from flux.primitives.types import ChainTime
 
 
 class AppsPort(Protocol):
@@ -45,4 +47,20 @@ class NodesPort(Protocol):
 
     def node(self, ctx: Context, node: NodeId) -> Node:
         """The record. Raises UnknownNode."""
+        ...
+
+
+class OraclePort(Protocol):
+    """The oracle, which knows what dollars come to."""
+
+    def value(self, ctx: Context) -> UsdPrice:
+        """The price of FLUX, frozen or not; 0 while there never was one."""
+        ...
+
+    def price(self, ctx: Context) -> Price:
+        """The same, and whether it is frozen."""
+        ...
+
+    def meter_at(self, time: ChainTime) -> Meter:
+        """The meter at a time that is not to come."""
         ...

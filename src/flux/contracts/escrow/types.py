@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 from flux.contracts.apps.types import AppId
-from flux.contracts.market.types import LeaseId
+from flux.contracts.market.types import NO_USD_RATE, LeaseId, UsdRate
 from flux.contracts.nodes.types import Ask, NodeId
 from flux.kernel.errors import Revert
 from flux.kernel.events import Event, Indexed
 from flux.kernel.record import Record
-from flux.primitives.types import U16, U64, Address, ChainTime, Seconds, Wei
+from flux.primitives.types import U16, U64, U256, Address, ChainTime, Seconds, Wei
+
+NOTHING = U256(0)
 
 
 class Deposit(Record, frozen=True):
@@ -25,14 +27,22 @@ class EscrowAccount(Record, frozen=True):
     deposits: tuple[Deposit, ...]
     """Oldest first."""
     rate: Wei
-    """Wei per second of all accruing leases together."""
+    """Wei per second of all accruing leases in FLUX together."""
     owed: Wei
-    """Accrued up to `settled_at` and not yet taken from the deposits."""
+    """What these accrued up to `settled_at` and was not yet taken from the deposits."""
     settled_at: ChainTime
     spent: Wei
     """Everything ever taken from the deposits, fee included."""
     depletes_at: ChainTime
-    """The last second that the deposits pay in full; 0 when nothing accrues. Scheduled."""
+    """When the account is looked at: the last second that the deposits pay in full, or earlier; 0 for never."""
+    usd_rate: UsdRate = NO_USD_RATE
+    """Of all accruing leases in dollars together."""
+    usd_owed: U256 = NOTHING
+    """What these accrued up to `settled_index` and was not yet taken, in parts of a wei (1 / METER_UNIT)."""
+    settled_index: U256 = NOTHING
+    """The oracle's meter at `settled_at`; means nothing while no lease in dollars accrues."""
+    depletes_index: U256 = NOTHING
+    """Reading of the meter at which the account is looked at, whatever the price does until then; 0 for never."""
 
 
 class Accrual(Record, frozen=True):
@@ -44,7 +54,13 @@ class Accrual(Record, frozen=True):
     rate: Wei
     """Wei per second."""
     paid_until: ChainTime
-    """Its time from here on is in the account's `owed`."""
+    """Its time from here on is in the account's debt."""
+    usd_rate: UsdRate = NO_USD_RATE
+    """What it costs instead, if it is in dollars; `rate` is 0 then."""
+    paid_index: U256 = NOTHING
+    """The meter at `paid_until`, if it is in dollars."""
+    rest: U256 = NOTHING
+    """Parts of a wei that it accrued before and that made no whole one yet."""
 
 
 class EscrowBalance(Record, frozen=True):
@@ -53,11 +69,15 @@ class EscrowBalance(Record, frozen=True):
     app: AppId
     balance: Wei
     rate: Wei
-    """Wei per second of all accruing leases together."""
+    """Wei per second of all accruing leases together, those in dollars at the price of this block."""
     spent: Wei
     """What the app cost so far, fee included, paid out or not."""
     depletes_at: ChainTime
-    """0 when nothing accrues."""
+    """At that rate; 0 when nothing accrues."""
+    usd_rate: UsdRate
+    """Of the leases in dollars together, which follow the price of FLUX; in `rate` already."""
+    frozen: bool
+    """Whether that price is an old one, because too few feeders report or agree."""
 
 
 class EscrowParams(Record, frozen=True):

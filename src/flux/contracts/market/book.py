@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from flux.contracts.apps.types import App, AppId, AppSpec, AppStatus, Revision
-from flux.contracts.market.ports import AppsPort, EscrowPort, NodesPort, SecretsPort
+from flux.contracts.market.exchange import Terms
+from flux.contracts.market.ports import AppsPort, EscrowPort, NodesPort, OraclePort, SecretsPort
 from flux.contracts.market.rules import Needs, needs_of
 from flux.contracts.market.state import MarketState
 from flux.contracts.market.types import (
@@ -26,11 +27,11 @@ from flux.contracts.market.types import (
     OpenLeases,
     Ordinal,
     PortBinding,
-    RatePerSecond,
     VolumeHolder,
     Waiting,
 )
 from flux.contracts.nodes.types import NodeId, NodeStatus
+from flux.contracts.oracle.types import UsdPrice
 from flux.kernel.context import Context, Host
 from flux.primitives.types import U8, U32, U64, ChainTime
 
@@ -65,7 +66,7 @@ class Assignment(NamedTuple):
 
     ordinal: Ordinal
     node: NodeId
-    rate: RatePerSecond
+    terms: Terms
     replaces: LeaseId
 
 
@@ -81,6 +82,7 @@ class Book:
         nodes: NodesPort,
         escrow: EscrowPort,
         secrets: SecretsPort,
+        oracle: OraclePort,
     ) -> None:
         self.host = host
         self.state = state
@@ -89,6 +91,11 @@ class Book:
         self.nodes = nodes
         self._escrow = escrow
         self._secrets = secrets
+        self._oracle = oracle
+
+    def price(self, ctx: Context) -> UsdPrice:
+        """What a FLUX costs now in dollars; 0 while nobody ever said."""
+        return self._oracle.value(ctx)
 
     def spec(self, app: AppId, revision: Revision) -> AppSpec:
         """The spec that a lease runs."""
@@ -119,15 +126,15 @@ class Book:
         known = state.by_app.find(app.id) or NO_LEASES
         state.by_app.set(app.id, OpenLeases((*known.leases, *ids)))
         state.last_lease.set(ids[-1])
-        for id, (ordinal, node, rate, replaces) in zip(ids, assignments, strict=True):
+        for id, (ordinal, node, (rate, usd_rate), replaces) in zip(ids, assignments, strict=True):
             lease = Lease(
                 id, app.id, app.revision, ordinal, node, LeaseState.ASSIGNED, rate,
-                ctx.now, NEVER, NEVER, replaces, CloseReason.NONE, "", (),
+                ctx.now, NEVER, NEVER, replaces, CloseReason.NONE, "", (), usd_rate,
             )  # fmt: skip
             state.leases.set(id, lease)
             load = self.load(node)
             self._change_load(node, load, needs, 1, (*load.leases, id))
-            self.host.emit(LeaseAssigned(id, app.id, node, ordinal, app.revision, rate, replaces))
+            self.host.emit(LeaseAssigned(id, app.id, node, ordinal, app.revision, rate, replaces, usd_rate))
 
     def expect_starts(self, ctx: Context, first: LeaseId) -> None:
         """Have all leases from `first` on, opened in this call, looked at when their start deadline is over."""
@@ -149,7 +156,7 @@ class Book:
         self.state.leases.set(lease.id, running)
         if self.spec(lease.app, lease.revision).volumes:
             self.state.holders.set((lease.app, lease.ordinal), VolumeHolder(lease.node, NEVER))
-        self._escrow.start(ctx, lease.app, lease.id, lease.node, lease.rate)
+        self._escrow.start(ctx, lease.app, lease.id, lease.node, lease.rate, lease.usd_rate)
         self.host.emit(LeaseRunning(lease.id, lease.app, lease.node))
         return running
 
@@ -163,7 +170,7 @@ class Book:
         """A suspect lease serves after all."""
         running = lease.but(state=LeaseState.RUNNING)
         self.state.leases.set(lease.id, running)
-        self._escrow.start(ctx, lease.app, lease.id, lease.node, lease.rate)
+        self._escrow.start(ctx, lease.app, lease.id, lease.node, lease.rate, lease.usd_rate)
         self.host.emit(LeaseRestored(lease.id, lease.app, lease.node))
         return running
 

@@ -24,10 +24,11 @@ from flux.contracts.market.book import (
     Assignment,
     Book,
 )
+from flux.contracts.market.exchange import bill_of, terms_of
 from flux.contracts.market.fleet import Fleet
 from flux.contracts.market.fleet_cache import FleetCache
 from flux.contracts.market.placer import Placer
-from flux.contracts.market.ports import AppsPort, ConductPort, EscrowPort, NodesPort, SecretsPort
+from flux.contracts.market.ports import AppsPort, ConductPort, EscrowPort, NodesPort, OraclePort, SecretsPort
 from flux.contracts.market.relocation import Relocations
 from flux.contracts.market.requests import Presence, wish_of
 from flux.contracts.market.rollout_rules import is_closed
@@ -106,6 +107,7 @@ class Market(Contract):
         escrow: EscrowPort,
         secrets: SecretsPort,
         conduct: ConductPort,
+        oracle: OraclePort,
         fleets: FleetCache,
     ) -> None:
         super().__init__(host)
@@ -114,7 +116,7 @@ class Market(Contract):
         self._apps = apps
         self._nodes = nodes
         self._conduct = conduct
-        self._book = Book(host, self.state, params, apps, nodes, escrow, secrets)
+        self._book = Book(host, self.state, params, apps, nodes, escrow, secrets, oracle)
         self._placer = Placer(self._book, fleets)
         self._succession = Succession(self._book)
         self._relocations = Relocations(self._book, self._placer)
@@ -182,8 +184,11 @@ class Market(Contract):
         found = next((item for item in self._relocations.find(ctx, record) if item.ordinal == ordinal), None)
         if found is None:
             raise NothingSaved(app, ordinal)
-        needs = rules.needs_of(self._book.spec(app, record.revision))
-        self._book.open(ctx, record, needs, [Assignment(ordinal, found.to, found.new_rate, found.lease)])
+        spec = self._book.spec(app, record.revision)
+        needs = rules.needs_of(spec)
+        ask, price = self._nodes.node(ctx, found.to).ask, self._book.price(ctx)
+        terms = terms_of(bill_of(spec.constraints), needs, ask, price)
+        self._book.open(ctx, record, needs, [Assignment(ordinal, found.to, terms, found.lease)])
         self._book.expect_starts(ctx, self.state.last_lease.get())
         self.state.touched.add(found.to)
         return found.to
@@ -443,16 +448,17 @@ class Market(Contract):
 
     def _verdicts(self, ctx: Context, spec: AppSpec, presence: Presence, start: NodeId, limit: U16) -> list[Verdict]:
         """Of nodes that are not gone; fewer than `limit` (at most 1,000) means that there are no more."""
-        reasons = rejections(self._placer.fleet(ctx), wish_of(spec), presence).tolist()
-        needs = rules.needs_of(spec)
+        price = self._book.price(ctx)
+        wish = wish_of(spec, price)
+        reasons = rejections(self._placer.fleet(ctx), wish, presence).tolist()
         verdicts: list[Verdict] = []
         for number in range(max(start, 1), len(reasons) + 1):
             if len(verdicts) >= min(limit, MAX_PAGE):
                 break
             node = self._nodes.node(ctx, NodeId(U32(number)))
             if node.status is not NodeStatus.GONE:
-                rate = rules.rate_of(rules.price_of(needs, node.ask))
-                verdicts.append(Verdict(node.id, Rejection(reasons[number - 1]), rate))
+                terms = terms_of(wish.bill, wish.needs, node.ask, price)
+                verdicts.append(Verdict(node.id, Rejection(reasons[number - 1]), *terms))
         return verdicts
 
 

@@ -4,14 +4,16 @@ from collections.abc import Iterable, Iterator
 
 from flux.contracts.apps.types import App, AppId, AppStatus
 from flux.contracts.market.book import TRY_AGAIN, Assignment, Book
+from flux.contracts.market.exchange import terms_of
 from flux.contracts.market.fleet import Fleet, NodeFacts
 from flux.contracts.market.fleet_cache import FleetCache
 from flux.contracts.market.placement import place
 from flux.contracts.market.requests import Choice, Demand, Presence, Wish, wish_of
-from flux.contracts.market.rules import Needs, rate_of
+from flux.contracts.market.rules import Needs
 from flux.contracts.market.types import InstancePending, LeaseId, NodeLoad, Ordinal, VolumesKept, Waiting
 from flux.contracts.market.verdicts import count_rejections
 from flux.contracts.nodes.types import Node, NodeId
+from flux.contracts.oracle.types import UsdPrice
 from flux.kernel.context import Context
 from flux.kernel.record import record_codec
 from flux.primitives.keccak import keccak256
@@ -31,12 +33,16 @@ class Placer:
         self._fleets = fleets
 
     def place(self, ctx: Context) -> None:
-        """Place what can be placed. Does nothing when neither nodes nor wishes changed."""
+        """Place what can be placed. Does nothing when neither nodes nor wishes nor the price of FLUX changed."""
         state = self._book.state
+        price = self._book.price(ctx)
+        if price != state.priced_at.get():
+            state.priced_at.set(price)
+            state.is_dirty.set(True)
         tries = state.is_dirty.get() or state.cursor.get() > 0
         if not tries and next(iter(state.touched), None) is None:
             return
-        version = self._touched_version()
+        version = self._touched_version(price)
         fleet = self._current(ctx, copy=True)
         for node in list(state.touched):
             state.touched.discard(node)
@@ -56,7 +62,8 @@ class Placer:
 
     def rebuilt(self, ctx: Context) -> Fleet:
         """The fleet of this state from nothing but records; for invariants."""
-        return Fleet.of(self._facts(NodeId(U32(id))) for id in range(1, self._book.nodes.count(ctx) + 1))
+        everybody = range(1, self._book.nodes.count(ctx) + 1)
+        return Fleet.of((self._facts(NodeId(U32(id))) for id in everybody), self._book.price(ctx))
 
     def _current(self, ctx: Context, *, copy: bool) -> Fleet:
         state = self._book.state
@@ -64,9 +71,11 @@ class Placer:
         known = self._fleets.find(state.fleet_version.get())
         if known is None:
             return self.rebuilt(ctx)
-        if not touched and not copy:
+        price = self._book.price(ctx)
+        if not touched and not copy and known.price == price:
             return known
         fleet = known.copy()
+        fleet.reprice(price)
         for node in touched:
             fleet.put(self._facts(node))
         return fleet
@@ -80,10 +89,10 @@ class Placer:
         slots = book.params.max_leases_per_node - len(load.leases)
         return NodeFacts(record, book.nodes.network(record.endpoint.host), load.suspect, used, slots)
 
-    def _touched_version(self) -> Hash:
-        """The version that follows the stored one when the facts of touched nodes are taken over."""
+    def _touched_version(self, price: UsdPrice) -> Hash:
+        """The version that follows the stored one when the price and the facts of touched nodes are taken over."""
         state = self._book.state
-        parts: list[bytes] = [state.fleet_version.get()]
+        parts: list[bytes] = [state.fleet_version.get(), price.to_bytes(8, "big")]
         for node in state.touched:
             record = self._book.nodes.find(node)
             assert record is not None, "only nodes that exist are touched"
@@ -100,12 +109,12 @@ class Placer:
             state.is_dirty.set(False)
         batch, goes_on = self._batch()
         apps = [app for app in (self._book.apps.app(ctx, id) for id in batch) if app.status is AppStatus.ACTIVE]
-        demands = [self._demand(ctx, app, batch[app.id]) for app in apps]
+        demands = [self._demand(ctx, app, batch[app.id], fleet.price) for app in apps]
         choices = place(fleet, ctx.block.seed, demands)
         parts: list[bytes] = [version]
         first = LeaseId(U64(state.last_lease.get() + 1))
         for app, demand, chosen in zip(apps, demands, choices, strict=True):
-            self._assign(ctx, app, demand, batch[app.id], chosen)
+            self._assign(ctx, fleet, app, demand, batch[app.id], chosen)
             parts += _taken(demand, chosen)
         self._book.expect_starts(ctx, first)
         for app, demand, chosen in zip(apps, demands, choices, strict=True):
@@ -128,12 +137,12 @@ class Placer:
             batch.setdefault(app, []).append((ordinal, waiting))
         return batch, AppId(U64(0))
 
-    def _demand(self, ctx: Context, app: App, instances: Instances) -> Demand:
+    def _demand(self, ctx: Context, app: App, instances: Instances, price: UsdPrice) -> Demand:
         replaced = {waiting.replaces for _, waiting in instances if waiting.replaces}
         leases = self._book.open_of_app(app.id)
         leaving = {lease.id: lease.node for lease in leases if lease.id in replaced}
         spec = self._book.spec(app.id, app.revision)
-        wish = wish_of(spec)
+        wish = wish_of(spec, price)
         preferred = tuple([self._book.volume_holder(ctx, app.id, ordinal) for ordinal, _ in instances])
         presence = Presence(tuple(dict.fromkeys(lease.node for lease in leases)), self._book.excluded(ctx, app))
         return Demand(
@@ -144,10 +153,22 @@ class Placer:
         )
 
     def _assign(
-        self, ctx: Context, app: App, demand: Demand, instances: Instances, chosen: Iterable[Choice | None]
+        self,
+        ctx: Context,
+        fleet: Fleet,
+        app: App,
+        demand: Demand,
+        instances: Instances,
+        chosen: Iterable[Choice | None],
     ) -> None:
+        wish = demand.wish
         assignments = [
-            Assignment(ordinal, choice.node, rate_of(choice.price), waiting.replaces)
+            Assignment(
+                ordinal,
+                choice.node,
+                terms_of(wish.bill, wish.needs, fleet.ask_of(choice.node), fleet.price),
+                waiting.replaces,
+            )
             for (ordinal, waiting), choice in zip(instances, chosen, strict=True)
             if choice is not None
         ]

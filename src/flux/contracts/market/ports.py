@@ -3,8 +3,9 @@
 from typing import Protocol
 
 from flux.contracts.apps.types import App, AppId, AppSpec, Revision
-from flux.contracts.market.types import LeaseId, RatePerSecond
+from flux.contracts.market.types import LeaseId, RatePerSecond, UsdRate
 from flux.contracts.nodes.types import Node, NodeId
+from flux.contracts.oracle.types import UsdPrice
 from flux.kernel.context import Context
 from flux.primitives.types import U16, U32, Address, ChainTime
 
@@ -64,12 +65,22 @@ class NodesPort(Protocol):
 class EscrowPort(Protocol):
     """The escrow, which pays."""
 
-    def start(self, ctx: Context, app: AppId, lease: LeaseId, node: NodeId, rate: RatePerSecond) -> None:
-        """The lease serves from now on."""
+    def start(
+        self, ctx: Context, app: AppId, lease: LeaseId, node: NodeId, rate: RatePerSecond, usd_rate: UsdRate
+    ) -> None:
+        """The lease serves from now on, for `usd_rate` if that is not 0, else for `rate`."""
         ...
 
     def stop(self, ctx: Context, app: AppId, lease: LeaseId, until: ChainTime, minimum_from: ChainTime) -> None:
         """The lease served until then; `minimum_from` is when it began to run if its tenant ends it, else 0."""
+        ...
+
+
+class OraclePort(Protocol):
+    """The oracle, which knows the price of FLUX."""
+
+    def value(self, ctx: Context) -> UsdPrice:
+        """The price, frozen or not; 0 while there never was one."""
         ...
 
 

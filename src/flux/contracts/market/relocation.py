@@ -5,6 +5,7 @@ Nothing moves by itself because a node returned or asks less; this is what the o
 
 from flux.contracts.apps.types import App, AppStatus
 from flux.contracts.market.book import Book
+from flux.contracts.market.exchange import Terms, rate_at
 from flux.contracts.market.fleet import FREE_CPU, FREE_GPU, Fleet
 from flux.contracts.market.placement import place
 from flux.contracts.market.placer import Placer
@@ -39,8 +40,9 @@ class Relocations:
                 continue
             others = tuple(dict.fromkeys(node for id, node in hosts.items() if id != lease.id))
             after, choice = self._choose(ctx, fleet, app, lease, others)
-            if choice is not None and choice.node != lease.node and (rate := rate_of(choice.price)) < lease.rate:
-                found.append(Relocation(lease.ordinal, lease.id, lease.node, choice.node, lease.rate, rate))
+            present = rate_at(Terms(lease.rate, lease.usd_rate), fleet.price)
+            if choice is not None and choice.node != lease.node and (rate := rate_of(choice.price)) < present:
+                found.append(Relocation(lease.ordinal, lease.id, lease.node, choice.node, present, rate))
                 hosts[lease.id] = choice.node
                 fleet = after
         return found
@@ -49,7 +51,7 @@ class Relocations:
         self, ctx: Context, fleet: Fleet, app: App, lease: Lease, others: tuple[NodeId, ...]
     ) -> tuple[Fleet, Choice | None]:
         """Where the instance would be placed if it were new, and the fleet after that."""
-        wish = wish_of(self._book.spec(app.id, app.revision))
+        wish = wish_of(self._book.spec(app.id, app.revision), fleet.price)
         after = fleet.copy()
         cpu, memory, disk, gpu = wish.needs
         after.columns[FREE_CPU : FREE_GPU + 1, lease.node - 1] += (cpu, memory, disk, 1, gpu)

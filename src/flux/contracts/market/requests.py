@@ -5,8 +5,10 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from flux.contracts.apps.types import AppSpec
-from flux.contracts.market.rules import ARCHITECTURES, Needs, needs_of, price_limit
-from flux.contracts.nodes.types import Architecture, NodeId
+from flux.contracts.market.exchange import bill_of, limit_in_flux
+from flux.contracts.market.rules import ARCHITECTURES, Needs, needs_of
+from flux.contracts.nodes.types import Architecture, Currency, NodeId
+from flux.contracts.oracle.types import UsdPrice
 
 
 class Spread(IntEnum):
@@ -37,6 +39,8 @@ class Wish:
     limit: int
     """Highest price accepted, milli-gwei per hour."""
     spread: Spread
+    bill: Currency | None = None
+    """The currency of the app's leases; None for that of each node's ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,8 @@ class Choice(NamedTuple):
     """Milli-gwei per hour."""
 
 
-def wish_of(spec: AppSpec) -> Wish:
-    """What a spec asks of a node. Words that `apps` does not admit match no node."""
+def wish_of(spec: AppSpec, price: UsdPrice) -> Wish:
+    """What a spec asks of a node at a price of FLUX. Words that `apps` does not admit match no node."""
     wanted = spec.constraints
     return Wish(
         needs=needs_of(spec),
@@ -77,6 +81,7 @@ def wish_of(spec: AppSpec) -> Wish:
         geo=wanted.geo,
         static_ip=wanted.static_ip,
         gpu_model=wanted.gpu_model,
-        limit=price_limit(wanted.max_price_gwei_hour),
+        limit=limit_in_flux(wanted, price),
         spread=SPREADS.get(wanted.spread, Spread.OPERATOR),
+        bill=bill_of(wanted),
     )

@@ -77,15 +77,6 @@ def rate_of(price: int) -> RatePerSecond:
     return RatePerSecond(Wei(U256(price * 10**6 // 3600)))
 
 
-def rate_in_place(needs: Needs, before: Needs, ask: Ask, agreed: RatePerSecond) -> RatePerSecond:
-    """Rate of an instance that stays on its node with other needs, at the price level of its last lease.
-
-    There is no competition for it, so a node that raised its ask meanwhile gets no more for the same needs.
-    """
-    rate, same = rate_of(price_of(needs, ask)), rate_of(price_of(before, ask))
-    return rate if same <= agreed else RatePerSecond(Wei(U256(rate * agreed // same)))
-
-
 def is_placeable(needs: Needs) -> bool:
     """Whether the needs lie inside the engine's bounds."""
     return all(need <= most for need, most in zip(needs, MAX_NEEDS, strict=True))
@@ -180,15 +171,18 @@ class Circumstances(NamedTuple):
     slots_free: int
 
 
-def verdict(spec: AppSpec, node: Node, facts: Circumstances) -> Rejection:
-    """Why the node would not be chosen for an instance of the spec, checked in the order of `Rejection`."""
+def verdict(spec: AppSpec, node: Node, ask: Ask, limit: int, facts: Circumstances) -> Rejection:
+    """Why the node would not be chosen for an instance of the spec, checked in the order of `Rejection`.
+
+    `ask` is the node's in FLUX, `limit` the spec's maximum in milli-gwei per hour (exchange.py).
+    """
     needs = needs_of(spec)
     rejection = static_rejection(spec, node, suspect=facts.suspect)
     if rejection is Rejection.NONE:
         rejection = capacity_rejection(spec, needs, node, facts.used)
     if rejection is not Rejection.NONE:
         return rejection
-    if not is_payable(node.ask) or price_of(needs, node.ask) > price_limit(spec.constraints.max_price_gwei_hour):
+    if not is_payable(ask) or price_of(needs, ask) > limit:
         return Rejection.PRICE
     if facts.excluded:
         return Rejection.EXCLUDED
@@ -200,15 +194,13 @@ def verdict(spec: AppSpec, node: Node, facts: Circumstances) -> Rejection:
 
 
 def verdict_in_place(
-    spec: AppSpec, node: Node, facts: Circumstances, before: Needs, agreed: RatePerSecond
+    spec: AppSpec, node: Node, ask: Ask, limit: int, facts: Circumstances, *, accepted: bool
 ) -> Rejection:
-    """The same for an instance that is there already with the needs `before`: it is priced as `rate_in_place` says."""
-    rejection = verdict(spec, node, facts)
-    if rejection is not Rejection.PRICE or not is_payable(node.ask):
+    """The same for an instance that is there already; `accepted` says whether what it would cost there is."""
+    rejection = verdict(spec, node, ask, limit, facts)
+    if rejection is not Rejection.PRICE or not is_payable(ask):
         return rejection
-    if rate_in_place(needs_of(spec), before, node.ask, agreed) > rate_of(
-        price_limit(spec.constraints.max_price_gwei_hour)
-    ):
+    if not accepted:
         return Rejection.PRICE
     return Rejection.NONE if facts.slots_free > 0 else Rejection.SLOTS
 

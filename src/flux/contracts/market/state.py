@@ -13,6 +13,7 @@ from flux.contracts.market.types import (
     Waiting,
 )
 from flux.contracts.nodes.types import NodeId
+from flux.contracts.oracle.types import NO_USD_PRICE, UsdPrice
 from flux.kernel.storage import Map, OrderedSet, State, Value, pair, triple
 from flux.primitives.types import U64, ChainTime, Hash
 
@@ -38,6 +39,8 @@ class MarketState(State):
     """Nodes whose facts changed since the last placement, other than by it; empty between blocks."""
     fleet_version = Value(b"\x0a", Hash, NO_VERSION)
     """Commits to the history of all facts that placement decides by (fleet_cache.py)."""
+    priced_at = Value(b"\x10", UsdPrice, NO_USD_PRICE)
+    """The price of FLUX at which waiting instances were last gone through."""
     is_dirty = Value(b"\x0b", bool, False)
     """Whether something was freed, changed or is new since waiting instances were last gone through from the start."""
     cursor = Value(b"\x0c", AppId, AppId(U64(0)))

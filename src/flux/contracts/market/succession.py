@@ -11,6 +11,7 @@ from enum import Enum, auto
 from flux.contracts.apps.types import App, AppId, AppSpec, AppStatus, Revision
 from flux.contracts.market import rules
 from flux.contracts.market.book import NO_LEASE, Assignment, Book
+from flux.contracts.market.exchange import Terms, accepts, ask_in_flux, bill_of, limit_in_flux, terms_in_place
 from flux.contracts.market.rollout_rules import (
     MOVING,
     is_closed,
@@ -22,7 +23,7 @@ from flux.contracts.market.rollout_rules import (
 )
 from flux.contracts.market.rollouts import Rollouts
 from flux.contracts.market.types import CloseReason, Lease, LeaseId, LeaseState, Rejection, RolloutState
-from flux.contracts.nodes.types import NodeId, NodeStatus
+from flux.contracts.nodes.types import Ask, NodeId, NodeStatus
 from flux.kernel.context import Context
 
 _START_FAILURES = (CloseReason.START_FAILED, CloseReason.START_TIMEOUT)
@@ -324,16 +325,24 @@ class Succession:
         node = book.nodes.node(ctx, lease.node)
         if not rules.is_placeable(rules.needs_of(spec)):
             return Rejection.CPU
-        return rules.verdict_in_place(spec, node, facts, before, lease.rate)
+        price = book.price(ctx)
+        ask, limit = ask_in_flux(node.ask, price), limit_in_flux(spec.constraints, price)
+        accepted = accepts(spec.constraints, self._terms_here(ctx, spec, lease, node.ask), price)
+        return rules.verdict_in_place(spec, node, ask, limit, facts, accepted=accepted)
+
+    def _terms_here(self, ctx: Context, spec: AppSpec, lease: Lease, ask: Ask) -> Terms:
+        """What an instance of `spec` costs on the node of `lease`, at the level that was agreed there."""
+        needs, before = rules.needs_of(spec), rules.needs_of(self._book.spec(lease.app, lease.revision))
+        agreed = Terms(lease.rate, lease.usd_rate)
+        return terms_in_place(bill_of(spec.constraints), needs, before, ask, self._book.price(ctx), agreed)
 
     def _assign_here(self, ctx: Context, app: App, spec: AppSpec, lease: Lease, replaces: LeaseId) -> None:
         """Give an instance of the current revision to the node that has or had `lease`."""
         book = self._book
         needs = rules.needs_of(spec)
-        before = rules.needs_of(book.spec(lease.app, lease.revision))
-        rate = rules.rate_in_place(needs, before, book.nodes.node(ctx, lease.node).ask, lease.rate)
+        terms = self._terms_here(ctx, spec, lease, book.nodes.node(ctx, lease.node).ask)
         book.state.waiting.delete((app.id, lease.ordinal))
-        book.open(ctx, app, needs, [Assignment(lease.ordinal, lease.node, rate, replaces)])
+        book.open(ctx, app, needs, [Assignment(lease.ordinal, lease.node, terms, replaces)])
         book.expect_starts(ctx, book.state.last_lease.get())
         book.state.touched.add(lease.node)
 

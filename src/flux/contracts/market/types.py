@@ -9,13 +9,16 @@ from flux.contracts.nodes.types import NodeId
 from flux.kernel.errors import Revert
 from flux.kernel.events import Event, Indexed
 from flux.kernel.record import Record
-from flux.primitives.types import U8, U16, U32, U64, Address, ChainTime, Seconds, Wei
+from flux.primitives.types import U8, U16, U32, U64, U256, Address, ChainTime, Seconds, Wei
 
 LeaseId = NewType("LeaseId", U64)
 """Dense and never reused; the first lease is 1, so 0 means none."""
 Ordinal = NewType("Ordinal", U16)
 """Number of an instance inside its app, from 0."""
 RatePerSecond = NewType("RatePerSecond", Wei)
+UsdRate = NewType("UsdRate", U256)
+"""10**-18 dollars per second: to a dollar what wei per second are to FLUX."""
+NO_USD_RATE = UsdRate(U256(0))
 
 
 class LeaseState(IntEnum):
@@ -136,7 +139,7 @@ class Lease(Record, frozen=True):
     node: NodeId
     state: LeaseState
     rate: RatePerSecond
-    """Wei per second while running, fixed at placement."""
+    """Wei per second while running; of a lease in dollars, what that was at the price of the block that placed it."""
     assigned_at: ChainTime
     running_at: ChainTime
     """0 until confirmed."""
@@ -148,6 +151,8 @@ class Lease(Record, frozen=True):
     detail: str
     """Sentence of the agent's failure report; at most 200 characters."""
     bindings: tuple[PortBinding, ...]
+    usd_rate: UsdRate = NO_USD_RATE
+    """What is paid instead of `rate` when the lease is in dollars, at the price of each moment; else 0."""
 
 
 class PendingInstance(Record, frozen=True):
@@ -165,7 +170,9 @@ class Verdict(Record, frozen=True):
     node: NodeId
     rejection: Rejection
     rate: RatePerSecond
-    """Price of one instance there, wei per second."""
+    """Price of one instance there, wei per second at this block's price of FLUX."""
+    usd_rate: UsdRate
+    """What the lease would cost instead, if it would be in dollars; else 0."""
 
 
 class Relocation(Record, frozen=True):
@@ -311,6 +318,7 @@ class LeaseAssigned(Event, frozen=True):
     revision: Revision
     rate: RatePerSecond
     replaces: LeaseId
+    usd_rate: UsdRate
 
 
 class VolumesKept(Event, frozen=True):

@@ -103,7 +103,7 @@ class Nodes(Contract):
 
     @method(gas=30_000)
     def set_ask(self, ctx: Context, node: NodeId, ask: Ask) -> None:
-        """Change the price of future leases; open leases keep theirs."""
+        """Change the price of future leases, in FLUX or in dollars; open leases keep theirs."""
         record = self._own(ctx, node, rules.CAN_LEAVE)
         rules.check_ask(ask, self.params.max_ask)
         self._update(ctx, record.but(ask=ask))
@@ -213,19 +213,6 @@ class Nodes(Contract):
     def network(self, host: str) -> str:
         """The network that a registered host lies in, for spreading instances."""
         return rules.network(host)
-
-    def reprice(self, ctx: Context, node: NodeId, ask: Ask) -> Ask:
-        """For the oracle: an ask that follows the dollar, no price above its cap; what it is now.
-
-        Raises WrongNodeStatus for a node that leaves or is gone.
-        """
-        record = self.node(ctx, node)
-        if record.status not in rules.CAN_LEAVE:
-            raise WrongNodeStatus(node, U8(record.status))
-        capped = rules.capped(ask, self.params.max_ask)
-        if capped != record.ask:
-            self._update(ctx, record.but(ask=capped))
-        return capped
 
     def suspend(self, ctx: Context, node: NodeId, reason: str) -> None:
         """For probes: the node was not seen to serve. Only an active node can be suspended; others stay as they are."""

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 from flux.contracts.market.types import Usage
 from flux.contracts.nodes.types import (
+    MAX_USD_ASK,
     Ask,
+    Currency,
     Endpoint,
     Hardware,
     InsufficientHardware,
@@ -117,20 +119,13 @@ def check_holds(hardware: Hardware, before: Hardware, usage: Usage) -> None:
 
 def check_ask(ask: Ask, limit: Ask) -> None:
     """No price above its cap: the caps are what keeps the price of any instance below 2**63."""
+    in_usd = ask.currency is Currency.USD
     for name in ("cpu", "memory", "disk", "gpu"):
         price, cap = getattr(ask, name), getattr(limit, name)
+        cap = min(cap, MAX_USD_ASK) if in_usd else cap
         if price > cap:
-            raise InvalidDeclaration("ask", f"{name} at {price} gwei per hour is above the cap of {cap}")
-
-
-def capped(ask: Ask, limit: Ask) -> Ask:
-    """The ask with no price above its cap."""
-    return Ask(
-        U64(min(ask.cpu, limit.cpu)),
-        U64(min(ask.memory, limit.memory)),
-        U64(min(ask.disk, limit.disk)),
-        U64(min(ask.gpu, limit.gpu)),
-    )
+            unit = "billionths of a dollar" if in_usd else "gwei"
+            raise InvalidDeclaration("ask", f"{name} at {price} {unit} per hour is above the cap of {cap}")
 
 
 def check_location(location: Location) -> None:

@@ -52,8 +52,22 @@ class Hardware(Record, frozen=True):
     """Empty without a GPU."""
 
 
+class Currency(IntEnum):
+    """What a price or a bill is counted in."""
+
+    FLUX = 1
+    USD = 2
+
+
+MAX_USD_ASK = 1 << 36
+"""The highest price in dollars, billionths per hour ($68.7): times 10**8 it stays inside int64 (market/fleet.py)."""
+
+
 class Ask(Record, frozen=True):
-    """Prices in gwei per hour; `NodesParams.max_ask` keeps placement inside int64 (market/rules.py)."""
+    """Prices per hour in billionths of a FLUX (gwei) or of a US dollar.
+
+    `NodesParams.max_ask` keeps placement inside int64 (market/rules.py).
+    """
 
     cpu: U64
     """Per core."""
@@ -63,6 +77,7 @@ class Ask(Record, frozen=True):
     """Per GiB of disk."""
     gpu: U64
     """Per GPU."""
+    currency: Currency = Currency.FLUX
 
 
 class Location(Record, frozen=True):
@@ -137,7 +152,7 @@ class NodesParams(Record, frozen=True):
     rejoin_delay: Seconds
     """A suspended node may activate again after this long."""
     max_ask: Ask
-    """Highest price of each resource."""
+    """Highest price of each resource, in billionths of either currency; in dollars `MAX_USD_ASK` holds too."""
     drain_deadline: Seconds
     """What a draining or leaving node still holds after this long is closed, replaced or not."""
 

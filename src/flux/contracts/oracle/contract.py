@@ -1,11 +1,10 @@
 """Oracle: FLUX in US dollars, the median of bonded feeders; frozen, and saying so, when most of them fail."""
 
-from itertools import islice
+from itertools import islice, pairwise
 
 from flux.contracts.addresses import ORACLE, TREASURY
-from flux.contracts.nodes.types import NodeId, NodeStatus
 from flux.contracts.oracle import rules
-from flux.contracts.oracle.ports import NodesPort
+from flux.contracts.oracle.ports import EscrowPort
 from flux.contracts.oracle.state import OracleState
 from flux.contracts.oracle.types import (
     DECIMALS,
@@ -15,11 +14,9 @@ from flux.contracts.oracle.types import (
     FeederRegistered,
     FeederRemoved,
     FeederStatus,
-    FollowedAsk,
     InvalidPrice,
-    InvalidUsdAsk,
     Leaving,
-    NoPrice,
+    Meter,
     NotFeeder,
     OracleParams,
     Price,
@@ -29,19 +26,15 @@ from flux.contracts.oracle.types import (
     ReportIgnored,
     ReportTooSoon,
     TooManyFeeders,
-    UsdAsk,
-    UsdAskSet,
     UsdPrice,
     WrongBond,
 )
 from flux.kernel.context import Context, Host
 from flux.kernel.contract import Contract, method, scheduled, view
-from flux.kernel.errors import Unauthorized
 from flux.primitives.types import NO_WEI, U8, U32, U64, Address, ChainTime, Wei
 
 STALE = 1
 BOND_DUE = 2
-REPRICING = 3
 _NEVER = ChainTime(U64(0))
 
 
@@ -58,7 +51,6 @@ class Oracle(Contract):
         ReportIgnored,
         PriceUpdated,
         PriceFrozen,
-        UsdAskSet,
     )
     errors = (
         NotFeeder,
@@ -67,13 +59,11 @@ class Oracle(Contract):
         WrongBond,
         InvalidPrice,
         ReportTooSoon,
-        NoPrice,
-        InvalidUsdAsk,
     )
 
-    def __init__(self, host: Host, params: OracleParams, nodes: NodesPort) -> None:
+    def __init__(self, host: Host, params: OracleParams, escrow: EscrowPort) -> None:
         super().__init__(host)
-        self._nodes = nodes
+        self._escrow = escrow
         self.params = params
         self.state = OracleState(host.storage)
 
@@ -132,29 +122,6 @@ class Oracle(Contract):
         if ctx.sender in verdict.ignored:
             self.host.emit(ReportIgnored(ctx.sender, reported, verdict.median))
 
-    @method(gas=80_000)
-    def set_usd_ask(self, ctx: Context, node: NodeId, usd: UsdAsk) -> None:
-        """Let a node's prices follow the dollar: in FLUX at the present price, and anew whenever it moves.
-
-        `nodes.setAsk` ends it. Raises UnknownNode, Unauthorized, InvalidUsdAsk, NoPrice, WrongNodeStatus.
-        """
-        record = self._nodes.node(ctx, node)
-        if record.operator != ctx.sender:
-            raise Unauthorized(ctx.sender, record.operator)
-        rules.check_usd(usd)
-        price = self.price(ctx)
-        if price.frozen:
-            raise NoPrice(price.updated_at)
-        ask = self._nodes.reprice(ctx, node, rules.in_flux(usd, price.value))
-        self.state.usd_asks.set(node, FollowedAsk(usd, ask))
-        self.host.emit(UsdAskSet(node, usd))
-
-    @view()
-    def usd_ask(self, ctx: Context, node: NodeId) -> UsdAsk:
-        """A node's prices in dollars; all 0 when they do not follow it."""
-        found = self.state.usd_asks.find(node)
-        return rules.NO_ASK if found is None or self._nodes.node(ctx, node).ask != found.ask else found.usd
-
     @view(gas=20_000)
     def price(self, ctx: Context) -> Price:
         """The price, when it was last agreed on, and whether it is frozen since."""
@@ -167,6 +134,11 @@ class Oracle(Contract):
         known = self._feeders()
         counted = rules.judge(known, ctx.now, self.params).counted
         return [FeederStatus(key, item.price, item.reported_at, key in counted) for key, item in known]
+
+    @view()
+    def meter(self, ctx: Context) -> Meter:
+        """The meter now; what a rate in dollars costs in FLUX follows from two readings."""
+        return self.meter_at(ctx.now)
 
     @view()
     def decimals(self, ctx: Context) -> U8:
@@ -185,28 +157,32 @@ class Oracle(Contract):
         self.state.leaving.delete(U32(subject))
         self.host.pay(entry.feeder, entry.amount)
 
-    @scheduled(REPRICING)
-    def reprice(self, ctx: Context, subject: int) -> None:
-        """Turn asks in dollars into FLUX anew, a batch per block, from the node `subject` on."""
-        value, left = self.state.applied.get(), int(self.params.reprice_batch)
-        for node, followed in list(islice(self.state.usd_asks.items(start=subject.to_bytes(4, "big")), left + 1)):
-            if not left:
-                self.host.schedule(ctx.now, REPRICING, node)
-                return
-            left -= 1
-            record = self._nodes.node(ctx, node)
-            if record.ask != followed.ask or record.status in (NodeStatus.LEAVING, NodeStatus.GONE):
-                self.state.usd_asks.delete(node)
-                continue
-            ask = self._nodes.reprice(ctx, node, rules.in_flux(followed.usd, value))
-            self.state.usd_asks.set(node, followed.but(ask=ask))
+    def value(self, ctx: Context) -> UsdPrice:
+        """For the market: the price as stored, frozen or not; 0 while there never was one."""
+        return self.state.price.get().value
 
-    def _follow(self, ctx: Context, value: UsdPrice) -> None:
-        """Have asks in dollars repriced when the price has moved far enough."""
-        applied = self.state.applied.get()
-        if not applied or rules.deviates(value, applied, self.params.reprice_step):
-            self.state.applied.set(value)
-            self.host.schedule(ctx.now, REPRICING, 0)
+    def meter_at(self, time: ChainTime) -> Meter:
+        """For the escrow: the meter at a time that is not to come.
+
+        Before what is remembered, as if the price had been the oldest one that is.
+        """
+        meter = self.state.meter.get()
+        if time >= meter.at:
+            return rules.advance(meter, time)
+        known = self.state.readings.last_before(b"", (time + 1).to_bytes(8, "big"))
+        oldest = known or next(iter(self.state.readings.items()))
+        return rules.advance(oldest[1], time)
+
+    def _run_at(self, ctx: Context, price: UsdPrice) -> None:
+        """The meter runs at another pace from now on; readings that nobody can ask for any more are dropped."""
+        meter = rules.advance(self.state.meter.get(), ctx.now).but(pace=rules.pace_of(price))
+        self.state.meter.set(meter)
+        self.state.readings.set(ctx.now, meter)
+        oldest = list(islice(self.state.readings.items(), 3))
+        for (time, _), (following, _) in pairwise(oldest):
+            if following + self.params.meter_history <= ctx.now:
+                self.state.readings.delete(time)
+        self._escrow.price_changed(ctx)
 
     def _update(self, ctx: Context) -> rules.Verdict:
         """Take the price anew from the reports; say so when it changed or froze."""
@@ -214,7 +190,8 @@ class Oracle(Contract):
         before = self.state.price.get()
         if verdict.price:
             self.state.price.set(Price(verdict.price, ctx.now, False))
-            self._follow(ctx, verdict.price)
+            if verdict.price != before.value:
+                self._run_at(ctx, verdict.price)
             if before.frozen or verdict.price != before.value:
                 self.host.emit(PriceUpdated(verdict.price, U8(len(verdict.counted))))
         elif not before.frozen:

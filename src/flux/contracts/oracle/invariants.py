@@ -1,5 +1,7 @@
 """What must hold of the oracle after every block."""
 
+from itertools import pairwise
+
 from flux.contracts.oracle import rules
 from flux.contracts.oracle.contract import Oracle
 
@@ -20,4 +22,12 @@ def check(oracle: Oracle) -> list[str]:
     price = oracle.state.price.get()
     if not price.frozen and not price.value:
         violations.append("there is no price and it is not frozen")
+    meter, readings = oracle.state.meter.get(), list(oracle.state.readings.items())
+    if readings and readings[-1] != (meter.at, meter):
+        violations.append("the meter is not its last reading")
+    if bool(price.value) != bool(meter.pace) or (price.value and meter.pace != rules.pace_of(price.value)):
+        violations.append(f"the meter runs at {meter.pace}, not at the price of {price.value}")
+    for (_, before), (time, after) in pairwise(readings):
+        if rules.advance(before, time).index != after.index:
+            violations.append(f"the meter jumped at {time}")
     return violations

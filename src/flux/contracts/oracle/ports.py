@@ -2,17 +2,12 @@
 
 from typing import Protocol
 
-from flux.contracts.nodes.types import Ask, Node, NodeId
 from flux.kernel.context import Context
 
 
-class NodesPort(Protocol):
-    """The nodes, whose asks may follow the dollar."""
+class EscrowPort(Protocol):
+    """The escrow, which has accounts that pay in dollars."""
 
-    def node(self, ctx: Context, node: NodeId) -> Node:
-        """The record. Raises UnknownNode."""
-        ...
-
-    def reprice(self, ctx: Context, node: NodeId, ask: Ask) -> Ask:
-        """Set the ask of a node that is not gone, no price above its cap; what it is now."""
+    def price_changed(self, ctx: Context) -> None:
+        """Told that the meter runs at another pace from now on."""
         ...

@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from flux.contracts.nodes.types import Ask
-from flux.contracts.oracle.types import Feeder, InvalidPrice, InvalidUsdAsk, OracleParams, UsdAsk, UsdPrice
-from flux.primitives.types import U64, WEI_PER_GWEI, Address, ChainTime
+from flux.contracts.oracle.types import METER_UNIT, PRICE_UNIT, Feeder, InvalidPrice, Meter, OracleParams, UsdPrice
+from flux.primitives.types import U64, U256, Address, ChainTime
 
 LOWEST = 1
 HIGHEST = 10**14
 """A million dollars; far above any honest price and far below what arithmetic would mind."""
 BASIS_POINTS = 10_000
-MAX_GWEI = 2**62
-NO_ASK = UsdAsk(U64(0), U64(0), U64(0), U64(0))
 
 
 class Verdict(NamedTuple):
@@ -63,19 +60,14 @@ def median(prices: Sequence[UsdPrice]) -> UsdPrice:
     return sorted(prices)[(len(prices) - 1) // 2]
 
 
-def in_flux(usd: UsdAsk, price: UsdPrice) -> Ask:
-    """Prices in gwei per hour, rounded up, so that an operator never asks less than it said. Caps are the nodes'."""
-
-    def convert(amount: U64) -> U64:
-        return U64(min(-(-amount * WEI_PER_GWEI // price), MAX_GWEI))
-
-    return Ask(convert(usd.cpu), convert(usd.memory), convert(usd.disk), convert(usd.gpu))
+def advance(meter: Meter, now: ChainTime) -> Meter:
+    """The meter's reading at another time at which it ran at the same pace; never below 0."""
+    return meter.but(at=now, index=U256(max(0, meter.index + meter.pace * (now - meter.at))))
 
 
-def check_usd(usd: UsdAsk) -> None:
-    """Raise InvalidUsdAsk for a price above a million dollars an hour."""
-    if max(usd.cpu, usd.memory, usd.disk, usd.gpu) > HIGHEST:
-        raise InvalidUsdAsk(U64(HIGHEST))
+def pace_of(price: UsdPrice) -> U256:
+    """What the meter adds in a second at a price."""
+    return U256(METER_UNIT * PRICE_UNIT // price)
 
 
 def deviates(price: int, reference: int, basis_points: int) -> bool:

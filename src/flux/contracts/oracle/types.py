@@ -3,15 +3,19 @@
 from dataclasses import dataclass
 from typing import NewType
 
-from flux.contracts.nodes.types import Ask, NodeId
 from flux.kernel.errors import Revert
 from flux.kernel.events import Event, Indexed
 from flux.kernel.record import Record
-from flux.primitives.types import U8, U16, U32, U64, Address, ChainTime, Seconds, Wei
+from flux.primitives.types import U8, U16, U32, U64, U256, Address, ChainTime, Seconds, Wei
 
 UsdPrice = NewType("UsdPrice", U64)
 """US dollars per FLUX in units of 10**-8, as price feeds on Ethereum write them."""
+NO_USD_PRICE = UsdPrice(U64(0))
+"""While nobody ever reported one."""
 DECIMALS = 8
+PRICE_UNIT = 10**DECIMALS
+METER_UNIT = 1 << 96
+"""What one FLUX for one dollar counts on the meter in a second."""
 
 
 class OracleParams(Record, frozen=True):
@@ -30,10 +34,8 @@ class OracleParams(Record, frozen=True):
     min_feeders: U8
     """Fewer fresh reports that agree, or fewer than half of the feeders, freeze the price."""
     max_feeders: U8
-    reprice_step: U16
-    """Basis points by which the price moves before asks in dollars are turned into FLUX again."""
-    reprice_batch: U16
-    """Asks turned into FLUX per block."""
+    meter_history: Seconds
+    """How long earlier readings of the meter can be told exactly."""
 
 
 class FeederStatus(Record, frozen=True):
@@ -68,21 +70,17 @@ class Price(Record, frozen=True):
     """Whether too few feeders report or agree now; the value is then an old one."""
 
 
-class UsdAsk(Record, frozen=True):
-    """An operator's prices in 10**-8 dollars per hour: of a core, a GiB of memory, a GiB of disk, a GPU."""
+class Meter(Record, frozen=True):
+    """FLUX per dollar, added up second by second: what a rate in dollars came to between two readings, exactly.
 
-    cpu: U64
-    memory: U64
-    disk: U64
-    gpu: U64
+    A rate of r (10**-18 dollars per second) costs r · (later index − earlier index) / METER_UNIT wei.
+    """
 
-
-class FollowedAsk(Record, frozen=True):
-    """A node whose ask follows the dollar."""
-
-    usd: UsdAsk
-    ask: Ask
-    """What it came to in FLUX when it was last set. When the node's is another, its operator chose that since."""
+    at: ChainTime
+    index: U256
+    """Sum over the seconds before `at`."""
+    pace: U256
+    """What a second adds now: METER_UNIT · PRICE_UNIT / price, rounded down; 0 while there never was a price."""
 
 
 class Leaving(Record, frozen=True):
@@ -142,25 +140,9 @@ class PriceFrozen(Event, frozen=True):
     updated_at: ChainTime
 
 
-class UsdAskSet(Event, frozen=True):
-    """An operator's prices follow the dollar from now on."""
-
-    node: Indexed[NodeId]
-    usd: UsdAsk
-
-
 @dataclass(eq=False)
 class NoPrice(Revert):
-    """There is no dollar price that could be trusted now; it is frozen since {updated_at}, or there never was one."""
-
-    updated_at: ChainTime
-
-
-@dataclass(eq=False)
-class InvalidUsdAsk(Revert):
-    """A price lies between 0 and {highest} (10^-8 dollars an hour)."""
-
-    highest: U64
+    """Nobody has reported a price of FLUX in dollars yet; give prices in FLUX."""
 
 
 @dataclass(eq=False)

@@ -22,7 +22,16 @@ class Seats:
         return {address: int(seat.power) for address, seat in self._state.seats.items()}
 
     def begin_epoch(self) -> None:
-        """From here on another third less one may change."""
+        """From here on another third less one may change.
+
+        What this block changed before is undone, to be chosen anew: the engine sees one change of the set for a block,
+        and one epoch's limit must bound it.
+        """
+        for address, seat in self._state.touched.items():
+            if seat.power:
+                self._state.seats.set(address, seat)
+            else:
+                self._state.seats.delete(address)
         self._state.change_left.set(U64(rules.change_limit(sum(self.powers().values()))))
 
     def approach(self, target: rules.Powers) -> None:

@@ -41,7 +41,7 @@ class Escrow:
         return result
 
     async def quote(self, spec: bytes, instances: U16, *, block: str = "latest") -> Wei:
-        """The smallest first deposit of an app. Raises InvalidSpec."""
+        """The smallest first deposit of an app. Raises InvalidSpec, NoPrice."""
         result: Wei = await self.client.view(_QUOTE, spec, instances, block=block)
         return result
 

@@ -82,7 +82,7 @@ class Nodes:
         return await self.client.transact(signer, _REGISTER, agent, endpoint, location, hardware, ask, value=value)
 
     async def set_ask(self, signer: Signer, node: NodeId, ask: Ask) -> Receipt:
-        """Change the price of future leases; open leases keep theirs."""
+        """Change the price of future leases, in FLUX or in dollars; open leases keep theirs."""
         return await self.client.transact(signer, _SET_ASK, node, ask)
 
     async def set_endpoint(self, signer: Signer, node: NodeId, endpoint: Endpoint) -> Receipt:

@@ -10,10 +10,12 @@ from flux.specs.compose.updates import read_update
 from flux.specs.field import Field
 from flux.specs.names import is_app_name, suggest_app_name
 from flux.specs.placement import (
+    ANY_PRICE,
     ARCHITECTURES,
     MAX_INSTANCES,
     SPREADS,
     TIERS,
+    MaxPrice,
     check_geo_rules,
     parse_amount,
     parse_max_price,
@@ -48,7 +50,7 @@ class Extension:
     name: str | None = None
     instances: int | None = None
     geo: tuple[str, ...] = ()
-    max_price_gwei_hour: int = 0
+    max_price: MaxPrice = ANY_PRICE
     deposit: Wei | None = None
     min_tier: int = 1
     spread: str = "operator"
@@ -82,8 +84,10 @@ def _read_key(name: str, value: Field, extension: Extension) -> None:
         case "geo":
             extension.geo = read_geo(value)
         case "max_price":
-            extension.max_price_gwei_hour = value.quantity(parse_max_price, what="an amount of FLUX such as 0.05") or 0
-            value.honour("the most that one instance may cost in an hour")
+            what = "an amount of FLUX such as 0.05, or of dollars such as $0.01"
+            extension.max_price = value.quantity(parse_max_price, what=what) or ANY_PRICE
+            unit = "dollars" if extension.max_price.nanousd else "FLUX"
+            value.honour(f"the most that one instance may cost in an hour; the bill is in {unit}")
         case "deposit":
             extension.deposit = value.quantity(parse_amount, what="an amount of FLUX such as 10")
             value.honour("paid in when the app is deployed; what is not used comes back")

@@ -173,7 +173,8 @@ def _constraints(drafts: Mapping[str, Draft], extension: Extension) -> Constrain
     return Constraints(
         geo=extension.geo,
         min_tier=extension.min_tier,
-        max_price_gwei_hour=extension.max_price_gwei_hour,
+        max_price_gwei_hour=extension.max_price.gwei,
+        max_price_nanousd_hour=extension.max_price.nanousd,
         architectures=_architectures(drafts, extension) or ("amd64",),
         spread=extension.spread,
         gpu_model=extension.gpu_model if gpu_count else "",

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from flux.contracts.apps.types import AppId, Constraints, Volume
 from flux.contracts.escrow import rules
-from flux.contracts.escrow.types import Accrual, Deposit, EscrowAccount
+from flux.contracts.escrow.types import NOTHING, Accrual, Deposit, EscrowAccount
 from flux.contracts.market.types import LeaseId, RatePerSecond
 from flux.contracts.nodes.types import NodeId
+from flux.contracts.oracle.types import NO_USD_PRICE, Meter
 from flux.primitives.types import NO_WEI, U32, U64, U256, Address, ChainTime, Seconds, Wei
 from flux.protocol.params import DEFAULT
 from support.contract_lab import account, spec
@@ -36,7 +37,12 @@ def seconds(count: int) -> Seconds:
 
 def ledger(deposits: tuple[Deposit, ...], rate: int = 0, owed: int = 0, now: int = 1000) -> EscrowAccount:
     account_ = EscrowAccount(AppId(U64(1)), deposits, wei(rate), wei(owed), at(now), NO_WEI, at(0))
-    return account_.but(depletes_at=rules.depletion(account_))
+    return account_.but(depletes_at=rules.depletion(account_, clock(now))[0])
+
+
+def clock(time: int) -> Meter:
+    """The meter of accounts in FLUX."""
+    return Meter(at(time), NOTHING, NOTHING)
 
 
 @given(deposit_lists, st.integers(0, 10**25))
@@ -103,17 +109,19 @@ def test_an_account_is_dry_at_the_last_second_that_it_pays_in_full(funds: int, r
     dry_at = account_.depletes_at
     running = dry_at - account_.settled_at
     assert rate * running <= funds < rate * (running + 1)
-    dry = rules.advance(account_, at(dry_at + later))
+    dry = rules.advance(account_, clock(dry_at + later))
     assert dry.settled_at == dry_at
     assert rules.spent(dry) == rate * running
     assert rules.balance(dry) == funds % rate
-    assert rules.depletion(dry) == dry_at
+    assert rules.depletion(dry, clock(dry_at)) == (dry_at, 0)
+    assert rules.is_dry(dry, clock(dry_at))
+    assert running == 0 or not rules.is_dry(rules.advance(account_, clock(dry_at - 1)), clock(dry_at - 1))
 
 
 def test_an_account_that_accrues_nothing_never_runs_dry_unless_it_is_empty() -> None:
     assert ledger((Deposit(A, wei(1)),)).depletes_at == 0
     assert ledger((), now=7).depletes_at == 7
-    assert not rules.is_dry(ledger((Deposit(A, wei(1)),)), at(2**60))
+    assert not rules.is_dry(ledger((Deposit(A, wei(1)),)), clock(2**60))
 
 
 def test_depletion_in_billions_of_years_stays_inside_64_bits() -> None:
@@ -123,10 +131,10 @@ def test_depletion_in_billions_of_years_stays_inside_64_bits() -> None:
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
 def test_time_is_counted_once_however_often_the_account_is_touched(first: int, second: int) -> None:
     account_ = ledger((Deposit(A, wei(10**30)),), rate=7)
-    once = rules.advance(account_, at(1000 + first + second))
-    twice = rules.advance(rules.advance(account_, at(1000 + first)), at(1000 + first + second))
+    once = rules.advance(account_, clock(1000 + first + second))
+    twice = rules.advance(rules.advance(account_, clock(1000 + first)), clock(1000 + first + second))
     assert once == twice
-    assert rules.advance(once, account_.settled_at) == once
+    assert rules.advance(once, clock(account_.settled_at)) == once
 
 
 def accrual(rate: int, paid_until: int) -> Accrual:
@@ -150,26 +158,29 @@ def test_a_stopping_lease_is_paid_for_what_it_served_and_at_least_the_minimum(
     until: int, minimum_from: int, served: int, extra: int
 ) -> None:
     account_ = ledger((Deposit(A, wei(10**9)),), rate=3, owed=300)
-    got = rules.closing_seconds(account_, accrual(3, 900), at(until), at(minimum_from), seconds(60))
-    assert got == (served, extra)
+    minimum = (at(minimum_from), seconds(60))
+    _, amount, got = rules.close_accrual(account_, accrual(3, 900), clock(until), minimum, NOTHING)
+    assert (got, amount) == (served + extra, 3 * (served + extra))
 
 
 def test_the_minimum_is_taken_only_from_what_no_other_lease_is_owed() -> None:
     account_ = ledger((Deposit(A, wei(1000)),), rate=5, owed=900)
     lease = accrual(3, 950)
     assert rules.own_part(account_, lease) == 150
-    assert rules.closing_amount(account_, lease, seconds(50), seconds(0)) == 150
-    assert rules.closing_amount(account_, lease, seconds(50), seconds(10)) == 180
-    assert rules.closing_amount(account_, lease, seconds(50), seconds(1000)) == 250
-    assert rules.closing_amount(account_, lease, seconds(20), seconds(0)) == 60
+
+    def paid(until: int, least: int) -> int:
+        return rules.close_accrual(account_, lease, clock(until), (at(until - 50), seconds(least)), NOTHING)[1]
+
+    assert [paid(1000, least) for least in (0, 60, 1050)] == [150, 180, 250]
+    assert paid(970, 0) == 60
 
 
 def test_a_quote_is_the_reference_price_or_the_specs_own_maximum() -> None:
     per_second = RatePerSecond(wei(10**12))
     free = spec()
     capped = msgspec.structs.replace(free, constraints=Constraints(max_price_gwei_hour=36_000_000))
-    assert rules.reference_rate(free, per_second) == 10**12
-    assert rules.reference_rate(capped, per_second) == 10**13
+    assert rules.reference_rate(free, per_second, NO_USD_PRICE) == 10**12
+    assert rules.reference_rate(capped, per_second, NO_USD_PRICE) == 10**13
     assert rules.quote(free, 10, wei(10**13), PARAMS) == 10 * 10**13 * PARAMS.min_runtime
     assert rules.quote(free, 1, wei(1), PARAMS) == PARAMS.min_deposit
 

@@ -6,8 +6,10 @@ from flux.contracts.market.fleet import NodeFacts
 from flux.contracts.market.requests import Demand, Presence, Spread, Wish
 from flux.contracts.market.rules import MAX_ASK, MAX_NEEDS, NO_PRICE, Needs, price_limit
 from flux.contracts.nodes.types import (
+    MAX_USD_ASK,
     Architecture,
     Ask,
+    Currency,
     Endpoint,
     Hardware,
     Location,
@@ -16,6 +18,7 @@ from flux.contracts.nodes.types import (
     NodeStatus,
     Tier,
 )
+from flux.contracts.oracle.types import UsdPrice
 from flux.primitives.types import Hash
 
 PLACES = [
@@ -65,15 +68,22 @@ def make_node(
     ).but(**changes)
 
 
+usd_prices = st.sampled_from([0, 1, 3, 5 * 10**6, 10**8, 10**14])
+"""Prices of FLUX, from none over the lowest to the highest."""
+
+
 @st.composite
 def facts(draw: st.DrawFn, number: int, *, extreme: bool) -> NodeFacts:
     """One node's facts."""
     prices = [1, 2, 3, 100] if not extreme else []
-    ask = (
-        Ask(*(draw(st.sampled_from(prices)) for _ in range(4)))
-        if prices
-        else Ask(*(draw(near(most)) for most in MAX_ASK))
-    )
+    currency = draw(st.sampled_from(Currency))
+    if prices:
+        ask = Ask(*(draw(st.sampled_from(prices)) for _ in range(4)), currency)
+    elif currency is Currency.USD:
+        ask = Ask(*(draw(st.one_of(near(most), st.integers(0, most))) for most in [MAX_USD_ASK] * 4), currency)
+        ask = Ask(*(min(price, MAX_USD_ASK) for price in (ask.cpu, ask.memory, ask.disk, ask.gpu)), currency)
+    else:
+        ask = Ask(*(draw(near(most)) for most in MAX_ASK))
     sizes = near(*((1000, 2000, 4000) if not extreme else (*MAX_NEEDS, U32_MAX - 1)))
     hardware = Hardware(
         draw(sizes),
@@ -131,8 +141,8 @@ def wishes(draw: st.DrawFn, *, extreme: bool) -> Wish:
 
 
 @st.composite
-def scenes(draw: st.DrawFn) -> tuple[list[NodeFacts], list[Demand], Hash]:
-    """A fleet, demands and a block seed."""
+def scenes(draw: st.DrawFn) -> tuple[list[NodeFacts], list[Demand], Hash, UsdPrice]:
+    """A fleet, demands, a block seed and a price of FLUX."""
     extreme = draw(st.booleans())
     size = draw(st.integers(0, 24))
     fleet = [draw(facts(number, extreme=extreme)) for number in range(1, size + 1)]
@@ -145,4 +155,4 @@ def scenes(draw: st.DrawFn) -> tuple[list[NodeFacts], list[Demand], Hash]:
         left = tuple(draw(leaving))
         holders = st.lists(holder, min_size=len(left), max_size=len(left)) if draw(st.booleans()) else st.just([])
         demands.append(Demand(draw(wishes(extreme=extreme)), presence, left, tuple(draw(holders))))
-    return fleet, demands, Hash(draw(st.binary(min_size=32, max_size=32)))
+    return fleet, demands, Hash(draw(st.binary(min_size=32, max_size=32))), UsdPrice(draw(usd_prices))

@@ -3,12 +3,14 @@
 Written without NumPy and without the market's own code, so that the engine has something to be equal to.
 """
 
+import math
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 
 from flux.contracts.market.fleet import NodeFacts
 from flux.contracts.market.requests import Choice, Demand, Spread, Wish
 from flux.contracts.market.types import Rejection
-from flux.contracts.nodes.types import NodeId, NodeStatus
+from flux.contracts.nodes.types import Currency, NodeId, NodeStatus
 from flux.primitives import geo
 from flux.primitives.types import Hash
 
@@ -19,7 +21,8 @@ ASK_LIMITS = {"cpu": 2**40, "memory": 2**33, "disk": 2**30, "gpu": 2**42}
 class NaiveFleet:
     """Nodes with what is left of them."""
 
-    def __init__(self, facts: Iterable[NodeFacts], seed: Hash) -> None:
+    def __init__(self, facts: Iterable[NodeFacts], seed: Hash, usd: int = 0) -> None:
+        self.usd = usd
         self.facts = list(facts)
         self.seed = seed
         self.free = {
@@ -46,7 +49,7 @@ class NaiveFleet:
             if fact is not None:
                 hosts.append(fact.node.id)
                 self.take(fact.node.id, demand.wish)
-            yield None if fact is None else Choice(fact.node.id, price(demand.wish, fact))
+            yield None if fact is None else Choice(fact.node.id, price(demand.wish, fact, self.usd))
 
     def take(self, node: NodeId, wish: Wish) -> None:
         """Take an instance's needs and one slot."""
@@ -79,7 +82,7 @@ class NaiveFleet:
             Spread.NONE: (),
         }[wish.spread]
         cohort = min(fact.node.registered_at // (30 * 24 * 3600), 2**22 - 1)
-        return (*shared, price(wish, fact), cohort, tie(self.seed, fact.node.id), fact.node.id)
+        return (*shared, price(wish, fact, self.usd), cohort, tie(self.seed, fact.node.id), fact.node.id)
 
     def verdict(self, wish: Wish, fact: NodeFacts, hosts: Iterable[NodeId], excluded: Iterable[NodeId]) -> Rejection:
         """The first reason against the node."""
@@ -88,7 +91,7 @@ class NaiveFleet:
         rules = [geo.parse(rule) for rule in wish.geo]
         place = node.location
         wrong_model = wish.gpu_model != "" and node.hardware.gpu_model != wish.gpu_model
-        asks = {"cpu": node.ask.cpu, "memory": node.ask.memory, "disk": node.ask.disk, "gpu": node.ask.gpu}
+        asks = dict(zip(ASK_LIMITS, in_flux(fact, self.usd), strict=True))
         checks = [
             (Rejection.NOT_ACTIVE, node.status is not NodeStatus.ACTIVE or fact.suspect),
             (Rejection.DRAINING, node.drains_until > 0),
@@ -103,7 +106,7 @@ class NaiveFleet:
             (Rejection.DISK, needs.disk_mib > min(disk, LIMITS["disk"])),
             (
                 Rejection.PRICE,
-                any(asks[name] > limit for name, limit in ASK_LIMITS.items()) or price(wish, fact) > wish.limit,
+                any(asks[name] > most for name, most in ASK_LIMITS.items()) or price(wish, fact, self.usd) > wish.limit,
             ),
             (Rejection.EXCLUDED, node.id in excluded),
             (Rejection.HOSTS_ALREADY, node.id in hosts),
@@ -112,14 +115,27 @@ class NaiveFleet:
         return next((reason for reason, holds in checks if holds), Rejection.NONE)
 
 
-def price(wish: Wish, fact: NodeFacts) -> int:
+def in_flux(fact: NodeFacts, usd: int) -> tuple[int, int, int, int]:
+    """A node's prices in gwei per hour, when a FLUX costs `usd` hundred-millionths of a dollar."""
+    ask = fact.node.ask
+    prices = (ask.cpu, ask.memory, ask.disk, ask.gpu)
+    if ask.currency is Currency.FLUX:
+        return prices
+    if not usd:
+        return (2**62, 2**62, 2**62, 2**62)
+    cpu, memory, disk, gpu = (math.ceil(Fraction(price * 10**8, usd)) for price in prices)
+    return cpu, memory, disk, gpu
+
+
+def price(wish: Wish, fact: NodeFacts, usd: int) -> int:
     """Milli-gwei per hour, as the protocol defines it."""
-    needs, ask = wish.needs, fact.node.ask
+    needs = wish.needs
+    cpu, memory, disk, gpu = in_flux(fact, usd)
     return (
-        needs.cpu_milli * ask.cpu
-        + needs.memory_mib * 1000 * ask.memory // 1024
-        + needs.disk_mib * 1000 * ask.disk // 1024
-        + needs.gpu_count * 1000 * ask.gpu
+        needs.cpu_milli * cpu
+        + needs.memory_mib * 1000 * memory // 1024
+        + needs.disk_mib * 1000 * disk // 1024
+        + needs.gpu_count * 1000 * gpu
     )
 
 

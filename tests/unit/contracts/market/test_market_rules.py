@@ -5,11 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux.contracts.apps.types import Http, Port, Volume
-from flux.contracts.market import rules
+from flux.contracts.market import exchange, rules
+from flux.contracts.market.exchange import Terms
 from flux.contracts.market.rules import Needs
-from flux.contracts.market.types import FailReason, PortBinding, RatePerSecond
+from flux.contracts.market.types import NO_USD_RATE, FailReason, PortBinding, RatePerSecond
 from flux.contracts.nodes.types import Ask
-from flux.primitives.types import U16, U64, Wei
+from flux.contracts.oracle.types import NO_USD_PRICE
+from flux.primitives.types import U16, U64, U256, Wei
 from support.contract_lab import component, spec
 
 WEB = spec(component("web", ports=(Port(80), Port(53, "udp"))), component("db"), http=Http("web", 80))
@@ -84,16 +86,18 @@ prices = st.integers(0, 10**6).map(U64)
 @given(st.builds(Ask, prices, prices, prices, prices), st.integers(1, 100), st.integers(1, 10**12))
 def test_the_same_needs_never_cost_more_in_place(ask: Ask, factor: int, agreed: int) -> None:
     needs = Needs(1000 * factor, 64, 100, 0)
-    rate = rules.rate_in_place(needs, needs, ask, RatePerSecond(Wei(agreed)))  # type: ignore[arg-type]
+    terms = Terms(RatePerSecond(Wei(U256(agreed))), NO_USD_RATE)
+    kept = exchange.terms_in_place(None, needs, needs, ask, NO_USD_PRICE, terms)
     asked = rules.rate_of(rules.price_of(needs, ask))
-    assert rate == min(asked, agreed)
+    assert kept == Terms(RatePerSecond(Wei(U256(min(asked, agreed)))), NO_USD_RATE)
 
 
 def test_twice_the_needs_cost_twice_the_agreed_rate_in_place() -> None:
     small, large = Needs(1000, 0, 0, 0), Needs(2000, 0, 0, 0)
     before, dearer = Ask(U64(36), U64(0), U64(0), U64(0)), Ask(U64(3600), U64(0), U64(0), U64(0))
-    agreed = rules.rate_of(rules.price_of(small, before))
-    assert rules.rate_in_place(large, small, dearer, agreed) == 2 * agreed
+    agreed = exchange.terms_of(None, small, before, NO_USD_PRICE)
+    kept = exchange.terms_in_place(None, large, small, dearer, NO_USD_PRICE, agreed)
+    assert kept.rate == 2 * agreed.rate
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flux.contracts.market.fleet import FREE_CPU, FREE_GPU, Fleet, NodeFacts
+from flux.contracts.market.fleet import ASK_CPU, ASK_GPU, FEATURES, FREE_CPU, FREE_GPU, PAYABLE, Fleet, NodeFacts
 from flux.contracts.market.layout import Tuning
 from flux.contracts.market.placement import place
 from flux.contracts.market.requests import Demand, Presence, Spread, Wish
@@ -13,7 +13,8 @@ from flux.contracts.market.rules import NO_PRICE, Needs
 from flux.contracts.market.types import Rejection
 from flux.contracts.market.verdicts import count_rejections, rejections
 from flux.contracts.nodes.types import Architecture, Ask
-from flux.primitives.types import Hash
+from flux.contracts.oracle.types import UsdPrice
+from flux.primitives.types import U64, Hash
 from unit.contracts.market.fleets import PLACES, make_node, scenes
 from unit.contracts.market.naive import NaiveFleet
 
@@ -21,15 +22,15 @@ ONE_BY_ONE = Tuning(chunk=2, first_groups=1, window=1, shortlist=1, each=0)
 SHORT_SIGHTED = Tuning(chunk=3, first_groups=1, window=100, shortlist=2, each=0)
 FAR_SIGHTED = Tuning()
 
-Scene = tuple[list[NodeFacts], list[Demand], Hash]
+Scene = tuple[list[NodeFacts], list[Demand], Hash, UsdPrice]
 
 
 @given(scenes(), st.sampled_from([ONE_BY_ONE, SHORT_SIGHTED, FAR_SIGHTED]))
 @settings(max_examples=150, deadline=None)
 def test_the_engine_chooses_what_the_naive_rule_chooses(scene: Scene, tuning: Tuning) -> None:
-    facts, demands, seed = scene
-    naive = NaiveFleet(facts, seed)
-    fleet = Fleet.of(facts)
+    facts, demands, seed, price = scene
+    naive = NaiveFleet(facts, seed, price)
+    fleet = Fleet.of(facts, price)
     assert place(fleet, seed, demands, tuning) == naive.place(demands)
     left = [naive.free[fact.node.id] for fact in facts]
     assert fleet.columns[FREE_CPU : FREE_GPU + 1].T.tolist() == left
@@ -38,9 +39,9 @@ def test_the_engine_chooses_what_the_naive_rule_chooses(scene: Scene, tuning: Tu
 @given(scenes())
 @settings(max_examples=80, deadline=None)
 def test_every_node_is_rejected_for_the_first_reason_that_holds(scene: Scene) -> None:
-    facts, demands, seed = scene
-    naive = NaiveFleet(facts, seed)
-    fleet = Fleet.of(facts)
+    facts, demands, seed, price = scene
+    naive = NaiveFleet(facts, seed, price)
+    fleet = Fleet.of(facts, price)
     for demand in demands:
         expected = [naive.verdict(demand.wish, fact, demand.presence.hosts, demand.presence.excluded) for fact in facts]
         assert rejections(fleet, demand.wish, demand.presence).tolist() == expected
@@ -51,12 +52,20 @@ def test_every_node_is_rejected_for_the_first_reason_that_holds(scene: Scene) ->
 @given(scenes(), st.data())
 @settings(max_examples=50, deadline=None)
 def test_a_fleet_kept_in_step_decides_like_a_rebuilt_one(scene: Scene, data: st.DataObject) -> None:
-    facts, demands, seed = scene
+    facts, demands, seed, price = scene
     order = data.draw(st.permutations(facts))
-    kept = Fleet.of(NodeFacts(make_node(f.node.id), "elsewhere", True, f.used, 0) for f in facts)
-    for fact in order:
+    kept = Fleet.of((NodeFacts(make_node(f.node.id), "elsewhere", True, f.used, 0) for f in facts), UsdPrice(U64(7)))
+    moved = data.draw(st.integers(0, len(order)))
+    for fact in order[:moved]:
         kept.put(fact)
-    rebuilt = Fleet.of(facts)
+    kept.reprice(price)
+    for fact in order[moved:]:
+        kept.put(fact)
+    rebuilt = Fleet.of(facts, price)
+    asked = [rules.ask_of(fact.node.id) for rules in (kept, rebuilt) for fact in facts]
+    assert asked[: len(facts)] == asked[len(facts) :]
+    assert (kept.columns[ASK_CPU : ASK_GPU + 1] == rebuilt.columns[ASK_CPU : ASK_GPU + 1]).all()
+    assert (kept.columns[FEATURES] & PAYABLE == rebuilt.columns[FEATURES] & PAYABLE).all()
     assert place(kept, seed, demands, ONE_BY_ONE) == place(rebuilt, seed, demands, FAR_SIGHTED)
 
 

@@ -5,14 +5,13 @@ import random
 import pytest
 
 from flux.contracts.addresses import GOVERNOR, TREASURY
-from flux.contracts.nodes.types import Ask, NodeId
 from flux.contracts.oracle import invariants, rules
 from flux.contracts.oracle.types import (
+    METER_UNIT,
     AlreadyFeeder,
     FeederRemoved,
     InvalidPrice,
-    InvalidUsdAsk,
-    NoPrice,
+    Meter,
     NotFeeder,
     Price,
     PriceFrozen,
@@ -20,14 +19,12 @@ from flux.contracts.oracle.types import (
     ReportIgnored,
     ReportTooSoon,
     TooManyFeeders,
-    UsdAsk,
-    UsdAskSet,
     UsdPrice,
     WrongBond,
 )
 from flux.kernel.errors import Unauthorized
-from flux.primitives.types import NO_WEI, U8, U16, U64, U256, Address, ChainTime, Wei
-from support.contract_lab import FLUX, account
+from flux.primitives.types import NO_WEI, U8, U64, U256, Address, ChainTime, Wei
+from support.contract_lab import account
 from support.protocol_world import ProtocolWorld
 
 CENTS = 10**6
@@ -200,78 +197,43 @@ def test_bonds_come_back_after_a_while_unless_a_vote_takes_them(lab: Lab) -> Non
     assert lab.world.balance(honest) == before + bond
 
 
-USD = UsdAsk(U64(10_000), U64(5_000), U64(10), U64(0))
+def meter(lab: Lab, time: int | None = None) -> Meter:
+    return lab.oracle.meter_at(lab.world.block.now if time is None else ChainTime(U64(time)))
 
 
-def asks(lab: Lab, node: NodeId) -> Ask:
-    return lab.nodes.node(lab.world.context(account("anybody")), node).ask
-
-
-def test_an_ask_in_dollars_follows_the_price_and_ends_when_its_operator_chooses_another(lab: Lab) -> None:
-    node = lab.node(1)
-    owner = account("operator 1")
-    with pytest.raises(NoPrice):
-        lab.send(owner, lab.oracle.set_usd_ask, node, USD)
+def test_the_meter_adds_up_what_a_dollar_is_in_flux_second_by_second(lab: Lab) -> None:
+    assert meter(lab) == Meter(lab.world.block.now, U256(0), U256(0))
     lab.all_report(*[5 * CENTS] * 5)
-    with pytest.raises(Unauthorized):
-        lab.send(lab.feeders[0], lab.oracle.set_usd_ask, node, USD)
-    with pytest.raises(InvalidUsdAsk):
-        lab.send(owner, lab.oracle.set_usd_ask, node, UsdAsk(U64(10**14 + 1), U64(0), U64(0), U64(0)))
-    lab.send(owner, lab.oracle.set_usd_ask, node, USD)
-    assert lab.world.emitted(lab.oracle, UsdAskSet(node, USD))
-    assert asks(lab, node) == Ask(U64(2_000_000), U64(1_000_000), U64(2_000), U64(0))
-    lab.block()
-    lab.all_report(*[10 * CENTS] * 5)
-    lab.block()
-    lab.block()
-    assert asks(lab, node) == Ask(U64(1_000_000), U64(500_000), U64(1_000), U64(0))
-    assert lab.oracle.usd_ask(lab.world.context(owner), node) == USD
-    chosen = Ask(U64(7), U64(7), U64(7), U64(7))
-    lab.send(owner, lab.nodes.set_ask, node, chosen)
-    assert lab.oracle.usd_ask(lab.world.context(owner), node) == rules.NO_ASK
+    begun = lab.world.block.now
+    assert meter(lab) == Meter(begun, U256(0), U256(20 * METER_UNIT))
+    lab.block(seconds=7)
+    lab.all_report(*[20 * CENTS] * 5)
+    lab.block(seconds=3)
+    assert meter(lab) == Meter(lab.world.block.now, U256((7 * 20 + 3 * 5) * METER_UNIT), U256(5 * METER_UNIT))
+    assert [meter(lab, begun + after).index // METER_UNIT for after in (0, 1, 7, 8, 10)] == [0, 20, 140, 145, 155]
+    assert meter(lab, begun - 5).index == 0
+
+
+def test_the_meter_remembers_its_history_and_no_more(lab: Lab) -> None:
+    history = 600
+    lab.send(GOVERNOR, lab.parameters.set_parameter, "oracle.meter_history", U256(history))
+    for step in range(30):
+        lab.all_report(*[(5 + step % 2) * CENTS] * 5)
+        lab.block(seconds=1 if step < 10 else 29)
+        for _ in range(0 if step < 10 else 4):
+            lab.block(seconds=29)
+    times = [time for time, _ in lab.oracle.state.readings.items()]
+    assert len(times) <= history // (5 * 29) + 2
+    assert times[0] + history <= times[-1] < times[1] + history
+
+
+def test_a_frozen_price_runs_on_at_its_last_pace(lab: Lab) -> None:
     lab.all_report(*[5 * CENTS] * 5)
-    lab.block()
-    lab.block()
-    assert asks(lab, node) == chosen
-    assert node not in lab.oracle.state.usd_asks
-
-
-def test_small_moves_reprice_nothing_and_rounding_favours_the_operator(lab: Lab) -> None:
-    node = lab.node(1)
-    lab.all_report(*[3] * 5)
-    lab.send(account("operator 1"), lab.oracle.set_usd_ask, node, UsdAsk(U64(1), U64(0), U64(0), U64(0)))
-    before = asks(lab, node)
-    assert before.cpu == 333_333_334
-    lab.block()
-    lab.block()
-    assert not rules.deviates(1_000_999, 1_000_000, 100)
-    assert asks(lab, node) == before
-
-
-def test_repricing_goes_on_in_batches_and_past_nodes_that_leave() -> None:
-    lab = Lab()
-    nodes = [lab.node(number) for number in range(1, 26)]
-    lab.send(GOVERNOR, lab.parameters.set_parameter, "oracle.reprice_batch", U256(10))
-    lab.block()
-    lab.all_report(*[5 * CENTS] * 5)
-    for number, node in enumerate(nodes, start=1):
-        lab.send(account(f"operator {number}"), lab.oracle.set_usd_ask, node, USD)
-    lab.send(account("operator 3"), lab.nodes.leave, nodes[2])
-    lab.block()
-    lab.all_report(*[1 * CENTS] * 5)
+    before = meter(lab)
     for _ in range(4):
-        lab.block()
-    for node in nodes:
-        assert asks(lab, node).cpu == (2_000_000 if node == nodes[2] else 10_000_000)
-    lab.block()
-
-
-def test_a_price_that_collapses_stops_at_the_caps(lab: Lab) -> None:
-    node = lab.node(1)
-    lab.all_report(*[1] * 5)
-    most = UsdAsk(*[U64(10**14)] * 4)
-    lab.send(account("operator 1"), lab.oracle.set_usd_ask, node, most)
-    assert asks(lab, node) == lab.params.nodes.max_ask
+        lab.block(seconds=lab.params.oracle.staleness // 2)
+    assert lab.price().frozen
+    assert meter(lab).index == before.index + before.pace * (lab.world.block.now - before.at)
 
 
 def test_medians_and_deviations_are_exact() -> None:
@@ -288,8 +250,15 @@ def test_the_invariants_notice_what_cannot_be(lab: Lab) -> None:
     record = state.feeders.get(first)
     state.feeders.set(first, record.but(bond=Wei(U256(0)), price=UsdPrice(U64(5)), number=99))
     state.price.set(Price(UsdPrice(U64(0)), ChainTime(U64(0)), False))
+    state.readings.set(ChainTime(U64(5)), Meter(ChainTime(U64(5)), U256(9), U256(9)))
+    state.meter.set(Meter(ChainTime(U64(6)), U256(9), U256(9)))
     found = " ".join(invariants.check(lab.oracle))
-    for words in ("bonds sum to", "are numbered", "reported 5", "no price and it is not frozen"):
+    for words in (
+        "bonds sum to",
+        "are numbered",
+        "reported 5",
+        "no price and it is not frozen",
+        "the meter is not",
+        "runs at",
+    ):
         assert words in found
-    assert U16(1)
-    assert FLUX

@@ -179,3 +179,20 @@ def test_however_many_are_caught_in_one_epoch_less_than_a_third_of_the_power_cha
     assert sum(lab.stake(NodeId(U32(number))) == 1_900 * FLUX for number in range(1, 9)) == 6
     lab.epoch(12)
     assert set(lab.seats()) == {consensus(7), consensus(8)}
+
+
+def test_faults_in_the_block_that_chooses_the_set_count_with_the_choice() -> None:
+    """The engine of the lab stops where more than a third changes in one block."""
+    lab = ValidatorLab(first=1, min_validators=2)
+    for number in range(1, 9):
+        lab.validator(number)
+    lab.epoch(16)
+    for number in range(9, 13):
+        lab.validator(number, stake=9_000)
+    epoch = lab.contract.state.epoch.get()
+    while lab.contract.state.epoch.get() == epoch:
+        lab.block(seconds=20)
+    before = lab.seats()
+    lab.block(misbehavior=[double_sign(number, lab.now) for number in (1, 2)])
+    changed = sum(abs(lab.seats().get(key, 0) - before.get(key, 0)) for key in {*before, *lab.seats()})
+    assert 0 < 3 * changed < sum(before.values())
