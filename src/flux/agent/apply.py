@@ -1,5 +1,6 @@
 """Carries out a plan's actions, one after another, and says what became of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -63,10 +64,18 @@ class Outcome:
 class Applier:
     """Applies actions to one engine and one chain."""
 
-    def __init__(self, runtime: ContainerRuntime, reporter: Reporter, ports: PortPool) -> None:
+    def __init__(
+        self,
+        runtime: ContainerRuntime,
+        reporter: Reporter,
+        ports: PortPool,
+        acted: Callable[[str, str], None] = lambda action, outcome: None,
+    ) -> None:
+        """`acted` is told of each action and its outcome: applied, retried or failed."""
         self._runtime = runtime
         self._reporter = reporter
         self._ports = ports
+        self._acted = acted
         self._port_conflicts: dict[LeaseId, int] = {}
 
     async def apply(self, lease: LeaseId, actions: tuple[Action, ...]) -> Outcome:
@@ -80,6 +89,7 @@ class Applier:
                     await self._apply(action)
             except (RuntimeFailure, NoPortLeft) as error:
                 outcome = await self._recover(lease, action, error)
+                self._acted(type(action).__name__, "retried" if outcome.failure is None else "failed")
                 log.warning(
                     "action failed",
                     lease=lease,
@@ -89,6 +99,7 @@ class Applier:
                     retry_after=outcome.retry_after,
                 )
                 return outcome
+            self._acted(type(action).__name__, "applied")
             log.info("action applied", lease=lease, action=type(action).__name__, **_facts(action))
         self._port_conflicts.pop(lease, None)
         return Outcome(confirmed=confirmed)
@@ -150,7 +161,7 @@ class Applier:
 
 def _facts(action: Action) -> dict[str, object]:
     facts: dict[str, object] = {}
-    for name in ("component", "image", "name", "reason"):
+    for name in ("component", "container", "image", "name", "reason"):
         if (value := getattr(action, name, None)) is not None:
             facts[name] = str(value)
     return facts

@@ -6,6 +6,7 @@ removed unless the chain says that its lease is closed: never destroy on a blip.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -74,6 +75,11 @@ class AgentLoop:
         self._busy: dict[LeaseId, asyncio.Task[None]] = {}
         self._images: set[ImageReference] = set()
         self._exits: dict[str, float] = {}
+        self._ended: Counter[tuple[LeaseId, str]] = Counter()
+        """Ends of containers by lease and component."""
+        self.chain_read_at: float | None = None
+        """When the chain was last read, by the agent's clock."""
+        self.engine_read_at: float | None = None
         self._unhealthy: set[str] = set()
         """Containers that were stopped for their health, until their end was counted."""
         self._not_before: dict[LeaseId, float] = {}
@@ -91,6 +97,10 @@ class AgentLoop:
         """What is known of one lease."""
         wanted = (self._desired or {}).get(lease)
         return InstanceStatus(wanted, self._observed.get(lease), self._waiting.get(lease, ""))
+
+    def ended(self, lease: LeaseId, component: str) -> int:
+        """How often a component's container ended since the agent saw it first."""
+        return self._ended[lease, component]
 
     async def run(self) -> None:
         """Go round until cancelled."""
@@ -113,6 +123,7 @@ class AgentLoop:
     async def _look(self) -> float | None:
         try:
             self._desired = await self._source.desired()
+            self.chain_read_at = self._clock()
         except ClientError as error:
             log.warning("chain not read, keeping what runs", reason=str(error))
         if self._desired is None:
@@ -120,6 +131,7 @@ class AgentLoop:
         try:
             await self._observe()
             await self._refresh_images()
+            self.engine_read_at = self._clock()
         except RuntimeFailure as error:
             log.warning("engine not read", reason=str(error), hint=error.hint)
             return self._clock() + max(error.delay, 1.0)
@@ -131,6 +143,8 @@ class AgentLoop:
             del self._memories[lease]
             self._waiting.pop(lease, None)
             self._not_before.pop(lease, None)
+            for key in [key for key in self._ended if key[0] == lease]:
+                del self._ended[key]
         return min((wake for wake in wakes if wake is not None), default=None)
 
     async def _observe(self) -> None:
@@ -179,6 +193,7 @@ class AgentLoop:
             if view.state is not ContainerState.EXITED or ended is None or self._exits.get(view.id) == ended:
                 continue
             self._exits[view.id] = ended
+            self._ended[lease, name] += 1
             unhealthy = view.id in self._unhealthy
             self._unhealthy.discard(view.id)
             crashes = memory.crashes.get(name, Crashes()).record(ended, view.started_at or ended, unhealthy=unhealthy)

@@ -42,6 +42,8 @@ APP = dict(
         _verb("app", "show", "Show an app: instances, addresses, balance, price"),
         _verb("app", "logs", "Print what an app's containers write"),
         _verb("app", "exec", "Run a command inside an app's container, with a terminal or without"),
+        _verb("app", "stats", "Show what an app's containers use: CPU, memory, network, disk"),
+        _verb("app", "top", "Watch your apps on one screen, live"),
         _verb("app", "scale", "Change how many instances run"),
         _verb("app", "update", "Replace what runs by a new version of the file"),
         _verb("app", "pause", "Stop all instances, keep volumes"),

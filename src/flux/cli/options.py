@@ -32,3 +32,11 @@ WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Return when 
 PatienceOption = Annotated[int, typer.Option("--timeout", min=1, metavar="SECONDS", help="How long to wait.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="Number of the node.")]
+MetricsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics",
+        metavar="HOST:PORT",
+        help="Where /metrics, /healthz and /readyz are served; on loopback without it, nowhere with off.",
+    ),
+]

@@ -47,5 +47,13 @@ class CaddyAdmin:
         except (TimeoutError, aiohttp.ClientError) as error:
             raise CaddyFailed(f"Caddy's admin API does not answer: {type(error).__name__}.") from None
 
+    async def metrics(self) -> str:
+        """What it measures of itself. Raises CaddyFailed."""
+        try:
+            async with self._session.get("metrics") as answer:
+                return await answer.text()
+        except (TimeoutError, aiohttp.ClientError) as error:
+            raise CaddyFailed(f"Caddy's admin API does not answer: {type(error).__name__}.") from None
+
     async def close(self) -> None:
         await self._session.close()

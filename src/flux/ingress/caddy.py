@@ -98,6 +98,12 @@ class Caddy:
             raise CaddyFailed("Caddy is not running.")
         return await self._admin.routes()
 
+    async def metrics(self) -> str:
+        """Caddy's own, in Prometheus' text format. Raises CaddyFailed."""
+        if self._admin is None:
+            raise CaddyFailed("Caddy is not running.")
+        return await self._admin.metrics()
+
     async def _enter(self) -> None:
         program = find_caddy(self._options.caddy)
         self._stack.enter_context(self.home.locked())

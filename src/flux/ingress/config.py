@@ -29,6 +29,7 @@ def caddy_config(options: IngressOptions, admin_socket: Path, routes: Sequence[d
         "automatic_https": {"disable": True},
         "read_header_timeout": _HEADER_TIMEOUT,
         "idle_timeout": _IDLE_TIMEOUT,
+        "metrics": {},
     }
     http: dict[str, Any] = {"http_port": options.http_port, "grace_period": _GRACE, "servers": {SERVER: server}}
     apps: dict[str, Any] = {"http": http}

@@ -29,7 +29,10 @@ _FIRST_CHECKS_SECONDS = 0.5
 class Proxy(Protocol):
     """What serves: Caddy."""
 
-    rules: RouteRules
+    @property
+    def rules(self) -> RouteRules:
+        """What routes for it are made with."""
+        ...
 
     async def apply(self, routes: list[dict[str, Any]]) -> bool:
         """Put routes into force; False when they are already. Raises ConfigRefused, CaddyFailed."""
@@ -56,6 +59,22 @@ class IngressLoop:
         """None until the chain was read once: then Caddy keeps what it served before."""
         self._skipped: list[Skipped] = []
         self._is_chain_reachable = True
+
+    @property
+    def has_routes(self) -> bool:
+        """Whether the chain was read once."""
+        return self._apps is not None
+
+    @property
+    def is_chain_reachable(self) -> bool:
+        """Whether the last reading of routes went well."""
+        return self._is_chain_reachable
+
+    def counts(self) -> tuple[int, int, int]:
+        """Apps that are served; instances behind them that answer, and that do not."""
+        targets = [target for app in self._apps or () for target in app.targets]
+        down = sum(target in self._checker.down for target in targets)
+        return len(self._apps or ()), len(targets) - down, down
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:

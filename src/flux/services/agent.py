@@ -49,6 +49,8 @@ from flux.sdk.bindings.nodes import Nodes
 from flux.sdk.client import FluxClient
 from flux.sdk.errors import ClientError
 from flux.sdk.transport import HttpTransport
+from flux.services.observe.agent import AgentMetrics
+from flux.services.observe.server import NOWHERE, ObserveConfig, Observed, process_registry, serve
 
 log = structlog.get_logger(__name__)
 RETRY = 1.0
@@ -82,6 +84,7 @@ class AgentConfig:
     """URL of the engine; None for the default socket."""
     keep_volumes: int = 0
     """Seconds that volumes stay after their lease; the protocol's quarantine is the least."""
+    observe: ObserveConfig = NOWHERE
 
 
 async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
@@ -96,10 +99,12 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
         facts = NodeFacts(chain, node.id, node.location.country, node.location.region, config.bind_ip)
         source = ChainSource(client, node.id, identity.seal_key)
         reporter = ChainReporter(client, identity.signer, config.home / "evidence")
-        applier = Applier(runtime, reporter, PortPool(config.first_port, config.last_port))
+        registry = process_registry()
+        metrics = AgentMetrics(registry)
+        applier = Applier(runtime, reporter, PortPool(config.first_port, config.last_port), metrics.acted)
         loop = AgentLoop(facts, source, runtime, applier)
         pinger = await stack.enter_async_context(AgentClient())
-        prober = Prober(node.id, ChainProbeSource(client, node.id), pinger, reporter)
+        prober = Prober(node.id, ChainProbeSource(client, node.id), pinger, reporter, metrics.probed)
         revealer = Revealer(ChainRevealSource(client, node.id), reporter, OnionStore(config.home))
         store = SightingStore(config.home)
         volumes = VolumeKeeper(facts, ChainQuarantineSource(client), runtime, store, config.keep_volumes)
@@ -133,14 +138,17 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
             return {(item.lease.app, item.lease.ordinal) for item in loop.desired().values()}
 
         await _serve(stack, api, config, identity)
+        metrics.watch(loop, runtime)
+        observed = Observed(registry, metrics.checks, metrics.refresh)
+        await stack.enter_async_context(serve(config.observe, observed))
         log.info("agent started", node=node.id, port=config.listen_port)
         async with asyncio.TaskGroup() as group:
             group.create_task(loop.run())
             group.create_task(prober.run())
             group.create_task(challenger.run())
-            group.create_task(_follow_heads(client, loop, SeedHandover(client, node.id, source, reporter)))
             group.create_task(_repeat(recover_seeds, SEEDS_INTERVAL, "seeds not asked for"))
             group.create_task(_repeat(share_seeds, SEEDS_INTERVAL, "seeds not shared"))
+            group.create_task(_follow_heads(client, loop, metrics, SeedHandover(client, node.id, source, reporter)))
             group.create_task(_follow_engine(runtime, loop, node_labels(chain, node.id)))
             group.create_task(_repeat(revealer.run_once, REVEAL_INTERVAL, "nothing revealed yet"))
             group.create_task(volumes.run(held_instances))
@@ -171,10 +179,11 @@ async def _serve(stack: AsyncExitStack, api: AgentApi, config: AgentConfig, iden
     await web.TCPSite(runner, config.listen_host, config.listen_port, ssl_context=identity.tls()).start()
 
 
-async def _follow_heads(client: FluxClient, loop: AgentLoop, handover: SeedHandover) -> None:
+async def _follow_heads(client: FluxClient, loop: AgentLoop, metrics: AgentMetrics, handover: SeedHandover) -> None:
     while True:
         try:
-            async for _ in client.heads():
+            async for head in client.heads():
+                metrics.heard(head.timestamp)
                 loop.wake()
                 await handover.run_once([item.lease for item in loop.desired().values()])
         except ClientError as error:

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +25,6 @@ from flux.consensus.state_sync import FileStateSync
 from flux.consensus.threads import threaded_workers
 from flux.database.lmdb_store import LmdbStore
 from flux.database.snapshot_files import SnapshotFiles
-from flux.primitives.hexadecimal import to_hex
 from flux.primitives.types import Address
 from flux.protocol import genesis as genesis_file
 from flux.protocol.genesis import Genesis
@@ -33,6 +33,10 @@ from flux.protocol.registry import ProtocolFactory
 from flux.rpc.server import create_app, listen, serve
 from flux.services.chain_home import ChainHome, ensure_genesis
 from flux.services.errors import ServiceError
+from flux.services.observe.chain import ChainMetrics, TimedApplication
+from flux.services.observe.chain_log import tell
+from flux.services.observe.server import NOWHERE, ObserveConfig, Observed, process_registry
+from flux.services.observe.server import serve as serve_observed
 
 log = structlog.get_logger(__name__)
 KEPT_SNAPSHOTS = 2
@@ -60,6 +64,7 @@ class ChainConfig:
     keeps as long as it counts."""
     snapshot_interval: int = 0
     """Blocks from one snapshot for joining nodes to the next; 0 takes none."""
+    observe: ObserveConfig = NOWHERE
 
 
 async def run_chain(config: ChainConfig) -> None:
@@ -76,7 +81,7 @@ async def run_chain(config: ChainConfig) -> None:
         stack.callback(store.close)
         workers = stack.enter_context(threaded_workers(os.cpu_count() or 1))
         factory = ProtocolFactory(genesis.params)
-        application = Application(
+        application = TimedApplication(
             store, factory, chain_genesis(genesis, factory), workers=workers, keep_blocks=config.keep_blocks
         )
         stack.callback(application.close)
@@ -86,30 +91,45 @@ async def run_chain(config: ChainConfig) -> None:
         if config.comet is not None and (sync := config.comet.state_sync) is not None:
             server = await stack.enter_async_context(serve_light_proxy(sync.rpc, consensus_params(genesis)))
             config = replace(config, comet=replace(config.comet, state_sync=replace(sync, server=server)))
-        engine = _engine(config, genesis, application, FileStateSync(application, files))
+        registry = process_registry()
+        metrics = ChainMetrics(application, registry, "solo" if config.comet is None else "cometbft")
+
+        def report(finalized: FinalizedBlock) -> None:
+            metrics.committed(finalized)
+            tell(finalized)
+
+        engine = _engine(config, genesis, application, FileStateSync(application, files), report)
         light_blocks = None if config.comet is None else CometLightBlocks(config.comet.rpc_port)
         rpc = create_app(application, engine, light_blocks=light_blocks, genesis=genesis_file.encode(genesis))
         await stack.enter_async_context(engine)
         await stack.enter_async_context(serve(rpc, listener))
+        observed = Observed(registry, metrics.checks, metrics.refresh)
+        await stack.enter_async_context(serve_observed(config.observe, observed))
         head = application.ledger.head()
         log.info("chain started", chain_id=genesis.chain_id, engine=engine.name, height=head.number, port=config.port)
         stack.callback(lambda: log.info("chain stopped"))
         await engine.wait()
 
 
-def _engine(config: ChainConfig, genesis: Genesis, application: Application, state_sync: StateSync) -> Engine:
+def _engine(
+    config: ChainConfig,
+    genesis: Genesis,
+    application: Application,
+    state_sync: StateSync,
+    report: Callable[[FinalizedBlock], None],
+) -> Engine:
     if config.comet is not None:
         # Who joins from a snapshot plays back what came after it, so CometBFT keeps that much at least.
         since_snapshot = (KEPT_SNAPSHOTS + 1) * config.snapshot_interval
         retained = max(config.keep_blocks, since_snapshot) if config.keep_blocks else KEEP_ALL
         options = CometOptions(find_program(), ChainHome(config.home).comet, config.comet, retained)
-        return CometEngine(application, genesis, options, state_sync=state_sync, report=_report)
+        return CometEngine(application, genesis, options, state_sync=state_sync, report=report)
     if genesis.validators:
         raise ServiceError(
             f"the genesis in {config.home} names validators, so no single process may make its blocks",
             "start it with --engine cometbft",
         )
-    return SoloEngine(application, config.producer, report=_report)
+    return SoloEngine(application, config.producer, report=report)
 
 
 def _listen(config: ChainConfig) -> socket.socket:
@@ -119,10 +139,3 @@ def _listen(config: ChainConfig) -> socket.socket:
         raise PortTaken(
             f"{config.host}:{config.port} cannot be listened on ({error.strerror}): choose another with --port"
         ) from error
-
-
-def _report(finalized: FinalizedBlock) -> None:
-    for transaction, error in finalized.dropped:
-        log.info("transaction dropped", transaction=to_hex(transaction.hash), reason=str(error))
-    for fault in finalized.faults:
-        log.error("contract fault", fault=str(fault))

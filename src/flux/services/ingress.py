@@ -14,6 +14,8 @@ from flux.sdk.bindings.market import Market
 from flux.sdk.client import FluxClient
 from flux.sdk.errors import ClientError
 from flux.sdk.transport import HttpTransport
+from flux.services.observe.ingress import IngressChecks, IngressState, MeteredCaddy, caddy_metrics
+from flux.services.observe.server import NOWHERE, ObserveConfig, Observed, process_registry, serve
 
 log = structlog.get_logger(__name__)
 RETRY = 1.0
@@ -26,6 +28,7 @@ class IngressConfig:
 
     rpc: str
     options: IngressOptions
+    observe: ObserveConfig = NOWHERE
 
 
 async def run_ingress(config: IngressConfig) -> None:
@@ -35,10 +38,16 @@ async def run_ingress(config: IngressConfig) -> None:
         client = FluxClient(await stack.enter_async_context(HttpTransport(config.rpc)))
         source = ChainRoutes(Market(client).routes)
         caddy = await stack.enter_async_context(Caddy(options))
-
+        registry = process_registry()
+        metered = MeteredCaddy(caddy, registry)
+        loop = IngressLoop(source, metered)
+        registry.register(IngressState(loop, caddy))
+        checks = IngressChecks(loop, caddy, metered)
+        observed = Observed(registry, checks.checks, routes=(caddy_metrics(caddy),))
+        await stack.enter_async_context(serve(config.observe, observed))
         log.info("ingress started", http_port=options.http_port, domain=options.domain)
         async with asyncio.TaskGroup() as group:
-            group.create_task(IngressLoop(source, caddy).run())
+            group.create_task(loop.run())
             group.create_task(_follow_heads(client, source))
 
 

@@ -1,14 +1,18 @@
 """Logs of our processes: one line an event on stderr, a fixed sentence and key=value facts."""
 
+import os
 import sys
 
 import structlog
 
+FORMAT_VARIABLE = "FLUX_LOG_FORMAT"
+"""`json` for one JSON object a line; anything else for people."""
 
-def configure_logging(*, json: bool = False) -> None:
+
+def configure_logging() -> None:
     """Set up structlog for a service process."""
     renderer: structlog.typing.Processor
-    if json:
+    if os.environ.get(FORMAT_VARIABLE) == "json":
         renderer = structlog.processors.JSONRenderer()
     else:
         renderer = structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"], drop_missing=True)

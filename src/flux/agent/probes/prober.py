@@ -5,7 +5,7 @@ outage. When nothing at all answers, the fault is taken to be ours and nothing i
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -53,11 +53,20 @@ class ProbeReporter(Protocol):
 class Prober:
     """Watches the targets of one node."""
 
-    def __init__(self, node: NodeId, source: ProbeSource, pinger: Pinger, reporter: ProbeReporter) -> None:
+    def __init__(
+        self,
+        node: NodeId,
+        source: ProbeSource,
+        pinger: Pinger,
+        reporter: ProbeReporter,
+        probed: Callable[[int, int], None] = lambda answered, missed: None,
+    ) -> None:
+        """`probed` is told how many targets answered and did not, round by round."""
         self._node = node
         self._source = source
         self._pinger = pinger
         self._reporter = reporter
+        self._probed = probed
         self._targets: Sequence[Node] = ()
         self._failures: dict[NodeId, int] = {}
         self._reported: set[NodeId] = set()
@@ -99,6 +108,8 @@ class Prober:
     async def round(self) -> None:
         """One round: ping all targets at once, report what changed, answer open suspicions."""
         answers = await self._ping_all(self._targets)
+        missed = sum(answer is None for answer in answers.values())
+        self._probed(len(answers) - missed, missed)
         if len(answers) > 1 and all(answer is None for answer in answers.values()):
             log.warning("no node answers, taking the fault for ours", targets=len(answers))
         else:

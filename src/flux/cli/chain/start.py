@@ -10,12 +10,13 @@ from flux.chain.pruning import KEEP_ALL, check_window
 from flux.cli.accounts import find_address
 from flux.cli.context import CommandContext
 from flux.cli.errors import WRONG_USAGE, CliError, UsageError
-from flux.cli.options import EngineName
+from flux.cli.options import EngineName, MetricsOption
 from flux.consensus.cometbft.config import NodeSettings
 from flux.services.chain import DEFAULT_PRODUCER, ChainConfig, run_chain
 from flux.services.chain_home import find_settings
 from flux.services.home import FluxHome
 from flux.services.logging import configure_logging
+from flux.services.observe.server import parse_address
 from flux.services.signals import run_until_signal
 
 
@@ -48,6 +49,7 @@ async def run(
         int,
         typer.Option("--snapshots", min=0, help="Take a snapshot for joining nodes each so many blocks; 0 takes none."),
     ] = 1000,
+    metrics: MetricsOption = None,
 ) -> None:
     """Run a chain with JSON-RPC until stopped.
 
@@ -71,7 +73,8 @@ async def run(
         )
     if settings is not None:
         settings = _with_options(settings, peers or [], external)
-    await run_until_signal(run_chain(ChainConfig(home, host, port, address, settings, keep_blocks, snapshots)))
+    observe = parse_address(metrics, port + 1000)
+    await run_until_signal(run_chain(ChainConfig(home, host, port, address, settings, keep_blocks, snapshots, observe)))
 
 
 def _with_options(settings: NodeSettings, peers: list[str], external: str | None) -> NodeSettings:

@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from flux.cli.context import CommandContext
+from flux.cli.options import MetricsOption
 from flux.ingress.options import IngressOptions
 from flux.services.home import FluxHome
 from flux.services.ingress import IngressConfig, run_ingress
 from flux.services.logging import configure_logging
+from flux.services.observe.server import parse_address
 from flux.services.signals import run_until_signal
 
 
@@ -25,6 +27,7 @@ async def run(
         bool, typer.Option("--public", help="Never forward to loopback or private addresses: for the open internet.")
     ] = False,
     caddy: Annotated[str, typer.Option("--caddy", help="The Caddy program, by name or path.")] = "caddy",
+    metrics: MetricsOption = None,
 ) -> None:
     """Serve every app at http://<app>.<domain>, from the chain's leases, until stopped."""
     configure_logging()
@@ -37,4 +40,4 @@ async def run(
         allow_private_upstreams=not public,
         caddy=caddy,
     )
-    await run_until_signal(run_ingress(IngressConfig(context.rpc, options)))
+    await run_until_signal(run_ingress(IngressConfig(context.rpc, options, parse_address(metrics, http_port + 1000))))

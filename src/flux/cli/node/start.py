@@ -8,9 +8,11 @@ import typer
 from flux.agent.identity import load
 from flux.cli.context import CommandContext
 from flux.cli.errors import UsageError
+from flux.cli.options import MetricsOption
 from flux.services.agent import AgentConfig, run_agent
 from flux.services.home import FluxHome
 from flux.services.logging import configure_logging
+from flux.services.observe.server import parse_address
 from flux.services.ports import check_free
 from flux.services.signals import run_until_signal
 
@@ -37,6 +39,7 @@ async def run(
             "--keep-volumes", metavar="DAYS", min=0, max=3650, help="Keep volumes this long after their lease."
         ),
     ] = 0,
+    metrics: MetricsOption = None,
 ) -> None:
     """Run the agent of a registered node until stopped: start what the chain placed here, report, probe other nodes.
 
@@ -58,6 +61,7 @@ async def run(
         last_port=last,
         docker=context.environment.get("DOCKER_HOST"),
         keep_volumes=keep_volumes * DAY,
+        observe=parse_address(metrics, port + 1),
     )
     await run_until_signal(run_agent(config, identity))
 
