@@ -16,7 +16,7 @@ interface IEscrow {
     event Deposited(uint64 indexed app, address indexed payer, uint256 amount);
 
     /// A node's operator was paid for what an app used.
-    event HostPaid(uint64 indexed app, uint32 indexed node, address indexed operator, uint256 amount, uint256 fee, uint64 seconds);
+    event HostPaid(uint64 indexed app, uint32 indexed node, address indexed operator, uint256 amount, uint256 fee, uint64 seconds, uint64 lease);
 
     /// The account is empty; the app stops.
     event Depleted(uint64 indexed app);

@@ -30,6 +30,8 @@ class Lock(Enum):
     """No seed was sealed to this node yet."""
     BROKEN = auto()
     """Boxes came and none of them opens the ciphertext."""
+    UNREADABLE = auto()
+    """The public half has what this agent does not know: it is older than the chain's rules."""
 
 
 @dataclass(frozen=True, slots=True)

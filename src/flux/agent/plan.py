@@ -76,6 +76,8 @@ def plan_instance(
     lease = desired.lease
     if memory.failure is not None:
         return Plan((ReportFailure(lease.id, *memory.failure),), "the chain closes the lease")
+    if desired.lock is Lock.UNREADABLE:
+        return _plan_unreadable(desired, observed)
     if desired.lock is not Lock.OPEN and not (observed and observed.containers):
         return _plan_locked(desired, memory, now)
     containers = observed.containers if observed is not None else {}
@@ -98,6 +100,13 @@ def plan_removal(observed: ObservedInstance) -> Plan:
         actions.append(RemoveContainer(name, container.view.id))
     actions += [RemoveNetwork(name) for name in observed.networks]
     return Plan(tuple(actions), "the lease is closed")
+
+
+def _plan_unreadable(desired: DesiredInstance, observed: ObservedInstance | None) -> Plan:
+    if observed is not None and observed.containers:
+        return Plan((), "this agent does not understand the spec: what runs is kept; update the agent")
+    detail = "the node's agent is older than the spec"
+    return Plan((ReportFailure(desired.lease.id, FailReason.BAD_SPEC, detail),), detail)
 
 
 def _plan_locked(desired: DesiredInstance, memory: Memory, now: float) -> Plan:

@@ -42,7 +42,7 @@ class ChainSource:
         self._secrets = Secrets(client)
         self._node = node
         self._seal_key = seal_key
-        self._specs: dict[Key, AppSpec] = {}
+        self._specs: dict[Key, AppSpec | None] = {}
         self._names: dict[AppId, str] = {}
         self._opened: dict[Key, Opened] = {}
 
@@ -79,10 +79,12 @@ class ChainSource:
     async def _instance(self, lease: Lease) -> DesiredInstance:
         key = (lease.app, lease.revision)
         if key not in self._specs:
-            self._specs[key] = decode_spec(await self._apps.spec(lease.app, lease.revision))
+            self._specs[key] = _read_spec(await self._apps.spec(lease.app, lease.revision))
         if lease.app not in self._names:
             self._names[lease.app] = (await self._apps.app(lease.app)).name
         spec, name = self._specs[key], self._names[lease.app]
+        if spec is None:
+            return DesiredInstance(lease, name, AppSpec(()), Lock.UNREADABLE)
         if not spec.private:
             return DesiredInstance(lease, name, spec, Lock.OPEN)
         if key not in self._opened and (lock := await self._open(lease)) is not Lock.OPEN:
@@ -109,6 +111,14 @@ class ChainSource:
         _keep(self._specs, lambda key: key in held)
         _keep(self._opened, lambda key: key in held)
         _keep(self._names, lambda app: app in apps)
+
+
+def _read_spec(data: bytes) -> AppSpec | None:
+    """None for a spec with what this agent does not know; the chain took it, so a newer agent does."""
+    try:
+        return decode_spec(data)
+    except ValueError:
+        return None
 
 
 def _keep(values: dict[K, V], wanted: Callable[[K], bool]) -> None:

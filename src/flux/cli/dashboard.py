@@ -36,10 +36,7 @@ def draw(overview: Overview, height: int | None) -> RenderableType:
         room = max(4, height - _FIXED_LINES - len(events))
         apps = apps[: max(2, room // 2)]
         rows = rows[: max(2, room - len(apps))]
-    hidden = (
-        len(overview.apps) - len(apps),
-        sum(len(_instances(item, overview)) for item in overview.apps) - len(rows),
-    )
+    hidden = (len(overview.apps) - len(apps), all_rows - len(rows))
     parts: list[RenderableType] = [_title(overview), Text(), _app_table(apps, overview)]
     parts += [Text(), _instance_table(rows)]
     if any(hidden):

@@ -10,6 +10,7 @@ from flux.cli.verdicts import place
 from flux.contracts.apps.types import AppDeployed, AppStatusChanged, AppUpdated
 from flux.contracts.escrow.types import Depleted, Deposited, HostPaid, Refunded
 from flux.contracts.market.types import (
+    FailReason,
     InstancePending,
     LeaseAssigned,
     LeaseClosed,
@@ -91,6 +92,11 @@ class Story:
 
     def _closed(self, event: LeaseClosed, _: Happened) -> str:
         detail = f" ({event.detail})" if event.detail else ""
+        name = words.failure_name(event.reason, event.detail)
+        if name is not None:
+            said = event.detail.partition(":")[2].strip()
+            why = words.FAIL_REASONS[FailReason[name.upper()]]
+            detail = f": {why}" + (f" ({said})" if said else "")
         return f"ended on {self._node(event.node)}: {words.close_reason(event.reason)}{detail}"
 
     def _suspect(self, event: LeaseSuspect, _: Happened) -> str:

@@ -34,6 +34,12 @@ def counted(verdicts: Sequence[Verdict]) -> str:
     return "; ".join(parts) or "a node runs one instance of an app at most"
 
 
+def tallied(verdicts: Sequence[Verdict]) -> dict[str, int]:
+    """Nodes by the name of the reason why they were rejected."""
+    counts = Counter(verdict.rejection.name.lower() for verdict in verdicts if verdict.rejection is not Rejection.NONE)
+    return dict(counts.most_common())
+
+
 def draw(output: Output, verdicts: Sequence[Verdict], nodes: Mapping[NodeId, Node], price: Price | None = None) -> None:
     """The nodes that can run it by price, then the others; in dollars too where there is a price of FLUX."""
     others = [verdict for verdict in verdicts if verdict.rejection is not Rejection.NONE]

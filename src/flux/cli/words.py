@@ -1,5 +1,7 @@
 """The chain's enumerations in words. Each is a sentence's part, so that several can stand in a row."""
 
+from collections.abc import Sequence
+
 from flux.contracts.apps.types import AppStatus
 from flux.contracts.market.types import CloseReason, FailReason, LeaseState, Rejection
 from flux.contracts.nodes.types import Architecture, NodeStatus, Tier
@@ -45,7 +47,7 @@ FAIL_REASONS = {
     FailReason.IMAGE_PULL: "the image could not be fetched",
     FailReason.CREATE: "a container could not be created",
     FailReason.START: "a container could not be started",
-    FailReason.UNHEALTHY: "it never became healthy",
+    FailReason.UNHEALTHY: "its health check kept failing",
     FailReason.CRASH_LOOP: "it kept crashing",
     FailReason.NO_RESOURCES: "the node's resources did not suffice",
     FailReason.NO_SEED: "nobody gave the node the app's seed in time",
@@ -74,6 +76,28 @@ def close_reason(value: int) -> str:
         return CLOSE_REASONS[CloseReason(value)]
     except ValueError:
         return f"reason {value}"
+
+
+def close_name(value: int) -> str:
+    """The reason of a closed lease, for scripts."""
+    try:
+        return CloseReason(value).name.lower()
+    except ValueError:
+        return str(value)
+
+
+def failure_name(reason: int, detail: str) -> str | None:
+    """What the node reported, for scripts: a closed lease's detail begins with it. None where no node reported."""
+    if reason not in (CloseReason.START_FAILED, CloseReason.CRASHED):
+        return None
+    word = detail.partition(":")[0].replace(" ", "_").upper()
+    return word.lower() if word in FailReason.__members__ else None
+
+
+def rejection_names(counts: Sequence[int]) -> dict[str, int]:
+    """Nodes by why they were rejected, for scripts; `counts` as in InstancePending."""
+    names = {int(item): item.name.lower() for item in Rejection}
+    return {names.get(number, str(number)): int(count) for number, count in enumerate(counts) if number and count}
 
 
 def tier(value: int) -> str:

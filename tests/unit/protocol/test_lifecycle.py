@@ -119,7 +119,7 @@ def test_a_host_is_paid_to_the_second_and_the_rest_comes_back() -> None:
     world.block()
     total = lease.rate * elapsed
     fee = total * world.params.escrow.fee_basis_points // 10_000
-    paid = HostPaid(app, lease.node, account("operator 1"), total - fee, fee, elapsed)  # type: ignore[arg-type]
+    paid = HostPaid(app, lease.node, account("operator 1"), total - fee, fee, elapsed, lease.id)  # type: ignore[arg-type]
     assert world.world.emitted(world.escrow, paid)
     assert world.world.balance(owner) - before == 100 * 10**18 - total
     assert world.lease(lease.id).reason is CloseReason.REMOVED

@@ -8,10 +8,13 @@ import msgspec
 import typer
 
 from flux.cli import format as show
+from flux.cli import words
 from flux.cli.context import CommandContext
 from flux.cli.lookup import find_app
 from flux.cli.options import AppArgument
 from flux.cli.story import Story
+from flux.contracts.market.types import InstancePending, LeaseClosed
+from flux.kernel.events import Event
 from flux.sdk.client import FluxClient
 from flux.sdk.deployment import follow as follow_app
 from flux.sdk.history import Happened, app_history
@@ -55,6 +58,7 @@ def event_document(happened: Happened, ordinal: int | None, sentence: str) -> di
     """An event for scripts."""
     facts = {name: _plain(getattr(happened.event, name)) for name in happened.event.__struct_fields__}
     return {
+        **_named(happened.event),
         "time": happened.timestamp,
         "block": happened.block,
         "transaction": f"0x{happened.transaction.hex()}",
@@ -63,6 +67,15 @@ def event_document(happened: Happened, ordinal: int | None, sentence: str) -> di
         "sentence": sentence,
         "facts": facts,
     }
+
+
+def _named(event: Event) -> dict[str, Any]:
+    """What the numbers of an event mean, by the names of the protocol's enumerations."""
+    if isinstance(event, LeaseClosed):
+        return {"reason": words.close_name(event.reason), "failure": words.failure_name(event.reason, event.detail)}
+    if isinstance(event, InstancePending):
+        return {"rejections": words.rejection_names(event.rejections)}
+    return {}
 
 
 def _plain(value: Any) -> Any:

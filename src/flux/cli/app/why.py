@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flux.cli import costs
 from flux.cli import format as show
 from flux.cli import verdicts as verdict_table
 from flux.cli.app.events import event_document
@@ -61,7 +62,7 @@ async def run(
         context.output.line("\nOne more instance could go to:")
         verdict_table.draw(context.output, verdicts, nodes)
     _draw_cost(context, history, balance)
-    context.output.document(_document(app, about, choices, verdicts, nodes, balance))
+    context.output.document(_document(app, state, about, choices, verdicts, nodes, balance, history))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +188,13 @@ def _draw_app(context: CommandContext, told: list[Told]) -> None:
 
 
 def _draw_cost(context: CommandContext, history: list[Happened], balance: EscrowBalance | None) -> None:
-    paid: dict[NodeId, int] = {}
-    for happened in history:
-        if isinstance(happened.event, HostPaid):
-            event = happened.event
-            paid[event.node] = paid.get(event.node, 0) + event.amount
     context.output.line("\nWhat it cost:")
-    for node, amount in sorted(paid.items()):
-        context.output.line(f"  paid to the operator of node {node}: {show.flux(amount)}")
+    for cost in costs.by_lease(history):
+        about = "" if cost.ordinal is None else f" (instance {cost.ordinal})"
+        served = show.duration(cost.seconds)
+        context.output.line(f"  lease {cost.lease}{about} on node {cost.node}: {show.flux(cost.wei)} for {served}")
+    for day, wei in costs.by_day(history).items():
+        context.output.line(f"  {day}: {show.flux(wei)}")
     if balance is not None:
         context.output.line(f"  spent so far, fees and what is not paid out yet included: {show.flux(balance.spent)}")
 
@@ -205,11 +205,13 @@ def _moment(item: Told) -> str:
 
 def _document(
     app: App,
+    state: Progress,
     told: list[Told],
     choices: dict[int, Choice],
     verdicts: list[Verdict],
     nodes: dict[NodeId, Node],
     balance: EscrowBalance | None,
+    history: Sequence[Happened],
 ) -> dict[str, Any]:
     return {
         "app": app.id,
@@ -227,5 +229,27 @@ def _document(
             for made in choices.values()
         ],
         "nodes": verdict_table.document(verdicts, nodes),
+        "pending": [
+            {
+                "instance": item.ordinal,
+                "since": item.since,
+                "rejections": verdict_table.tallied(verdicts),
+                "sentence": f"waits, no node can take it: {verdict_table.counted(verdicts)}",
+            }
+            for item in state.pending
+        ],
+        "costs": {
+            "leases": [
+                {
+                    "lease": cost.lease,
+                    "instance": cost.ordinal,
+                    "node": cost.node,
+                    "seconds": cost.seconds,
+                    "cost": show.exact(cost.wei),
+                }
+                for cost in costs.by_lease(history)
+            ],
+            "days": {day: show.exact(wei) for day, wei in costs.by_day(history).items()},
+        },
         "spent": None if balance is None else show.exact(balance.spent),
     }

@@ -296,7 +296,7 @@ class Escrow(Contract):
         self.host.pay(accrual.operator, net)
         self.host.pay(TREASURY, fee)
         self.state.earned.set(accrual.node, Wei(U256((self.state.earned.find(accrual.node) or 0) + net)))
-        self.host.emit(HostPaid(account.app, accrual.node, accrual.operator, net, fee, U64(seconds)))
+        self.host.emit(HostPaid(account.app, accrual.node, accrual.operator, net, fee, U64(seconds), accrual.lease))
         return account.but(
             deposits=rules.spend(account.deposits, amount),
             spent=Wei(U256(account.spent + amount)),

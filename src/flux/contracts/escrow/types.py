@@ -117,6 +117,7 @@ class HostPaid(Event, frozen=True):
     amount: Wei
     fee: Wei
     seconds: U64
+    lease: LeaseId
 
 
 class Depleted(Event, frozen=True):

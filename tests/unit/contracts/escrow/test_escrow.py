@@ -15,7 +15,7 @@ from flux.contracts.escrow.types import (
     Refunded,
     TooManyPayers,
 )
-from flux.contracts.market.types import CloseReason
+from flux.contracts.market.types import CloseReason, LeaseId
 from flux.contracts.nodes.types import Ask, NodeId
 from flux.kernel.events import event_codec
 from flux.primitives.types import U16, U32, U64, U256, ChainTime, Wei
@@ -82,7 +82,9 @@ def test_removal_pays_the_host_its_98_percent_and_refunds_the_rest_at_once(lab: 
     assert lab.world.balance(TENANT) == 1000 * FLUX - cost
     assert lab.world.balance(ESCROW) == 0
     assert lab.escrow.earned(lab.context(), NodeId(U32(1))) == cost * 98 // 100
-    paid = HostPaid(app, NodeId(U32(1)), OPERATOR, wei(cost * 98 // 100), wei(cost * 2 // 100), U64(100))
+    paid = HostPaid(
+        app, NodeId(U32(1)), OPERATOR, wei(cost * 98 // 100), wei(cost * 2 // 100), U64(100), LeaseId(U64(1))
+    )
     assert lab.world.emitted(lab.escrow, paid)
     assert lab.world.emitted(lab.escrow, Refunded(app, TENANT, wei(FLUX - cost)))
     assert lab.escrow.account(lab.context(), app).spent == cost
