@@ -6,7 +6,7 @@ import pytest
 
 from flux.cli import words
 from flux.cli.story import Story
-from flux.contracts.apps.types import AppId, AppSpec, Constraints, encode_spec
+from flux.contracts.apps.types import AppId, AppSpec, Constraints, Revision, Update, encode_spec
 from flux.contracts.market.types import CloseReason, FailReason, Lease, LeaseClosed, Ordinal, Rejection
 from flux.contracts.nodes.types import NodeId
 from flux.primitives.types import U8, U16, U32, U64, Hash, Height, Timestamp
@@ -124,6 +124,18 @@ def drained(world: ProtocolWorld) -> Lease:
     return lease
 
 
+def rolled_back(world: ProtocolWorld) -> Lease:
+    app, _ = running(world)
+    newer = spec(component("web2"), update=Update(monitor_seconds=1))
+    world.send(OWNER, world.apps.update, app, U16(1), encode_spec(newer), b"")
+    for _ in range(4):
+        world.run_all(app)
+    lease = world.run_all(app)[-1]
+    world.send(OWNER, world.apps.rollback, app, Revision(U32(1)))
+    world.run_all(app)
+    return lease
+
+
 CLOSED: dict[CloseReason, Callable[[ProtocolWorld], Lease]] = {
     CloseReason.REMOVED: removed,
     CloseReason.MOVED: moved,
@@ -138,6 +150,7 @@ CLOSED: dict[CloseReason, Callable[[ProtocolWorld], Lease]] = {
     CloseReason.NODE_LEAVING: node_leaving,
     CloseReason.SURPLUS: surplus,
     CloseReason.DRAINED: drained,
+    CloseReason.ROLLED_BACK: rolled_back,
 }
 
 
