@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import aiodocker
 import psutil
 import pytest
 
@@ -23,31 +24,47 @@ IN_COMMAND = "p4ss-planted-in-command"
 IN_HEALTH = "p4ss-planted-in-health-check"
 IN_LOGIN = "p4ss-planted-in-login"
 IN_FILE = "p4ss-planted-in-env-file"
-PLANTED = (IN_ENVIRONMENT, IN_COMMAND, IN_HEALTH, IN_LOGIN, IN_FILE)
+IN_SECRET = "p4ss-planted-in-compose-secret"
+SET_LATER = "p4ss-planted-by-secret-set"
+SET_AGAIN = "p4ss-planted-by-rotation"
+PLANTED = (IN_ENVIRONMENT, IN_COMMAND, IN_HEALTH, IN_LOGIN, IN_FILE, IN_SECRET, SET_LATER, SET_AGAIN)
 COMPOSE = """\
 services:
   web:
     image: ${{REGISTRY}}/flux/busybox:1
     environment: {{PASSWORD: "{environment}"}}
     env_file: planted.env
-    command: ["sh", "-c", "mkdir /tmp/www; env > /tmp/www/index.html; exec httpd -fp 8080 -h /tmp/www", "{command}"]
+    secrets: [planted]
+    command: ["sh", "-c", "mkdir /tmp/www; env > /tmp/www/index.html; cat /run/secrets/* >> /tmp/www/index.html;
+              exec httpd -fp 8080 -h /tmp/www", "{command}"]
     healthcheck: {{test: ["CMD", "sh", "-c", "true", "{health}"], interval: 1s}}
     ports: ["8080"]
     stop_grace_period: 1s
     deploy: {{resources: {{limits: {{cpus: "0.2", memory: 16M}}}}}}
+secrets: {{planted: {{file: planted.txt}}}}
 x-flux: {{http_port: 8080}}
 """
 
 
 async def test_planted_passwords_are_readable_in_the_container_and_nowhere_else(lab: CloudLab) -> None:
     lab.write("planted.env", f"FROM_FILE={IN_FILE}\n")
+    lab.write("planted.txt", IN_SECRET)
     text = COMPOSE.format(environment=IN_ENVIRONMENT, command=IN_COMMAND, health=IN_HEALTH)
     file = lab.write("planted.yaml", text)
     with login(lab):
         async with watched_processes() as seen, lab.deployed(file, "planted") as made:
             page = await lab.answers("planted", IN_ENVIRONMENT)
             assert IN_FILE in page.text
-            for command in (("app", "show"), ("app", "why"), ("app", "events")):
+            assert IN_SECRET in page.text
+            for value in (SET_LATER, SET_AGAIN):
+                given = lab.write("value.txt", value)
+                await lab.flux("app", "secret", "set", "planted", "later", "--file", given)
+                await lab.answers("planted", value)
+            assert [item["name"] for item in await lab.flux("app", "secret", "ls", "planted")] == ["later", "planted"]
+            inspected = [await inspect(lab, view.id) for view in await lab.containers(made["app"])]
+            assert inspected
+            assert not [text for text in inspected if SET_AGAIN in text or IN_SECRET in text]
+            for command in (("app", "show"), ("app", "why"), ("app", "events"), ("app", "secret", "ls")):
                 told = await lab.run(*command, "planted")
                 assert not found_in(f"{told.output}{told.errors}".encode()), command
             app, first = AppId(U64(made["app"])), Revision(U32(1))
@@ -63,6 +80,12 @@ async def test_planted_passwords_are_readable_in_the_container_and_nowhere_else(
     files = list(stored_files(lab.home))
     assert {"data.mdb", "chain.log", "node-1.log", "caddy.log"} <= {path.name for path in files}
     assert not [path for path in files if found_in(path.read_bytes())]
+
+
+async def inspect(lab: CloudLab, container: str) -> str:
+    """All that the engine says of a container."""
+    async with aiodocker.Docker(lab.docker) as docker:
+        return json.dumps(await docker.containers.container(container).show())
 
 
 def found_in(data: bytes) -> list[str]:

@@ -36,6 +36,13 @@ SPEC = dict(
         _verb("spec", "check", "Read a Compose file or Flux spec with no network; say what is honoured"),
     ]
 )
+SECRET = dict(
+    [
+        _verb("app.secret", "set", "Give an app a secret, or replace one, as a file or variable"),
+        _verb("app.secret", "ls", "List an app's secrets, never what they are"),
+        _verb("app.secret", "rm", "Take a secret away"),
+    ]
+)
 APP = dict(
     [
         _verb("app", "ls", "List apps: yours, or everybody's with --all"),
@@ -53,6 +60,7 @@ APP = dict(
         _verb("app", "why", "Explain: why here, why not there, why moved, why closed, what it cost"),
         _verb("app", "move", "Move an instance to another node"),
         _verb("app", "rebalance", "Move instances to nodes that are cheaper today, one by one"),
+        ("secret", Noun("flux.cli.app.secret", "Secrets of an app: set, list, remove", verbs=SECRET)),
         _verb("app", "seal", "Give an app's seed to its nodes again"),
         _verb("app", "rm", "Remove an app; the unused balance comes back"),
     ]

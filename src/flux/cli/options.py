@@ -15,6 +15,7 @@ class EngineName(StrEnum):
 
 
 AppArgument = Annotated[str, typer.Argument(metavar="APP", help="Name or number of the app.")]
+SecretArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the secret.")]
 FileArgument = Annotated[
     Path, typer.Argument(metavar="FILE", help="Compose file, Flux spec, or a folder with a compose.yaml.")
 ]

@@ -39,15 +39,15 @@ class SeedStore:
     """The seeds of one chain's apps, by name and revision."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def keep(self, name: str, seed: bytes, revision: Revision) -> None:
         """Write it down before it is needed, all or nothing. The first revision's begins a new app of this name."""
         seeds = {} if revision == 1 else dict(self._read(name))
         seeds[revision] = seed.hex()
         newest = dict(sorted(seeds.items())[-MOST_KEPT:])
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = self._folder / f".{name}.new"
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = self.folder / f".{name}.new"
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(msgspec.json.encode(KeptSeeds(newest)))
@@ -80,7 +80,7 @@ class SeedStore:
         self._path(name).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
-        return self._folder / f"{name}.json"
+        return self.folder / f"{name}.json"
 
 
 def _decode(data: bytes) -> dict[int, str]:

@@ -53,8 +53,13 @@ EXPECTED = {
         (21, "x-flux.tier", "cumulus, nimbus, stratus"),
     ],
     "secrets": [
-        (6, "services.db.secrets", "put the value into environment"),
-        (8, "services.db.configs", "put the file into the image"),
+        (7, "services.db.secrets[0]", "did you mean db_root_password?"),
+        (9, "services.db.secrets[1].target", "path of a file"),
+        (11, "services.db.secrets[2].mode", "such as 0440"),
+        (12, "services.db.secrets[3]", "add source: name"),
+        (13, "services.db.configs", "put the file into the image"),
+        (20, "secrets.token.environment", "set it"),
+        (22, "secrets.missing.file", "No such file"),
     ],
     "circle": [
         (5, "services.app.depends_on.worker", "in a circle"),

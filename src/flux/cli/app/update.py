@@ -15,13 +15,13 @@ from flux.cli.options import (
     ProfileOption,
     WaitOption,
 )
+from flux.cli.private import lock, with_kept_secrets
 from flux.cli.rollout import roll_out
-from flux.cli.seeds import open_seeds
 from flux.cli.spec_input import Changes, read_spec, show_findings
-from flux.contracts.apps.types import Revision, encode_spec
-from flux.primitives.types import U16, U32
+from flux.contracts.apps.types import encode_spec
+from flux.primitives.types import U16
 from flux.sdk.bindings.apps import Apps
-from flux.specs.private_half import encrypt
+from flux.specs.loaded import with_private
 
 
 async def run(
@@ -44,12 +44,8 @@ async def run(
         app = await find_app(client, name)
         loaded = await pin_images(context, loaded)
         signer = await context.signer(client)
-        ciphertext = b""
-        if loaded.app_spec.private:
-            seeds = await open_seeds(context, client)
-            # A new seed each time: whoever ran an older version, or keeps shares of it, cannot open this one.
-            ciphertext, seed = encrypt(loaded.private)
-            seeds.keep(app.name, seed, Revision(U32(app.revision + 1)))
+        loaded = with_private(loaded, await with_kept_secrets(context, client, app, loaded.private))
+        ciphertext = await lock(context, client, app, loaded.private)
         receipt = await Apps(client).update(
             signer, app.id, U16(loaded.options.instances), encode_spec(loaded.app_spec), ciphertext
         )

@@ -30,6 +30,16 @@ class DraftMount:
 
 
 @dataclass(frozen=True, slots=True)
+class DraftSecret:
+    source: str
+    """Name under the top-level secrets."""
+    path: str
+    """Empty: the usual one."""
+    mode: int
+    place: Field
+
+
+@dataclass(frozen=True, slots=True)
 class DraftDependency:
     service: str
     condition: str
@@ -63,6 +73,7 @@ class Draft:
     exposed: list[int] = field(default_factory=list)
     mounts: list[DraftMount] = field(default_factory=list)
     tmpfs: list[str] = field(default_factory=list)
+    secrets: list[DraftSecret] = field(default_factory=list)
     dependencies: list[DraftDependency] = field(default_factory=list)
     aliases: list[Alias] = field(default_factory=list)
     cpu_limit: int | None = None

@@ -7,7 +7,7 @@ off (false, empty) is never mentioned. Keys that are honoured, or depend on thei
 SERVICE_REFUSED = {
     "cap_add": "no node grants capabilities: remove it, or choose an image that needs none",
     "cgroup_parent": "the node decides the control group: remove it",
-    "configs": "configs are not supported: put the file into the image, or its content into environment",
+    "configs": "configs are not supported: put the file into the image, or make it a secret",
     "credential_spec": "credential specs exist on Windows only: remove it",
     "device_cgroup_rules": "no node hands over devices: remove it",
     "devices": "no node hands over devices: remove it (a GPU: deploy.resources.reservations.devices, or x-flux.gpu)",
@@ -20,8 +20,6 @@ SERVICE_REFUSED = {
     "post_start": "commands after the start are not run: put them into the entrypoint",
     "pre_stop": "commands before the stop are not run: handle stop_signal in the program",
     "provider": "services of a provider plugin can't run on a node: use an image",
-    "secrets": "secrets are not mounted as files: put the value into environment, which is encrypted for the nodes "
-    "that run it",
     "sysctls": "no node changes kernel settings for an app: remove it",
     "use_api_socket": "the container engine's socket would hand over the host, so no node offers it: remove it",
     "volumes_from": "mount the same named volume in both services instead",

@@ -11,6 +11,7 @@ from flux.specs.compose.health import apply_health
 from flux.specs.compose.interpolation import interpolate_tree
 from flux.specs.compose.keys import TOP_LEVEL, TOP_LEVEL_REFUSED
 from flux.specs.compose.process import Sources
+from flux.specs.compose.secrets import secrets_of
 from flux.specs.compose.service import read_service
 from flux.specs.compose.updates import find_update
 from flux.specs.field import Field, root_field
@@ -41,7 +42,10 @@ def read_compose(
     topology.check_aliases(drafts)
     http = topology.find_http(drafts, extension, root)
     apply_health(extension.health, drafts, http)
-    private = PrivateSpec(tuple(found for draft in drafts.values() if (found := _private_of(draft)) is not None))
+    private = PrivateSpec(
+        tuple(found for draft in drafts.values() if (found := _private_of(draft)) is not None),
+        secrets=secrets_of(top.get("secrets"), drafts, sources),
+    )
     components = tuple(_component_of(draft, volumes) for draft in drafts.values())
     kept = volumes.all()
     app_spec = AppSpec(

@@ -4,7 +4,7 @@ import re
 import signal
 from collections.abc import Callable, Mapping
 
-from flux.specs.compose import ports, process, resources, sandbox, storage
+from flux.specs.compose import ports, process, resources, sandbox, secrets, storage
 from flux.specs.compose.draft import Draft, DraftDependency
 from flux.specs.compose.keys import PRIVATE_NAMESPACES, SERVICE_REFUSED, SERVICE_WARNED
 from flux.specs.compose.process import Sources
@@ -261,6 +261,7 @@ READERS: Mapping[str, Callable[[Field, Draft], None]] = {
     "read_only": _read_read_only,
     "restart": resources.read_restart,
     "scale": resources.read_replicas,
+    "secrets": secrets.read_secrets,
     "security_opt": sandbox.read_security_opt,
     "shm_size": _read_shm_size,
     "stop_grace_period": _read_stop_grace_period,

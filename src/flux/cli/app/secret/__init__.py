@@ -1,0 +1,1 @@
+"""Commands of `flux app secret`: one verb, one file."""

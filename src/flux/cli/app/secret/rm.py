@@ -1,0 +1,30 @@
+"""`flux app secret rm`."""
+
+import time
+
+from flux.cli.context import CommandContext
+from flux.cli.errors import CliError
+from flux.cli.lookup import find_app
+from flux.cli.options import AppArgument, PatienceOption, SecretArgument, WaitOption
+from flux.cli.private import read_private, replace_private, with_secrets
+from flux.cli.rollout import roll_out
+
+
+async def run(
+    context: CommandContext,
+    name: AppArgument,
+    secret: SecretArgument,
+    wait: WaitOption = True,
+    patience: PatienceOption = 300,
+) -> None:
+    """Take a secret away from an app. What its instances have read already they may still know."""
+    begun = time.monotonic()
+    async with context.client() as client:
+        app = await find_app(client, name)
+        spec, private = await read_private(context, client, app)
+        left = [other for other in private.secrets if other.name != secret]
+        if len(left) == len(private.secrets):
+            raise CliError(f"{app.name} has no secret {secret}", f"see `flux app secret ls {app.name}`")
+        signer = await context.signer(client)
+        receipt = await replace_private(context, client, signer, app, spec, with_secrets(private, left))
+        await roll_out(context, client, signer, app.id, receipt, begun, patience if wait else None)
