@@ -69,8 +69,8 @@ class Counts:
 
     deploys: int = 5
     kills: int = 20
-    leader_kills: int = 3
-    updates: int = 2
+    leader_kills: int = 2
+    updates: int = 1
 
 
 @dataclass(slots=True)
@@ -83,6 +83,9 @@ class Figures:
     """Percent of the requests that began between a death and the replacement's first answer."""
     leader_failovers: list[float] = field(default_factory=list)
     updates: list[float] = field(default_factory=list)
+    """Each instance is watched before the next one's turn."""
+    hasty_updates: list[float] = field(default_factory=list)
+    """The next one's turn comes while the one before is watched."""
     update_failed: list[float] = field(default_factory=list)
 
 

@@ -23,7 +23,7 @@ from flux.ingress.routes import App, RouteRules, Target, caddy_routes
 
 MANAGERS = 3
 MONITOR = "10s"
-"""How long an updated task is watched before the next one's turn: as long as ours."""
+"""How long an updated task is watched. Swarm goes on meanwhile, unless it is told to wait before the next one."""
 _PORT = 8000
 _WAIT = 180.0
 _SERVICE = (
@@ -62,13 +62,15 @@ async def _updates(swarm: "_Swarm", lab: Lab, counts: Counts, figures: Figures, 
     async with load([f"{lab.url}/whoami"], lab.host_header("kept"), "node") as made:
         await made.until(lambda: bool(made.first_at), "the proxy answers", _WAIT)
         for number in range(counts.updates):
-            report(f"swarm: update {number + 1} of {counts.updates}")
-            started = time.monotonic()
-            await swarm.ask("service", "update", "--quiet", "--env-add", f"GREETING=greeting {number}", "kept")
-            ended = time.monotonic()
-            await made.settled_since(started)
-            figures.updates.append(ended - started)
-            figures.update_failed.append(failed_percent(made.between(started, ended)))
+            for delay, took in ((MONITOR, figures.updates), ("0s", figures.hasty_updates)):
+                report(f"swarm: update {number + 1} of {counts.updates}, {delay} apart")
+                started = time.monotonic()
+                change = ("--update-delay", delay, "--env-add", f"GREETING={number} {delay}")
+                await swarm.ask("service", "update", "--quiet", *change, "kept")
+                ended = time.monotonic()
+                await made.settled_since(started)
+                took.append(ended - started)
+                figures.update_failed.append(failed_percent(made.between(started, ended)))
 
 
 class _Swarm:
