@@ -23,8 +23,9 @@ METHOD = (
     f"start of the command until each of {INSTANCES} instances has answered. Losing a host: from the cut until an "
     "instance that was not there before has answered; failed requests are those that began in that time, while two "
     "other instances lived. Updating: the whole command, which replaces one instance after the other, start-first, "
-    f"each watched for {MONITOR} before the next one's turn. Swarm: Docker's own, {MANAGERS} managers, the same five hosts, ports of the hosts; "
-    "it is asked at every host's port directly, and during updates through a Caddy with our rules."
+    f"each watched for {MONITOR} before the next one's turn. Swarm: Docker's own, {MANAGERS} managers, the same five "
+    "hosts, ports of the hosts; it is asked at every host's port directly, and during updates through a Caddy with "
+    "our rules."
 )
 
 

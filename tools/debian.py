@@ -30,6 +30,7 @@ class Program:
 PROGRAMS = (
     Program("caddy", "caddy", "the ingress"),
     Program("docker-registry", "docker-registry", "the loopback registry that images are pulled from"),
+    Program("faketime", "faketime", "the tests in which clocks jump"),
     Program("ip", "iproute2", "the tests of networks that fall apart"),
     Program("strace", "strace", "the test that sees each block flushed to disk"),
 )

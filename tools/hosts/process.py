@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from flux.services.processes import PROGRAM, ChildProcess
+from tools.errors import ToolError
 from tools.hosts.network import Place
 
-CLOCK = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
-"""Preloaded, it adds to a process's wall clock what a file says; absent, clocks are as they are."""
+_LIBRARIES = Path("/usr/lib")
+_CLOCK = "*/faketime/libfaketimeMT.so.1"
+"""Preloaded, it adds to a process's wall clock what a file says."""
 
 
 def start_in(
@@ -33,10 +35,11 @@ def start_in(
 
 def clock_of(file: Path) -> Mapping[str, str]:
     """Environment of a process whose wall clock is off by what `file` says (`set_clock`); its other clocks are not."""
-    if not CLOCK.exists():
-        return {}
+    clock = next(_LIBRARIES.glob(_CLOCK), None)
+    if clock is None:
+        raise ToolError("libfaketime is not installed: apt-get install faketime")
     return {
-        "LD_PRELOAD": str(CLOCK),
+        "LD_PRELOAD": str(clock),
         "FAKETIME_TIMESTAMP_FILE": str(file),
         "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
