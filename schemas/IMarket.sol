@@ -48,6 +48,9 @@ interface IMarket {
     /// An instance found no node; each count says how many nodes were rejected for that reason (index = Rejection).
     event InstancePending(uint64 indexed app, uint16 ordinal, uint32[] rejections);
 
+    /// An instance that must not run twice waits until its last node has stopped it for sure.
+    event InstanceFenced(uint64 indexed lease, uint64 indexed app, uint16 ordinal, uint64 until);
+
     /// The instance was placed where its volumes are, whatever other nodes ask.
     event VolumesKept(uint64 indexed lease, uint64 indexed app, uint32 indexed node);
 
@@ -128,6 +131,9 @@ interface IMarket {
 
     /// What an ingress serves, from the app `start` on; apps without an HTTP port are left out.
     function routes(uint64 start, uint16 limit) external view returns (Route[] memory);
+
+    /// Nothing of a closed lease runs any more: what must not run twice need not wait longer.
+    function stopped(uint64 lease) external;
 
     /// What open leases take of a node.
     function usage(uint32 node) external view returns (Usage memory);

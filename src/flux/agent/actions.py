@@ -100,6 +100,13 @@ class ReportFailure:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReportStopped:
+    """Tell the chain that nothing of a closed lease runs any more: another instance need not wait longer."""
+
+    lease: LeaseId
+
+
 Action = (
     PullImage
     | EnsureNetwork
@@ -112,4 +119,5 @@ Action = (
     | RemoveNetwork
     | Confirm
     | ReportFailure
+    | ReportStopped
 )

@@ -17,6 +17,7 @@ from flux.agent.actions import (
     RemoveContainer,
     RemoveNetwork,
     ReportFailure,
+    ReportStopped,
     StartContainer,
     StopContainer,
 )
@@ -48,6 +49,7 @@ class Reporter(Protocol):
 
     async def confirm(self, lease: LeaseId, bindings: tuple[PortBinding, ...]) -> bool: ...
     async def fail(self, lease: LeaseId, reason: FailReason, detail: str) -> bool: ...
+    async def stopped(self, lease: LeaseId) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,8 @@ class Applier:
                 await runtime.remove_network(name)
             case ReportFailure(lease, reason, detail):
                 await self._reporter.fail(lease, reason, detail[:MAX_DETAIL])
+            case ReportStopped(lease):
+                await self._reporter.stopped(lease)
             case Confirm():
                 raise AssertionError("confirmations are reported by apply")
 

@@ -6,7 +6,7 @@ from flux.agent.desired import DesiredInstance, NodeFacts
 from flux.contracts.apps.types import Component, Health, Port, PrivateComponent, PrivateSpec, encode_spec
 from flux.contracts.market.types import Lease
 from flux.primitives.types import U8
-from flux.runtime.labels import PREFIX, container_name, network_name, volume_name
+from flux.runtime.labels import AT_MOST_ONE, PREFIX, container_name, network_name, volume_name
 from flux.runtime.types import ContainerSpec, HealthCommand, ImageReference, PublishedPort, SecretFile, VolumeMount
 
 SECRETS_FOLDER = "/run/secrets"
@@ -30,6 +30,7 @@ def container_spec(node: NodeFacts, desired: DesiredInstance, component: Compone
         labels={
             **{name: value for name, value in component.labels if not name.startswith(PREFIX)},
             **desired.key(node).component_labels(component.name, plan_hash(node, desired, component)),
+            **({AT_MOST_ONE: "1"} if desired.spec.at_most_one else {}),
         },
         entrypoint=private.entrypoint,
         command=private.command,

@@ -51,7 +51,7 @@ class HealthChecks:
     """The http and tcp checks of running containers, each in a task of its own: a slow answer delays nobody else."""
 
     def __init__(self, changed: Callable[[], None], clock: Callable[[], float]) -> None:
-        """`changed` is called whenever a verdict changed; `clock` is Unix seconds."""
+        """`changed` is called whenever a verdict changed; `clock` is monotonic."""
         self._changed = changed
         self._clock = clock
         self._watches: dict[str, _Watch] = {}
@@ -78,7 +78,7 @@ class HealthChecks:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _examine(self, name: str, health: Health, view: ContainerView) -> None:
-        began = view.started_at if view.started_at is not None else self._clock()
+        began = self._clock()
         while True:
             due = self._clock() + health.interval_ms / 1000
             if await passes(health, view):

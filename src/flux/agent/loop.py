@@ -18,13 +18,14 @@ from flux.agent.actions import Action, StopContainer
 from flux.agent.apply import Applier, Outcome
 from flux.agent.desired import DesiredInstance, NodeFacts
 from flux.agent.health import HealthChecks, StartupChecks
+from flux.agent.lapse import LapseGuard
 from flux.agent.observed import ObservedInstance, group
 from flux.agent.plan import Memory, Plan, plan_instance, plan_removal
 from flux.agent.restarts import Crashes
 from flux.contracts.apps.types import Health
 from flux.contracts.market.types import LeaseId, LeaseState
 from flux.runtime.errors import RuntimeFailure
-from flux.runtime.labels import container_name, node_labels
+from flux.runtime.labels import InstanceKey, container_name, node_labels
 from flux.runtime.port import ContainerRuntime
 from flux.runtime.types import ContainerHealth, ContainerState, ContainerView, ImageReference
 from flux.sdk.errors import ClientError
@@ -38,7 +39,7 @@ class Source(Protocol):
     """The chain as the loop needs it."""
 
     async def desired(self) -> dict[LeaseId, DesiredInstance]: ...
-    async def is_closed(self, lease: LeaseId) -> bool: ...
+    async def is_closed(self, instance: InstanceKey) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,16 @@ class AgentLoop:
         source: Source,
         runtime: ContainerRuntime,
         applier: Applier,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+        lapse: LapseGuard | None = None,
     ) -> None:
+        """`clock` is monotonic: back-offs and deadlines of the loop must not feel a jump of the wall clock."""
         self._node = node
         self._source = source
         self._runtime = runtime
         self._applier = applier
         self._clock = clock
+        self._lapse = lapse
         self._health = HealthChecks(self.wake, clock)
         self._startup = StartupChecks(runtime, self.wake)
         self._desired: dict[LeaseId, DesiredInstance] | None = None
@@ -193,10 +197,14 @@ class AgentLoop:
             if view.state is not ContainerState.EXITED or ended is None or self._exits.get(view.id) == ended:
                 continue
             self._exits[view.id] = ended
+            if self._lapse is not None and self._lapse.take_stopped(view.id):
+                continue
             self._ended[lease, name] += 1
             unhealthy = view.id in self._unhealthy
             self._unhealthy.discard(view.id)
-            crashes = memory.crashes.get(name, Crashes()).record(ended, view.started_at or ended, unhealthy=unhealthy)
+            crashes = memory.crashes.get(name, Crashes()).record(
+                self._clock(), ended - (view.started_at or ended), unhealthy=unhealthy
+            )
             memory = replace(memory, crashes={**memory.crashes, name: crashes})
             log.info(
                 "container ended",
@@ -223,6 +231,9 @@ class AgentLoop:
             memory = self._memories[lease] = replace(memory, confirmed=False)
         if lease in self._busy:
             return None
+        if desired.spec.at_most_one and self._lapse is not None and self._lapse.has_lapsed():
+            self._waiting[lease] = "its lease could not be renewed, and at most one may run"
+            return None
         if (not_before := self._not_before.get(lease, 0.0)) > now:
             return not_before
         plan = plan_instance(self._node, desired, self._observed.get(lease), frozenset(self._images), memory, now)
@@ -234,7 +245,7 @@ class AgentLoop:
         if lease in self._busy:
             return
         try:
-            closed = await self._source.is_closed(lease)
+            closed = await self._source.is_closed(observed.key)
         except ClientError as error:
             log.warning("lease not read, keeping what runs", lease=lease, reason=str(error))
             return

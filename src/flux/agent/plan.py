@@ -18,6 +18,7 @@ from flux.agent.actions import (
     RemoveContainer,
     RemoveNetwork,
     ReportFailure,
+    ReportStopped,
     StartContainer,
     StopContainer,
 )
@@ -28,7 +29,7 @@ from flux.agent.restarts import Crashes
 from flux.contracts.apps.types import Component, Dependency
 from flux.contracts.market.types import FailReason, LeaseState, PortBinding
 from flux.primitives.types import U16
-from flux.runtime.labels import container_name, network_name, volume_name
+from flux.runtime.labels import AT_MOST_ONE, container_name, network_name, volume_name
 from flux.runtime.types import ContainerHealth, ContainerState, ImageReference
 
 SEED_PATIENCE = 60.0
@@ -99,6 +100,8 @@ def plan_removal(observed: ObservedInstance) -> Plan:
             actions.append(StopContainer(name, container.view.id))
         actions.append(RemoveContainer(name, container.view.id))
     actions += [RemoveNetwork(name) for name in observed.networks]
+    if any(AT_MOST_ONE in container.view.labels for container in observed.containers.values()):
+        actions.append(ReportStopped(observed.key.lease))
     return Plan(tuple(actions), "the lease is closed")
 
 

@@ -52,6 +52,10 @@ class ChainReporter:
         """The instance cannot run here."""
         return await self._report("fail", lease, self._market.fail, lease, reason, detail)
 
+    async def stopped(self, lease: LeaseId) -> bool:
+        """Nothing of a closed lease runs here any more."""
+        return await self._report("stopped", lease, self._market.stopped, lease)
+
     async def hand_over(self, lease: LeaseId, app: int, box: bytes) -> bool:
         """Another node's lease gets the app's seed, sealed to it."""
         return await self._report("hand over", lease, self._secrets.hand_over, app, SealedSeed(lease, box))

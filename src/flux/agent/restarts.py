@@ -14,12 +14,13 @@ class Crashes:
 
     count: int = 0
     last_at: float = 0.0
+    """By the agent's monotonic clock."""
     unhealthy: bool = False
     """Whether the agent ended the last run because its health checks failed."""
 
-    def record(self, now: float, started_at: float, *, unhealthy: bool = False) -> "Crashes":
-        """One more end, of a run that began at `started_at`."""
-        return Crashes(1 if now - started_at >= STABLE else self.count + 1, now, unhealthy)
+    def record(self, now: float, ran: float, *, unhealthy: bool = False) -> "Crashes":
+        """One more end, of a run of so many seconds."""
+        return Crashes(1 if ran >= STABLE else self.count + 1, now, unhealthy)
 
     def restart_at(self) -> float:
         """Earliest time of the next start."""

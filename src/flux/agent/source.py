@@ -10,9 +10,12 @@ from typing import TypeVar
 from nacl.public import PrivateKey
 
 from flux.agent.desired import DesiredInstance, Lock
+from flux.agent.head_clock import HeadClock
 from flux.contracts.apps.types import AppId, AppSpec, PrivateSpec, Revision, decode_spec
 from flux.contracts.market.types import Lease, LeaseId, LeaseState, UnknownLease
 from flux.contracts.nodes.types import NodeId
+from flux.primitives.hexadecimal import quantity
+from flux.runtime.labels import InstanceKey
 from flux.sdk.bindings.apps import Apps
 from flux.sdk.bindings.market import Market
 from flux.sdk.bindings.secrets import Secrets
@@ -36,7 +39,9 @@ class Opened:
 class ChainSource:
     """The chain as this node's agent reads it. Every method may raise sdk.errors.Unreachable."""
 
-    def __init__(self, client: FluxClient, node: NodeId, seal_key: PrivateKey) -> None:
+    def __init__(self, client: FluxClient, node: NodeId, seal_key: PrivateKey, heads: HeadClock) -> None:
+        self._client = client
+        self._heads = heads
         self._market = Market(client)
         self._apps = Apps(client)
         self._secrets = Secrets(client)
@@ -47,20 +52,33 @@ class ChainSource:
         self._opened: dict[Key, Opened] = {}
 
     async def desired(self) -> dict[LeaseId, DesiredInstance]:
-        """All open leases of this node, with specs and as far as possible opened private halves."""
-        leases = await self._market.leases_of_node(self._node)
+        """All open leases of this node, with specs and as far as possible opened private halves.
+
+        As of one head, which must not be older than one already seen. Raises Behind.
+        """
+        asked_at = self._heads.now()
+        head = (await self._client.head()).number
+        self._heads.check(head)
+        leases = await self._market.leases_of_node(self._node, block=quantity(head))
         wanted = {lease.id: await self._instance(lease) for lease in leases}
         self._forget({(lease.app, lease.revision) for lease in leases})
+        self._heads.saw(head, asked_at)
         return wanted
 
-    async def is_closed(self, lease: LeaseId) -> bool:
-        """Whether the chain says that the lease is over. An RPC that does not know it is behind: not closed."""
+    async def is_closed(self, instance: InstanceKey) -> bool:
+        """Whether the chain says that the lease of what runs here is over.
+
+        An RPC that does not know the lease is behind, and one that means another instance by its number serves another
+        chain: not closed.
+        """
         try:
-            return (await self._market.lease(lease)).state is LeaseState.CLOSED
+            lease = await self._market.lease(instance.lease, block=quantity(self._heads.number))
         except Refused as refused:
             if isinstance(refused.revert, UnknownLease):
                 return False
             raise
+        ours = (lease.node, lease.app, lease.ordinal) == (instance.node, instance.app, instance.ordinal)
+        return ours and lease.state is LeaseState.CLOSED
 
     def seed(self, lease: Lease) -> bytes | None:
         """The seed of a lease that this node opened."""

@@ -11,6 +11,7 @@ from flux.contracts.apps.types import AppDeployed, AppStatusChanged, AppUpdated
 from flux.contracts.escrow.types import Depleted, Deposited, HostPaid, Refunded
 from flux.contracts.market.types import (
     FailReason,
+    InstanceFenced,
     InstancePending,
     LeaseAssigned,
     LeaseClosed,
@@ -61,7 +62,7 @@ class Story:
         return told
 
     def _ordinal(self, event: Event) -> int | None:
-        if isinstance(event, InstancePending):
+        if isinstance(event, InstancePending | InstanceFenced):
             return event.ordinal
         lease = self._leases.get(getattr(event, "lease", LeaseId(0)))  # type: ignore[arg-type]
         return None if lease is None else lease.ordinal
@@ -81,6 +82,9 @@ class Story:
             instead = f", in place of lease {event.replaces}" + ("" if old is None else f" on node {old.node}")
         rate = show.per_hour(event.rate)
         return f"placed on {self._node(event.node)} at {rate} (lease {event.lease}, revision {event.revision}){instead}"
+
+    def _fenced(self, event: InstanceFenced, happened: Happened) -> str:
+        return f"no other instance starts until lease {event.lease} has stopped for sure: at most one may run"
 
     def _kept(self, event: VolumesKept, _: Happened) -> str:
         return f"{self._node(event.node)} was chosen because it holds the instance's volumes"
@@ -179,6 +183,7 @@ def _low(_: Story, event: KeepersLow, __: Happened) -> str:
 _TELLERS: dict[type[Event], Callable[[Story, Any, Happened], str]] = {
     LeaseAssigned: Story._assigned,
     LeaseRunning: Story._running,
+    InstanceFenced: Story._fenced,
     VolumesKept: Story._kept,
     LeaseClosed: Story._closed,
     LeaseSuspect: Story._suspect,

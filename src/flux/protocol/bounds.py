@@ -75,6 +75,7 @@ BOUNDS: dict[str, Bound] = {
     "market.closed_leases_kept": Bound(1, 1_000, only_rises=True),
     "market.max_leases_per_node": Bound(1, 2_000, only_rises=True),
     "market.max_exclusions": Bound(1, 500, only_rises=True),
+    "market.fence_margin": Bound(3, HOUR),
     "market.volume_memory": Bound(60, 90 * DAY),
     "market.rollout_deadline": Bound(30, 7 * DAY),
     "escrow.min_deposit": Bound(10**9, 1_000 * WEI_PER_FLUX),

@@ -144,6 +144,7 @@ DEFAULT = Params(
         closed_leases_kept=U16(32),
         max_leases_per_node=U16(250),
         max_exclusions=U16(64),
+        fence_margin=_seconds(5),
         volume_memory=_seconds(7 * 86_400),
         rollout_deadline=_seconds(600),
     ),

@@ -23,6 +23,8 @@ COMPONENT = "flux.component"
 ORDINAL = "flux.ordinal"
 REVISION = "flux.revision"
 PLAN_HASH = "flux.plan_hash"
+AT_MOST_ONE = "flux.at_most_one"
+"""On containers of apps of which an instance may run once at the most."""
 PREFIX = "flux."
 """Labels under it are ours; a tenant's own labels may not begin with it."""
 

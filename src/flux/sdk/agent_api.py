@@ -8,7 +8,7 @@ it.
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -75,6 +75,21 @@ def ping_hash(node: NodeId, challenge: bytes) -> Hash:
     return keccak256(b"flux ping" + node.to_bytes(4, "big") + challenge)
 
 
+def head_hash(node: NodeId, challenge: bytes, head: int) -> Hash:
+    """What a node signs to show which head of the chain it knows."""
+    return keccak256(b"flux head" + node.to_bytes(4, "big") + challenge + head.to_bytes(8, "big"))
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """A node's answer to a probe."""
+
+    answer: bytes
+    """Challenge, then the signature of its agent key."""
+    head: int
+    """The newest block that it knows, signed too."""
+
+
 def signer_of(message: Hash, signature: bytes) -> Address | None:
     """Who signed, or None for bytes that are no signature."""
     try:
@@ -128,7 +143,29 @@ class AgentClient:
     async def ping(self, node: Node, seconds: float) -> bytes | None:
         """The node's signed answer (challenge, then signature of its agent key), or None when none came in time."""
         challenge = os.urandom(16)
-        url = f"{_base(node)}/v1/ping?challenge={challenge.hex()}"
+        found = await self._ping(node, seconds, challenge, f"/v1/ping?challenge={challenge.hex()}")
+        return None if found is None else found[0]
+
+    async def probe(self, node: Node, seconds: float) -> Pong | None:
+        """The same, with the newest block that the node knows."""
+        challenge = os.urandom(16)
+        found = await self._ping(node, seconds, challenge, f"/v1/ping?challenge={challenge.hex()}&head=1")
+        if found is None:
+            return None
+        answer, document = found
+        try:
+            head, signature = int(document["head"]), from_hex(document["head_signature"])
+        except (ValueError, KeyError, TypeError):
+            return None
+        if not 0 <= head < 2**64 or signer_of(head_hash(node.id, challenge, head), signature) != node.agent:
+            return None
+        return Pong(answer, head)
+
+    async def _ping(
+        self, node: Node, seconds: float, challenge: bytes, target: str
+    ) -> tuple[bytes, Mapping[str, Any]] | None:
+        """The signed answer and the document that it came in."""
+        url = f"{_base(node)}{target}"
         try:
             timeout = aiohttp.ClientTimeout(total=seconds)
             pin = _pin(node.endpoint.certificate)
@@ -137,7 +174,9 @@ class AgentClient:
                 signature = from_hex(answer["signature"])
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError):
             return None
-        return challenge + signature if signer_of(ping_hash(node.id, challenge), signature) == node.agent else None
+        if signer_of(ping_hash(node.id, challenge), signature) != node.agent:
+            return None
+        return challenge + signature, answer
 
     async def status(self, node: Node, signer: Signer, lease: LeaseId) -> dict[str, Any]:
         """What runs for a lease: components with state, health, exit code."""

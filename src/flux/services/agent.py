@@ -23,10 +23,13 @@ from flux.agent.challenges.prover import Prover
 from flux.agent.challenges.source import ChainChallengeSource
 from flux.agent.desired import NodeFacts
 from flux.agent.handover import SeedHandover
+from flux.agent.head_clock import HeadClock
 from flux.agent.identity import NodeIdentity
+from flux.agent.lapse import LapseGuard
 from flux.agent.loop import AgentLoop
 from flux.agent.onion import OnionStore
 from flux.agent.ports import PortPool
+from flux.agent.probes.fresh import FreshPinger
 from flux.agent.probes.prober import Prober
 from flux.agent.probes.source import ChainProbeSource
 from flux.agent.reports import ChainReporter
@@ -97,14 +100,18 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
         runtime = DockerRuntime(config.docker, config.home / VOLUMES)
         stack.push_async_callback(runtime.close)
         facts = NodeFacts(chain, node.id, node.location.country, node.location.region, config.bind_ip)
-        source = ChainSource(client, node.id, identity.seal_key)
+        heads = HeadClock()
+        source = ChainSource(client, node.id, identity.seal_key, heads)
         reporter = ChainReporter(client, identity.signer, config.home / "evidence")
         registry = process_registry()
         metrics = AgentMetrics(registry)
         applier = Applier(runtime, reporter, PortPool(config.first_port, config.last_port), metrics.acted)
-        loop = AgentLoop(facts, source, runtime, applier)
+        lapse = LapseGuard(runtime, node_labels(chain, node.id), heads)
+        loop = AgentLoop(facts, source, runtime, applier, lapse=lapse)
         pinger = await stack.enter_async_context(AgentClient())
-        prober = Prober(node.id, ChainProbeSource(client, node.id), pinger, reporter, metrics.probed)
+        prober = Prober(
+            node.id, ChainProbeSource(client, node.id), FreshPinger(pinger, heads), reporter, metrics.probed
+        )
         revealer = Revealer(ChainRevealSource(client, node.id), reporter, OnionStore(config.home))
         store = SightingStore(config.home)
         volumes = VolumeKeeper(facts, ChainQuarantineSource(client), runtime, store, config.keep_volumes)
@@ -123,7 +130,7 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
         challenger = Challenger(challenges, examiner, reporter, random.SystemRandom(), time.monotonic)
         benchmarks = BenchmarkApi(prover, authoriser, challenges)
         shares = ShareApi(node.id, identity.seal_key, authoriser, HoldingSource(client).find)
-        api = AgentApi(node.id, identity, loop, runtime, authoriser, owner_of, benchmarks, shares=shares)
+        api = AgentApi(node.id, identity, loop, runtime, authoriser, owner_of, benchmarks, shares=shares, heads=heads)
         keepers = ChainKeepers(client, identity, link)
         recovery = SeedRecovery(source, keepers, bytes(identity.seal_key), loop.wake)
         sharing = SeedSharing(node.id, ChainSharing(client, node.id), source.seed, reporter)
@@ -144,6 +151,7 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
         log.info("agent started", node=node.id, port=config.listen_port)
         async with asyncio.TaskGroup() as group:
             group.create_task(loop.run())
+            group.create_task(lapse.run())
             group.create_task(prober.run())
             group.create_task(challenger.run())
             group.create_task(_repeat(recover_seeds, SEEDS_INTERVAL, "seeds not asked for"))

@@ -79,6 +79,17 @@ def fail(users: Users) -> list[bytes]:
     return users.of_node(lease.node, Market, "fail", lease.id, users.draw.choice(list(FailReason)), "it\nbroke")
 
 
+def stop(users: Users) -> list[bytes]:
+    """An agent says that nothing of a lease runs any more: of one that ended, or of one that did not."""
+    ended = [(lease.id, lease.node) for app in users.apps for lease in users.closed(app)]
+    if not ended or users.draw.random() < 0.2:
+        ended += [(lease.id, lease.node) for lease in users.leases]
+    if not ended:
+        return []
+    lease, node = users.draw.choice(ended)
+    return users.of_node(node, Market, "stopped", lease)
+
+
 def outage(users: Users) -> list[bytes]:
     """Most of a committee loses a node."""
     if not users.nodes:

@@ -125,4 +125,5 @@ def random_spec(users: Users) -> AppSpec:
         constraints=constraints,
         private=draw.random() < 0.3,
         update=update if draw.random() < 0.9 else None,
+        at_most_one=draw.random() < 0.2,
     )

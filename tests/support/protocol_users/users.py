@@ -82,6 +82,11 @@ class Users:
         self.operators = {address(number): number for number in OPERATORS}
         self.nonces: dict[int, int] = {}
 
+    def closed(self, app: App) -> list[Lease]:
+        """Closed leases of an app that are kept."""
+        leases: list[Lease] = self.head.market.leases_of_app(self.head.ctx, app.id)
+        return [lease for lease in leases if lease.state is LeaseState.CLOSED]
+
     def own(self, contract: type[Contract], method: str, *arguments: object, value: int = 0) -> list[bytes]:
         """A call by the owner of some app."""
         if not self.apps:

@@ -13,6 +13,7 @@ from flux.agent.api.auth import Authoriser
 from flux.agent.api.server import AgentApi
 from flux.agent.api.shares import HoldingSource, ShareApi
 from flux.agent.desired import Lock
+from flux.agent.head_clock import HeadClock
 from flux.agent.identity import NodeIdentity
 from flux.agent.reports import ChainReporter
 from flux.agent.seed_recovery import GIVERS_FIRST, ChainKeepers, SeedRecovery
@@ -110,7 +111,7 @@ class KeeperLab:
     ) -> ChainSource:
         """What the agent of the lease's node does, and what it has then; some keepers answer with a lie."""
         woken: list[int] = []
-        source = ChainSource(self.client, lease.node, self.identity(lease.node).seal_key)
+        source = ChainSource(self.client, lease.node, self.identity(lease.node).seal_key, HeadClock())
         keepers = SomeLie(ChainKeepers(self.client, self.identity(lease.node), self.agents), lies or {})
         recovery = SeedRecovery(
             source, keepers, bytes(self.identity(lease.node).seal_key), lambda: woken.append(1), lambda: self.now

@@ -14,6 +14,7 @@ from flux.agent.ports import PortPool
 from flux.contracts.apps.types import AppSpec, Component, Health, Port, PrivateComponent, PrivateSpec
 from flux.contracts.market.types import FailReason, LeaseId, LeaseState, PortBinding
 from flux.runtime.errors import ImagePullFailed
+from flux.runtime.labels import InstanceKey
 from flux.runtime.memory import MemoryEngine, MemoryRuntime
 from flux.runtime.types import ContainerEvent, EventKind
 from flux.sdk.errors import Unreachable
@@ -32,14 +33,19 @@ class ScriptedChain:
         self.reachable = True
         self.confirmed: list[tuple[LeaseId, tuple[PortBinding, ...]]] = []
         self.failed: list[tuple[LeaseId, FailReason, str]] = []
+        self.stopped_leases: list[LeaseId] = []
 
     async def desired(self) -> dict[LeaseId, DesiredInstance]:
         if not self.reachable:
             raise Unreachable("http://chain", "down")
         return dict(self.wishes)
 
-    async def is_closed(self, lease: LeaseId) -> bool:
-        return lease in self.closed
+    async def is_closed(self, instance: InstanceKey) -> bool:
+        return instance.lease in self.closed
+
+    async def stopped(self, lease: LeaseId) -> bool:
+        self.stopped_leases.append(lease)
+        return True
 
     async def confirm(self, lease: LeaseId, bindings: tuple[PortBinding, ...]) -> bool:
         self.confirmed.append((lease, bindings))
@@ -121,9 +127,9 @@ async def test_a_lease_that_vanished_without_being_closed_is_kept() -> None:
         looked = asyncio.Event()
         original = world.chain.is_closed
 
-        async def counting(lease: LeaseId) -> bool:
+        async def counting(instance: InstanceKey) -> bool:
             looked.set()
-            return await original(lease)
+            return await original(instance)
 
         world.chain.is_closed = counting  # type: ignore[method-assign]
         await world.until(looked.is_set)

@@ -118,14 +118,14 @@ def test_a_crashed_component_is_restarted_with_growing_delays() -> None:
     desired = make_desired(state=LeaseState.RUNNING)
     down = make_container(desired, "database", ContainerState.EXITED, exit_code=1)
     observed = make_observed(desired, make_container(desired, "web"), down)
-    first = Crashes().record(now=1000, started_at=900)
+    first = Crashes().record(now=1000, ran=100)
     memory = Memory(0, crashes={"database": first})
     assert look(desired, observed, memory, now=1000).actions == (StartContainer("database", down.view.id),)
-    second = first.record(now=1010, started_at=1000)
+    second = first.record(now=1010, ran=10)
     waiting = look(desired, observed, Memory(0, crashes={"database": second}), now=1011)
     assert waiting.actions == ()
     assert waiting.wake_at == 1010 + BACK_OFF[1]
-    assert second.record(now=1010 + STABLE + 1, started_at=1010).count == 1
+    assert second.record(now=1010 + STABLE + 1, ran=STABLE).count == 1
 
 
 def test_a_component_that_keeps_crashing_gives_the_lease_back() -> None:
@@ -152,7 +152,7 @@ def test_a_component_that_stays_unhealthy_gives_the_lease_back_sooner_where_it_n
         observed = make_observed(desired, make_container(desired, "web"), down)
         crashes = Crashes()
         for run in range(1, patience + 1):
-            crashes = crashes.record(now=run * 10_000, started_at=run * 10_000 - 60, unhealthy=True)
+            crashes = crashes.record(now=run * 10_000, ran=60, unhealthy=True)
             memory = Memory(0, crashes={"database": crashes})
             early = look(desired, observed, memory, now=crashes.restart_at() - 1)
             late = look(desired, observed, memory, now=crashes.restart_at())

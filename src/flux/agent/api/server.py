@@ -13,6 +13,7 @@ from flux.agent.api.auth import Authoriser, NotAuthorised
 from flux.agent.api.benchmarks import BenchmarkApi
 from flux.agent.api.exec import ExecApi
 from flux.agent.api.shares import ShareApi
+from flux.agent.head_clock import HeadClock
 from flux.agent.identity import NodeIdentity
 from flux.agent.loop import AgentLoop, InstanceStatus
 from flux.agent.observed import ObservedContainer
@@ -23,7 +24,7 @@ from flux.primitives.types import U64, Address
 from flux.runtime.errors import ContainerNotFound, ContainerNotRunning, RuntimeFailure
 from flux.runtime.port import ContainerRuntime
 from flux.runtime.types import ContainerId, ContainerStats, LogLine
-from flux.sdk.agent_api import ping_hash
+from flux.sdk.agent_api import head_hash, ping_hash
 from flux.sdk.errors import ClientError
 from flux.sdk.exec_session import REASON_HEADER
 
@@ -48,6 +49,7 @@ class AgentApi:
         benchmarks: BenchmarkApi | None = None,
         exec_api: ExecApi | None = None,
         shares: ShareApi | None = None,
+        heads: HeadClock | None = None,
     ) -> None:
         self._node = node
         self._identity = identity
@@ -58,6 +60,7 @@ class AgentApi:
         self._benchmarks = benchmarks
         self._exec = exec_api or ExecApi(runtime)
         self._shares = shares
+        self._heads = heads or HeadClock()
 
     def application(self) -> web.Application:
         """The aiohttp application."""
@@ -83,7 +86,12 @@ class AgentApi:
         if len(challenge) != CHALLENGE_BYTES:
             raise web.HTTPBadRequest(text=f"challenge must be {CHALLENGE_BYTES} bytes of hexadecimal")
         signature = self._identity.signer.sign_hash(ping_hash(self._node, challenge))
-        return web.json_response({"node": self._node, "signature": to_hex(signature.to_bytes())})
+        answer: dict[str, object] = {"node": self._node, "signature": to_hex(signature.to_bytes())}
+        if request.query.get("head") == "1":
+            head = self._heads.number
+            signed = self._identity.signer.sign_hash(head_hash(self._node, challenge, head))
+            answer |= {"head": head, "head_signature": to_hex(signed.to_bytes())}
+        return web.json_response(answer)
 
     async def healthz(self, _: web.Request) -> web.Response:
         """200 while the process lives; `/readyz` on the metrics port says whether it works."""

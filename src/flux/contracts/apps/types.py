@@ -169,6 +169,8 @@ class AppSpec(Spec, frozen=True):
     """Whether a private half exists; containers start only once the node holds its seed."""
     update: Update | None = None
     """None where nothing was said: the defaults of `Update`."""
+    at_most_one: bool = False
+    """Whether no instance may ever run twice at a time, not even across a cut network; longer outages are the price."""
 
 
 class PrivateComponent(Spec, frozen=True):

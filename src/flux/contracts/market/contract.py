@@ -18,6 +18,7 @@ from flux.contracts.market import rules
 from flux.contracts.market.book import (
     DRAIN_DEADLINE,
     EXCLUSION_END,
+    FENCE_END,
     ROLLOUT_GATE,
     START_DEADLINE,
     TRY_AGAIN,
@@ -38,6 +39,7 @@ from flux.contracts.market.succession import Succession
 from flux.contracts.market.types import (
     CloseReason,
     FailReason,
+    InstanceFenced,
     InstancePending,
     InvalidReport,
     Lease,
@@ -90,8 +92,8 @@ class Market(Contract):
     name = "Market"
     address = MARKET
     events = (
-        LeaseAssigned, LeaseRunning, LeaseSuspect, LeaseRestored, LeaseClosed, InstancePending, VolumesKept,
-        RolloutChanged,
+        LeaseAssigned, LeaseRunning, LeaseSuspect, LeaseRestored, LeaseClosed, InstancePending, InstanceFenced,
+        VolumesKept, RolloutChanged,
     )  # fmt: skip
     errors = (
         UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport, UnknownInstance, NotAppOwner, NotSettled,
@@ -148,6 +150,18 @@ class Market(Contract):
         why = rules.failure(reason, detail)[:MAX_DETAIL]
         ending = CloseReason.CRASHED if started else CloseReason.START_FAILED
         self._succession.give_up(ctx, record, ending, why, by_node=reason is FailReason.NO_RESOURCES)
+
+    @method(gas=50_000, lane=True)
+    def stopped(self, ctx: Context, lease: LeaseId) -> None:
+        """Nothing of a closed lease runs any more: what must not run twice need not wait longer.
+
+        Raises UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport.
+        """
+        record = self._held(ctx, lease)
+        if record.state is not LeaseState.CLOSED:
+            raise WrongLeaseState(lease, U8(record.state))
+        if not self._book.lift_fence(record):
+            raise InvalidReport(lease, "nothing waits for its end")
 
     @method(gas=50_000)
     def move(self, ctx: Context, app: AppId, ordinal: Ordinal) -> None:
@@ -417,6 +431,11 @@ class Market(Contract):
     def open_gate(self, ctx: Context, subject: int) -> None:
         """An instance was watched for long enough, or an app waited for: its rollout goes on, ends or fails."""
         self._succession.update_next(ctx, AppId(U64(subject)))
+
+    @scheduled(FENCE_END)
+    def end_fence(self, ctx: Context, subject: int) -> None:
+        """Instances that must not run twice have stopped by now wherever they ran."""
+        self._book.end_fences(ctx, AppId(U64(subject)))
 
     @scheduled(TRY_AGAIN)
     def try_again(self, ctx: Context, subject: int) -> None:

@@ -26,6 +26,7 @@ def check(market: Market) -> list[str]:
         *_check_exclusions(market),
         *_check_holders(market),
         *_check_rollouts(market),
+        *_check_at_most_one(market),
         *_check_fleet(market),
     ]
 
@@ -181,6 +182,21 @@ def _check_rollouts(market: Market) -> Iterator[str]:
         known = market.state.rollouts.find(lease.app) or NO_ROLLOUT
         if record is not None and lease.revision != record.revision and is_closed(known, record.revision):
             yield f"lease {lease.id} runs revision {lease.revision} after the rollout of app {lease.app} was over"
+
+
+def _check_at_most_one(market: Market) -> Iterator[str]:
+    """An instance that must not run twice has one lease at the most, and none while another may still run."""
+    held: dict[Instance, int] = {}
+    for lease in _open(market):
+        if not market.spec_of(lease).at_most_one:
+            continue
+        held[lease.app, lease.ordinal] = held.get((lease.app, lease.ordinal), 0) + 1
+        fence = market.state.fences.find((lease.app, lease.ordinal))
+        if fence is not None and lease.assigned_at < fence.until and max(fence.leases) < lease.id:
+            yield f"lease {lease.id} was placed while lease {fence.leases[-1]} of the same instance may run"
+    for (app, ordinal), count in held.items():
+        if count > 1:
+            yield f"instance {ordinal} of app {app} must run once and has {count} leases"
 
 
 def _check_fleet(market: Market) -> Iterator[str]:

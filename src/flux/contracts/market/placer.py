@@ -107,7 +107,7 @@ class Placer:
         state = self._book.state
         if state.cursor.get() == 0:
             state.is_dirty.set(False)
-        batch, goes_on = self._batch()
+        batch, goes_on = self._batch(ctx)
         apps = [app for app in (self._book.apps.app(ctx, id) for id in batch) if app.status is AppStatus.ACTIVE]
         demands = [self._demand(ctx, app, batch[app.id], fleet.price) for app in apps]
         choices = place(fleet, ctx.block.seed, demands)
@@ -126,12 +126,14 @@ class Placer:
             self._book.host.schedule(ctx.now, TRY_AGAIN, 0)
         return _version(parts)
 
-    def _batch(self) -> tuple[Batch, AppId]:
+    def _batch(self, ctx: Context) -> tuple[Batch, AppId]:
         """Waiting instances from the cursor on, whole apps, about as many as a block may try; and where to go on."""
         state, limit = self._book.state, self._book.params.max_placements_per_block
         batch: Batch = {}
         entries = state.waiting.items(start=state.cursor.get().to_bytes(8, "big"))
         for count, ((app, ordinal), waiting) in enumerate(entries):
+            if self._book.is_fenced(ctx, app, ordinal):
+                continue
             if count >= limit and app not in batch:
                 return batch, app
             batch.setdefault(app, []).append((ordinal, waiting))

@@ -26,11 +26,11 @@ class Relocations:
     def find(self, ctx: Context, app: App) -> list[Relocation]:
         """In the order of instances, each as if those before it had moved. Bounded by the app's instances.
 
-        None of an app with volumes, whose data would stay behind.
+        None of an app with volumes, whose data would stay behind, or at most one of which may run.
         """
         spec = self._book.spec(app.id, app.revision)
         leases = [lease for lease in self._book.open_of_app(app.id) if lease.revision == app.revision]
-        if app.status is not AppStatus.ACTIVE or spec.volumes:
+        if app.status is not AppStatus.ACTIVE or spec.volumes or spec.at_most_one:
             return []
         hosts = {lease.id: lease.node for lease in self._book.open_of_app(app.id)}
         fleet = self._placer.fleet(ctx)

@@ -53,6 +53,11 @@ def is_untried(waiting: Waiting) -> bool:
     return not waiting.rejections
 
 
+def why_revised(lease: Lease, by: Revision) -> CloseReason:
+    """Why a lease gives way to one of another revision."""
+    return CloseReason.UPDATED if by > lease.revision else CloseReason.ROLLED_BACK
+
+
 def is_fault(lease: Lease, reason: CloseReason, update: Update, now: ChainTime) -> bool:
     """Whether a lease that ended speaks against its revision: it never ran, or not for as long as it is watched."""
     if reason not in _FAULTS:

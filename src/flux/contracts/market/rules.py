@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from flux.contracts.apps.types import AppSpec
-from flux.contracts.market.types import FailReason, PortBinding, RatePerSecond, Rejection
+from flux.contracts.market.types import AT_MOST_ONE_LAPSE, FailReason, PortBinding, RatePerSecond, Rejection
 from flux.contracts.nodes.types import Architecture, Ask, Location, Node, NodeId, NodeStatus
 from flux.primitives import geo
 from flux.primitives.geo import GeoRule
-from flux.primitives.types import U256, ChainTime, Hash, Wei
+from flux.primitives.types import U256, ChainTime, Hash, Seconds, Wei
 
 
 class Needs(NamedTuple):
@@ -203,6 +203,17 @@ def verdict_in_place(
     if not accepted:
         return Rejection.PRICE
     return Rejection.NONE if facts.slots_free > 0 else Rejection.SLOTS
+
+
+def fence_of(spec: AppSpec, margin: Seconds) -> int:
+    """Seconds after the end of a lease for which an instance that must not run twice may still run at its node.
+
+    A node that reads the end stops at once. One that cannot read the chain stops `AT_MOST_ONE_LAPSE` after it asked for
+    the last head in which the lease was open (agent/lapse.py), which was before the end. Either way a stop takes as
+    long as the graces of all components, one after the other. The margin is for engines, for looking at the clock, and
+    for the seconds in which the chain counts.
+    """
+    return AT_MOST_ONE_LAPSE + sum(component.stop_grace_seconds for component in spec.components) + margin
 
 
 def failure(reason: FailReason, detail: str) -> str:

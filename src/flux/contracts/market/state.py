@@ -3,6 +3,7 @@
 from flux.contracts.apps.types import AppId
 from flux.contracts.market.types import (
     Exclusion,
+    Fence,
     Lease,
     LeaseId,
     NodeLoad,
@@ -49,3 +50,5 @@ class MarketState(State):
     """By instance that ran with volumes, until its app closes."""
     rollouts = Map(b"\x0e", AppId, Rollout)
     """The last change of revision of each open app that had one."""
+    fences = Map(b"\x11", pair(AppId, Ordinal), Fence)
+    """By instance of an app that asks for at-most-one, while a closed lease of it may still run."""

@@ -20,6 +20,7 @@ from flux.contracts.market.rollout_rules import (
     is_untried,
     shares_volumes,
     update_of,
+    why_revised,
 )
 from flux.contracts.market.rollouts import Rollouts
 from flux.contracts.market.types import CloseReason, Lease, LeaseId, LeaseState, Rejection, RolloutState
@@ -79,7 +80,7 @@ class Succession:
         """A lease runs: the one that it replaces closes."""
         replaced = self._book.find_open(lease.replaces)
         if replaced is not None:
-            self._book.close(ctx, replaced, self._why_replaced(replaced, lease))
+            self._book.close(ctx, replaced, self._book.why_ended(replaced, lease.revision))
         record = self._book.apps.app(ctx, lease.app)
         if lease.revision == record.revision:
             self.rollouts.step(ctx, record)
@@ -261,21 +262,11 @@ class Succession:
             return True
         return self._has_successor(lease, leases) and self._must_leave(ctx, lease)
 
-    def _why_replaced(self, replaced: Lease, by: Lease) -> CloseReason:
-        if replaced.state is LeaseState.SUSPECT:
-            return CloseReason.UNREACHABLE
-        node = self._book.nodes.find(replaced.node)
-        if node is not None and node.status is NodeStatus.LEAVING:
-            return CloseReason.NODE_LEAVING
-        if node is not None and node.drains_until:
-            return CloseReason.DRAINED
-        return CloseReason.MOVED if replaced.revision == by.revision else _why_revised(replaced, by.revision)
-
     def _restart(self, ctx: Context, app: App, spec: AppSpec, lease: Lease) -> None:
         """A lease of an older revision that has not started gives way to one of the current revision."""
         fits = self._fits(ctx, spec, lease, beside=False)
         replaced = self._book.find_open(lease.replaces)
-        self._book.close(ctx, lease, _why_revised(lease, app.revision))
+        self._book.close(ctx, lease, why_revised(lease, app.revision))
         if replaced is not None and self._is_right(ctx, replaced):
             return
         if fits:
@@ -299,7 +290,7 @@ class Succession:
             waiting = self._book.waiting_of(app.id)
             if any(self._book.find_open(item.replaces) is None for _, item in waiting):
                 return _Brought.HELD
-            self._book.close(ctx, lease, _why_revised(lease, app.revision))
+            self._book.close(ctx, lease, why_revised(lease, app.revision))
             self._assign_here(ctx, app, spec, lease, NO_LEASE)
             return _Brought.STARTS
         if shares_volumes(self._book.spec(lease.app, lease.revision), spec) and not self._must_leave(ctx, lease):
@@ -337,15 +328,17 @@ class Succession:
         return terms_in_place(bill_of(spec.constraints), needs, before, ask, self._book.price(ctx), agreed)
 
     def _assign_here(self, ctx: Context, app: App, spec: AppSpec, lease: Lease, replaces: LeaseId) -> None:
-        """Give an instance of the current revision to the node that has or had `lease`."""
+        """Give an instance of the current revision to the node that has or had `lease`.
+
+        Where at most one may run it waits for a node instead: the old one must have stopped before.
+        """
         book = self._book
+        if spec.at_most_one:
+            book.await_node(ctx, app.id, lease.ordinal, replaces)
+            return
         needs = rules.needs_of(spec)
         terms = self._terms_here(ctx, spec, lease, book.nodes.node(ctx, lease.node).ask)
         book.state.waiting.delete((app.id, lease.ordinal))
         book.open(ctx, app, needs, [Assignment(lease.ordinal, lease.node, terms, replaces)])
         book.expect_starts(ctx, book.state.last_lease.get())
         book.state.touched.add(lease.node)
-
-
-def _why_revised(lease: Lease, by: Revision) -> CloseReason:
-    return CloseReason.UPDATED if by > lease.revision else CloseReason.ROLLED_BACK

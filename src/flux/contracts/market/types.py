@@ -21,6 +21,10 @@ UsdRate = NewType("UsdRate", U256)
 NO_USD_RATE = UsdRate(U256(0))
 
 
+AT_MOST_ONE_LAPSE = 15
+"""Seconds without a renewed lease after which an agent stops an instance of an app that asks for at-most-one."""
+
+
 class LeaseState(IntEnum):
     """assigned → running → (suspect) → closed."""
 
@@ -236,6 +240,14 @@ class Exclusion(Record, frozen=True):
     """Whether the node failed to start that revision; held against it once another node starts it."""
 
 
+class Fence(Record, frozen=True):
+    """Closed leases of an instance that must not run twice, whose nodes may not have stopped yet."""
+
+    until: ChainTime
+    """Nothing is placed before, unless all of them are known to have stopped."""
+    leases: tuple[LeaseId, ...]
+
+
 class VolumeHolder(Record, frozen=True):
     """The node where an instance with volumes ran last, and so where its data is."""
 
@@ -302,6 +314,9 @@ class MarketParams(Record, frozen=True):
     """Open leases of one node; bounds the work of losing it."""
     max_exclusions: U16
     """Nodes excluded per app at one time; the oldest exclusion gives way."""
+    fence_margin: Seconds
+    """Of an app that asks for at-most-one: how long another lease waits beyond the time in which its last node stops
+    by itself."""
     volume_memory: Seconds
     """How long after an instance with volumes ended its node is preferred for it: the quarantine of volumes."""
     rollout_deadline: Seconds
@@ -319,6 +334,15 @@ class LeaseAssigned(Event, frozen=True):
     rate: RatePerSecond
     replaces: LeaseId
     usd_rate: UsdRate
+
+
+class InstanceFenced(Event, frozen=True):
+    """An instance that must not run twice waits until its last node has stopped it for sure."""
+
+    lease: Indexed[LeaseId]
+    app: Indexed[AppId]
+    ordinal: Ordinal
+    until: ChainTime
 
 
 class VolumesKept(Event, frozen=True):

@@ -34,6 +34,7 @@ _REBALANCE = Call(addresses.MARKET, "rebalance", (AppId, Ordinal), NodeId)
 _RELOCATIONS = Call(addresses.MARKET, "relocations", (AppId,), list[Relocation])
 _ROLLOUT = Call(addresses.MARKET, "rollout", (AppId,), Rollout)
 _ROUTES = Call(addresses.MARKET, "routes", (AppId, U16), list[Route])
+_STOPPED = Call(addresses.MARKET, "stopped", (LeaseId,), None, lane=True)
 _USAGE = Call(addresses.MARKET, "usage", (NodeId,), Usage)
 _VOLUME_HOLDER = Call(addresses.MARKET, "volumeHolder", (AppId, Ordinal), NodeId)
 
@@ -106,6 +107,10 @@ class Market:
         """What an ingress serves, from the app `start` on; apps without an HTTP port are left out."""
         result: list[Route] = await self.client.view(_ROUTES, start, limit, block=block)
         return result
+
+    async def stopped(self, signer: Signer, lease: LeaseId) -> Receipt:
+        """Nothing of a closed lease runs any more: what must not run twice need not wait longer."""
+        return await self.client.transact(signer, _STOPPED, lease)
 
     async def usage(self, node: NodeId, *, block: str = "latest") -> Usage:
         """What open leases take of a node."""

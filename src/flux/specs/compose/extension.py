@@ -40,6 +40,7 @@ KEYS = (
     "gpu",
     "static_ip",
     "update",
+    "at_most_one",
 )
 
 
@@ -63,6 +64,7 @@ class Extension:
     gpu_count: int = 0
     static_ip: bool = False
     update: Update | None = None
+    at_most_one: bool = False
 
 
 def read_extension(block: Field) -> Extension:
@@ -119,6 +121,10 @@ def _read_key(name: str, value: Field, extension: Extension) -> None:
             value.honour("only nodes with a fixed address" if extension.static_ip else "any node")
         case "update":
             extension.update = read_update(value)
+        case "at_most_one":
+            extension.at_most_one = value.boolean() is True
+            once = "no instance ever runs twice at a time, so each change and each loss stops it for a while"
+            value.honour(once if extension.at_most_one else "an instance may run twice for a moment while it moves")
 
 
 def read_app_name(field: Field) -> str | None:
