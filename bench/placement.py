@@ -17,6 +17,7 @@ from flux.contracts.market.rules import NO_PRICE, Needs, price_limit
 from flux.contracts.nodes.types import (
     Architecture,
     Ask,
+    Currency,
     Endpoint,
     Hardware,
     Location,
@@ -25,6 +26,7 @@ from flux.contracts.nodes.types import (
     NodeStatus,
     Tier,
 )
+from flux.contracts.oracle.types import UsdPrice
 from flux.primitives.keccak import keccak256
 from flux.primitives.types import U8, U16, U32, U64, Address, ChainTime, Hash
 
@@ -32,6 +34,8 @@ NODES = 10_000
 REQUESTS = 4_000
 BLOCK = 1_000
 ROUNDS = 3
+FIVE_CENTS = 5_000_000
+"""The price of a FLUX in the oracle's unit."""
 COUNTRIES = (
     [("EU", c) for c in ["DE", "FR", "NL", "PL", "FI", "CZ", "ES", "IT", "SE", "RO"]]
     + [("NA", c) for c in ["US", "CA", "MX"]]
@@ -54,6 +58,8 @@ class Scenario:
     ask: Callable[[random.Random], Ask]
     instances: Callable[[random.Random], int]
     constrained: bool = True
+    moves: bool = False
+    """Whether FLUX has another price in every block, by up to 2 %, and tenants' maximums are in dollars."""
     filled: float = 0.0
     """Share of each node's capacity already taken."""
 
@@ -66,6 +72,14 @@ def ask_of(cpu: float, memory: float, disk: float) -> Ask:
 def varied(random_: random.Random) -> Ask:
     """Every node has prices of its own."""
     return ask_of(random_.uniform(0.5, 2), random_.uniform(0.5, 2), random_.uniform(0.5, 2))
+
+
+def in_either(random_: random.Random) -> Ask:
+    """Every node has prices of its own; half of them are in dollars, about the same at five cents a FLUX."""
+    ask = varied(random_)
+    if random_.random() < 0.5:
+        return ask
+    return Ask(U64(ask.cpu // 20), U64(ask.memory // 20), U64(ask.disk // 20), U64(ask.gpu // 20), Currency.USD)
 
 
 def equal(random_: random.Random) -> Ask:
@@ -81,6 +95,12 @@ def listed(random_: random.Random) -> Ask:
 SCENARIOS = [
     Scenario("distinct asks, constraints, 1–5 instances", varied, lambda r: r.choice([1, 1, 2, 3, 3, 5])),
     Scenario("distinct asks, no constraints, 1 instance", varied, lambda r: 1, constrained=False),
+    Scenario(
+        "half the asks and all maximums in dollars, FLUX moves in every block",
+        in_either,
+        lambda r: r.choice([1, 1, 2, 3, 3, 5]),
+        moves=True,
+    ),
     Scenario("asks from a short list, constraints, 1–5 instances", listed, lambda r: r.choice([1, 1, 2, 3, 3, 5])),
     Scenario("equal asks, constraints, 1–5 instances", equal, lambda r: r.choice([1, 1, 2, 3, 3, 5])),
     Scenario("equal asks, no constraints, 1 instance", equal, lambda r: 1, constrained=False),
@@ -158,11 +178,14 @@ def blocks_of(demands: Iterator[Demand]) -> list[list[Demand]]:
 def measure(scenario: Scenario, seed: int) -> tuple[float, int]:
     """Decisions per second over all blocks, and how many requests found a node."""
     random_ = random.Random(seed)
-    fleet = Fleet.of(node_of(number, scenario, random_) for number in range(1, NODES + 1))
+    prices = [UsdPrice(U64(FIVE_CENTS + random_.randrange(-1, 2) * FIVE_CENTS // 50)) for _ in range(REQUESTS // BLOCK)]
+    fleet = Fleet.of((node_of(number, scenario, random_) for number in range(1, NODES + 1)), UsdPrice(U64(FIVE_CENTS)))
     blocks = blocks_of(demands_of(scenario, random_))
     placed = 0
     started = time.perf_counter()
-    for number, block in enumerate(blocks):
+    for number, (block, price) in enumerate(zip(blocks, prices, strict=True)):
+        if scenario.moves:
+            fleet.reprice(price)
         choices = place(fleet, keccak256(number.to_bytes(4, "big")), block)
         placed += sum(choice is not None for chosen in choices for choice in chosen)
     return REQUESTS / (time.perf_counter() - started), placed

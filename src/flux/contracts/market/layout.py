@@ -12,14 +12,18 @@ import numpy as np
 from flux.contracts.market.fleet import (
     ASK_CPU,
     ASK_GPU,
+    FEATURES,
     FREE_CPU,
     FREE_DISK,
     FREE_MEMORY,
+    IN_USD,
     SLOTS,
+    USD_CPU,
     Fleet,
     Ints,
 )
 from flux.contracts.market.order import BlockOrder
+from flux.contracts.oracle.types import UsdPrice
 
 
 class Tuning(NamedTuple):
@@ -38,6 +42,7 @@ class Tuning(NamedTuple):
 
 
 ASKS: Final = slice(ASK_CPU, ASK_GPU + 1)
+IN_DOLLARS: Final = slice(USD_CPU, USD_CPU + 4)
 TYPICAL: Final = np.array([10, 20, 1, 10], dtype=np.int64)
 """Weight of each ask when choosing where to split: the shape of a usual instance. Asks are at most 2**42."""
 LEVELS: Final = ((250, 256, 1024), (1000, 1024, 4096))
@@ -49,7 +54,9 @@ class AskOrder:
     """Nodes in an order in which neighbours have like asks."""
 
     asks: Ints
-    """The asks it was made from."""
+    """The asks it was made from, each in its own currency."""
+    price: UsdPrice
+    """The price of FLUX at which they were compared."""
     position: Ints
     """By node index; nodes with equal asks share one when they are more than a group."""
 
@@ -74,19 +81,23 @@ def _levels(columns: Ints) -> Ints:
 
 
 def _ask_order(fleet: Fleet, chunk: int) -> AskOrder:
-    """The remembered order, or a new one when the fleet grew or more than a sixteenth of its asks changed."""
+    """The remembered order, or a new one when the fleet grew, or more than a sixteenth of its asks or the price changed.
+
+    A price that moved less keeps asks in dollars together and near their like in FLUX.
+    """
     known = fleet.hint
-    asks = fleet.columns[ASKS]
+    columns = fleet.columns
+    asks = np.where(columns[FEATURES] & IN_USD, columns[IN_DOLLARS], columns[ASKS])
     if isinstance(known, AskOrder) and known.asks.shape == asks.shape:
         changed = int(np.count_nonzero((asks != known.asks).any(axis=0)))
-        if changed * 16 <= fleet.count:
+        if changed * 16 <= fleet.count and abs(fleet.price - known.price) * 16 <= known.price:
             return known
-    made = _order_by_asks(asks.copy(), chunk)
+    made = AskOrder(asks, fleet.price, _positions(columns[ASKS], chunk))
     fleet.hint = made
     return made
 
 
-def _order_by_asks(asks: Ints, chunk: int) -> AskOrder:
+def _positions(asks: Ints, chunk: int) -> Ints:
     """Split along the ask that varies most, again and again, until groups are small or equal."""
     position: Ints = np.empty(asks.shape[1], dtype=np.int64)
     begin = 0
@@ -99,7 +110,7 @@ def _order_by_asks(asks: Ints, chunk: int) -> AskOrder:
             continue
         position[group] = begin if len(group) > chunk else np.arange(begin, begin + len(group))
         begin += len(group)
-    return AskOrder(asks, position)
+    return position
 
 
 def _split(asks: Ints, group: Ints, chunk: int) -> list[Ints] | None:
