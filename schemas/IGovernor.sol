@@ -66,6 +66,9 @@ interface IGovernor {
     /// A vote is 0 (against), 1 (for) or 2 (abstain).
     error GovernorInvalidVoteType();
 
+    /// Votes are counted without parameters; leave them empty.
+    error GovernorInvalidVoteParams();
+
     /// The signature is not {voter}'s for this vote and its next nonce.
     error GovernorInvalidSignature(address voter);
 
@@ -93,14 +96,26 @@ interface IGovernor {
     /// Vote and say why. Raises what castVote raises, GovernorProposalTooLarge for a reason above 1,024 bytes.
     function castVoteWithReason(uint256 proposalId, uint8 support, string calldata reason) external returns (uint256);
 
+    /// For tools: castVoteWithReason. Raises GovernorInvalidVoteParams for parameters, which mean nothing here.
+    function castVoteWithReasonAndParams(uint256 proposalId, uint8 support, string calldata reason, bytes calldata params) external returns (uint256);
+
+    /// For tools: castVoteBySig with a signed reason. Raises GovernorInvalidVoteParams too.
+    function castVoteWithReasonAndParamsBySig(uint256 proposalId, uint8 support, address voter, string calldata reason, bytes calldata params, bytes calldata signature) external returns (uint256);
+
     /// ERC-6372: protocol time in seconds.
     function clock() external view returns (uint48);
+
+    /// ERC-5267: what ballots are signed for.
+    function eip712Domain() external view returns (bytes1, string memory, string memory, uint256, address, bytes32, uint256[] memory);
 
     /// Carry out a proposal whose timelock is over.
     function execute(address[] calldata targets, uint256[] calldata values, bytes[] calldata calldatas, bytes32 descriptionHash) external returns (uint256);
 
     /// Voting power at a time that is past.
     function getVotes(address account, uint256 timepoint) external view returns (uint256);
+
+    /// For tools: getVotes. Raises GovernorInvalidVoteParams for parameters, which mean nothing here.
+    function getVotesWithParams(address account, uint256 timepoint, bytes calldata params) external view returns (uint256);
 
     /// Whether an account has voted on it.
     function hasVoted(uint256 proposalId, address account) external view returns (bool);
@@ -158,6 +173,9 @@ interface IGovernor {
 
     /// Where a proposal stands. Raises GovernorNonexistentProposal.
     function state(uint256 proposalId) external view returns (uint8);
+
+    /// ERC-165: whether the contract has all methods of an interface.
+    function supportsInterface(bytes4 interfaceId) external view returns (bool);
 
     /// Who makes the calls: the governor itself.
     function timelock() external view returns (address);

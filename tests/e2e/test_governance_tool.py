@@ -117,7 +117,8 @@ def test_a_proposal_goes_from_its_creation_to_its_execution_as_on_ethereum(tool:
     assert created["args"]["voteStart"] == governor.proposalSnapshot(id).call()
     assert created["args"]["voteEnd"] == governor.proposalDeadline(id).call()
     tool.reach(id, ACTIVE)
-    domain = {"name": "Flux Governor", "version": "1", "chainId": tool.w3.eth.chain_id, "verifyingContract": GOVERNOR}
+    _, name, version, chain, contract, _, _ = governor.eip712Domain().call()
+    domain = {"name": name, "version": version, "chainId": chain, "verifyingContract": contract}
     message = {"proposalId": id, "support": 1, "voter": delegate.address, "nonce": 0}
     signed = delegate.sign_typed_data(domain, BALLOT, message)
     receipt = tool.send(governor.castVoteBySig(id, 1, delegate.address, signed.signature), holder)
@@ -132,6 +133,17 @@ def test_a_proposal_goes_from_its_creation_to_its_execution_as_on_ethereum(tool:
     assert tool.parameters.functions.parameter("escrow.fee_basis_points").call()[1] == 100
     with pytest.raises(ContractCustomError):
         governor.execute(*by_hash).call({"from": holder.address})
+
+
+def test_the_governor_says_what_it_is(tool: Tool) -> None:
+    """By ERC-165, with the id that OpenZeppelin's IGovernor 5.0 has, and by ERC-5267."""
+    governor = tool.governor.functions
+    known = {"0x01ffc9a7": True, "0x65455a86": True, "0xda287a1d": True, "0x84b0196e": True}
+    for interface, supported in {**known, "0xffffffff": False, "0x4e2312e0": False}.items():
+        assert governor.supportsInterface(interface).call() is supported, interface
+    fields, name, version, chain, contract, salt, extensions = governor.eip712Domain().call()
+    assert (fields, name, version, chain) == (b"\x0f", "Flux Governor", "1", tool.w3.eth.chain_id)
+    assert (contract, salt, extensions) == (tool.governor.address, bytes(32), [])
 
 
 def test_refusals_are_openzeppelins_custom_errors(tool: Tool) -> None:

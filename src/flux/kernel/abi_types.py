@@ -10,7 +10,7 @@ from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from flux.kernel.record import Record
-from flux.primitives.types import U8, U16, U32, U48, U64, U128, U256, Address, Hash
+from flux.primitives.types import U8, U16, U32, U48, U64, U128, U256, Address, Bytes1, Bytes4, Hash
 
 ELEMENTARY: dict[object, str] = {
     U8: "uint8",
@@ -22,11 +22,17 @@ ELEMENTARY: dict[object, str] = {
     U256: "uint256",
     Address: "address",
     Hash: "bytes32",
+    Bytes1: "bytes1",
+    Bytes4: "bytes4",
     bool: "bool",
     str: "string",
     bytes: "bytes",
     int: "uint256",
 }
+
+
+class Outputs(Record, frozen=True):
+    """Base of what a method returns as several values one after the other, where a standard asks for that."""
 
 
 class UnsupportedAnnotation(TypeError):
@@ -71,6 +77,13 @@ def abi_type(annotation: object) -> str:
     if isinstance(annotation, type) and issubclass(annotation, Record):
         return "(" + ",".join(abi_type(field) for field in fields(annotation).values()) + ")"
     raise UnsupportedAnnotation(f"{annotation!r} has no ABI type")
+
+
+def output_kinds(returns: object | None) -> dict[str, object]:
+    """What a method returns, by name: nothing, one value without a name, or the fields of `Outputs`."""
+    if returns is None:
+        return {}
+    return fields(returns) if isinstance(returns, type) and issubclass(returns, Outputs) else {"": returns}
 
 
 Convert = Callable[[Any], Any]

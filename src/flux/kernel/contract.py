@@ -8,7 +8,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
-from flux.kernel.abi_types import abi_type, camel, from_abi, to_abi
+from flux.kernel.abi_types import abi_type, camel, from_abi, output_kinds, to_abi
 from flux.kernel.context import GOVERNANCE_ADDRESS, Context, Host
 from flux.kernel.errors import BadArguments, NotPayable, Revert, Unauthorized, UnknownMethod
 from flux.kernel.events import Event
@@ -89,6 +89,7 @@ class Method:
         "_decode",
         "_encode",
         "_from",
+        "_is_several",
         "_to",
         "arguments",
         "attribute",
@@ -112,7 +113,9 @@ class Method:
         self.selector = abi.selector(self.signature)
         self._decode = abi.codec(types)
         self._from = [from_abi(kind) for kind in self.arguments.values()]
-        self._encode = None if self.returns is None else abi.codec((abi_type(self.returns),))
+        outputs = output_kinds(self.returns)
+        self._encode = abi.codec(tuple(abi_type(kind) for kind in outputs.values())) if outputs else None
+        self._is_several = "" not in outputs
         self._to = None if self.returns is None else to_abi(self.returns)
 
     def decode_arguments(self, data: bytes) -> list[Any]:
@@ -127,7 +130,8 @@ class Method:
         """Return data of a result."""
         if self._encode is None:
             return b""
-        return self._encode.encode([result if self._to is None else self._to(result)])
+        value = result if self._to is None else self._to(result)
+        return self._encode.encode(value if self._is_several else [value])
 
 
 class Contract:

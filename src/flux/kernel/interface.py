@@ -6,7 +6,7 @@ Sources: Solidity ABI specification, "JSON"; the Solidity language's interface s
 import json
 from typing import Any, get_args, get_origin
 
-from flux.kernel.abi_types import abi_type, camel, elementary, fields, strip
+from flux.kernel.abi_types import abi_type, camel, elementary, fields, output_kinds, strip
 from flux.kernel.contract import Contract, Method, Mutability
 from flux.kernel.errors import COMMON_ERRORS, Revert
 from flux.kernel.events import Event, is_indexed
@@ -35,7 +35,7 @@ def method_json(method: Method) -> dict[str, Any]:
         "name": method.name,
         "stateMutability": method.declaration.mutability.value,
         "inputs": [parameter(name, kind) for name, kind in method.arguments.items()],
-        "outputs": [] if method.returns is None else [parameter("", method.returns)],
+        "outputs": [parameter(name, kind) for name, kind in output_kinds(method.returns).items()],
     }
 
 
@@ -78,7 +78,7 @@ def structs(contract: type[Contract]) -> list[type[Record]]:
             found.append(annotation)
 
     for method in sorted(contract.methods.values(), key=lambda method: method.name):
-        for kind in (*method.arguments.values(), *(() if method.returns is None else (method.returns,))):
+        for kind in (*method.arguments.values(), *output_kinds(method.returns).values()):
             visit(kind)
     for event in contract.events:
         for kind in fields(event).values():
@@ -112,7 +112,8 @@ def _function(contract: type[Contract], method: Method) -> str:
     )
     mutability = method.declaration.mutability
     modifier = "" if mutability is Mutability.NONPAYABLE else f" {mutability.value}"
-    returns = "" if method.returns is None else f" returns ({_data_location(method.returns, 'memory')})"
+    outputs = ", ".join(_data_location(kind, "memory") for kind in output_kinds(method.returns).values())
+    returns = f" returns ({outputs})" if outputs else ""
     comment = _sentence(getattr(contract, method.attribute))
     return f"    /// {comment}\n    function {method.name}({arguments}) external{modifier}{returns};\n"
 

@@ -10,6 +10,8 @@ from flux.primitives.keccak import keccak256
 from flux.primitives.signature import Signature, SignatureError, recover
 from flux.primitives.types import Address, Hash
 
+DYNAMIC = ("string", "bytes")
+"""Members of which a struct's hash takes the hash."""
 _DOMAIN = keccak256(b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 
 
@@ -34,10 +36,17 @@ class Domain(NamedTuple):
 
 
 def struct_hash(kind: str, values: list[object]) -> Hash:
-    """Hash of one struct of elementary members; `kind` is its encoded type, `Ballot(uint256 id,uint8 support)`."""
+    """Hash of one struct without structs or arrays; `kind` is its encoded type, `Ballot(uint256 id,string why)`."""
     members = kind[kind.index("(") + 1 : -1].split(",")
     types = tuple(member.split(" ")[0] for member in members)
-    return keccak256(abi.codec(("bytes32", *types)).encode([keccak256(kind.encode()), *values]))
+    flat = [_hashed(value) if name in DYNAMIC else value for name, value in zip(types, values, strict=True)]
+    fixed = ("bytes32" if name in DYNAMIC else name for name in types)
+    return keccak256(abi.codec(("bytes32", *fixed)).encode([keccak256(kind.encode()), *flat]))
+
+
+def _hashed(value: object) -> Hash:
+    assert isinstance(value, (str, bytes))
+    return keccak256(value.encode() if isinstance(value, str) else value)
 
 
 def digest(domain: Domain, struct: Hash) -> Hash:

@@ -26,6 +26,9 @@ ChainTime = NewType("ChainTime", U64)
 Seconds = NewType("Seconds", U64)
 """A duration."""
 
+Bytes1 = NewType("Bytes1", bytes)
+Bytes4 = NewType("Bytes4", bytes)
+"""A selector, or the id of an interface (ERC-165)."""
 Address = NewType("Address", bytes)
 """20 bytes."""
 ConsensusAddress = NewType("ConsensusAddress", Address)

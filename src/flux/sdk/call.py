@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from flux.kernel.abi_types import abi_type, from_abi, to_abi
+from flux.kernel.abi_types import abi_type, from_abi, output_kinds, to_abi
 from flux.primitives import abi
 from flux.primitives.types import Address
 
@@ -11,7 +11,7 @@ from flux.primitives.types import Address
 class Call:
     """Encodes a method's arguments and decodes its result."""
 
-    __slots__ = ("_arguments", "_codec", "_result", "_returns", "contract", "lane", "name", "selector")
+    __slots__ = ("_arguments", "_codec", "_is_several", "_result", "_returns", "contract", "lane", "name", "selector")
 
     def __init__(
         self, contract: Address, name: str, arguments: Sequence[object], returns: object | None, *, lane: bool = False
@@ -23,7 +23,9 @@ class Call:
         self.selector = abi.selector(f"{name}({','.join(types)})")
         self._codec = abi.codec(types)
         self._arguments = [to_abi(kind) for kind in arguments]
-        self._returns = None if returns is None else abi.codec((abi_type(returns),))
+        outputs = output_kinds(returns)
+        self._returns = abi.codec(tuple(abi_type(kind) for kind in outputs.values())) if outputs else None
+        self._is_several = "" not in outputs
         self._result = None if returns is None else from_abi(returns)
 
     def encode(self, *values: object) -> bytes:
@@ -41,5 +43,6 @@ class Call:
         """The typed result."""
         if self._returns is None:
             return None
-        (value,) = self._returns.decode(data)
+        values = self._returns.decode(data)
+        value = values if self._is_several else values[0]
         return value if self._result is None else self._result(value)

@@ -15,6 +15,7 @@ from flux.contracts.governor.types import (
     GovernorInsufficientProposerVotes,
     GovernorInvalidProposalLength,
     GovernorInvalidSignature,
+    GovernorInvalidVoteParams,
     GovernorInvalidVoteType,
     GovernorNonexistentProposal,
     GovernorNotReady,
@@ -34,6 +35,7 @@ from flux.contracts.governor.types import (
     ProposalQueued,
     ProposalState,
     ProposalVotes,
+    SigningDomain,
     VoteCast,
 )
 from flux.kernel.context import Context, Host
@@ -41,13 +43,16 @@ from flux.kernel.contract import Contract, method, scheduled, view
 from flux.kernel.revert_data import encode_error
 from flux.primitives.keccak import keccak256
 from flux.primitives.typed_data import Domain, digest, find_signer, struct_hash
-from flux.primitives.types import NO_WEI, U8, U16, U32, U48, U64, U256, Address, ChainTime, Hash
+from flux.primitives.types import NO_WEI, U8, U16, U32, U48, U64, U256, Address, Bytes4, ChainTime, Hash
 
 TALLY = 1
 EXECUTION = 2
 OPENING = 3
 _NEVER = ChainTime(U64(0))
 _BALLOT = "Ballot(uint256 proposalId,uint8 support,address voter,uint256 nonce)"
+_EXTENDED_BALLOT = (
+    "ExtendedBallot(uint256 proposalId,uint8 support,address voter,uint256 nonce,string reason,bytes params)"
+)
 
 
 class Governor(Contract):
@@ -75,6 +80,7 @@ class Governor(Contract):
         GovernorRestrictedProposer,
         GovernorAlreadyCastVote,
         GovernorInvalidVoteType,
+        GovernorInvalidVoteParams,
         GovernorInvalidSignature,
         GovernorUnableToCancel,
         GovernorNotReady,
@@ -161,13 +167,33 @@ class Governor(Contract):
     @method(gas=100_000)
     def cast_vote_by_sig(self, ctx: Context, proposal_id: U256, support: U8, voter: Address, signature: bytes) -> U256:
         """Vote for whoever signed the ballot (EIP-712). Raises what castVote raises, GovernorInvalidSignature."""
-        nonce = self.nonces(ctx, voter)
-        domain = Domain(rules.NAME, rules.VERSION, self.records.chain_id.get(), self.address)
-        message = digest(domain, struct_hash(_BALLOT, [proposal_id, support, voter, nonce]))
-        if find_signer(message, signature) != voter:
-            raise GovernorInvalidSignature(voter)
-        self.records.nonces.set(voter, U256(nonce + 1))
+        self._use_signature(ctx, voter, _BALLOT, [proposal_id, support, voter, self.nonces(ctx, voter)], signature)
         return self._cast(ctx, proposal_id, voter, support, "")
+
+    @method(gas=80_000)
+    def cast_vote_with_reason_and_params(
+        self, ctx: Context, proposal_id: U256, support: U8, reason: str, params: bytes
+    ) -> U256:
+        """For tools: castVoteWithReason. Raises GovernorInvalidVoteParams for parameters, which mean nothing here."""
+        rules.check_vote_params(params)
+        return self._cast(ctx, proposal_id, ctx.sender, support, reason)
+
+    @method(gas=100_000)
+    def cast_vote_with_reason_and_params_by_sig(
+        self,
+        ctx: Context,
+        proposal_id: U256,
+        support: U8,
+        voter: Address,
+        reason: str,
+        params: bytes,
+        signature: bytes,
+    ) -> U256:
+        """For tools: castVoteBySig with a signed reason. Raises GovernorInvalidVoteParams too."""
+        rules.check_vote_params(params)
+        ballot = [proposal_id, support, voter, self.nonces(ctx, voter), reason, params]
+        self._use_signature(ctx, voter, _EXTENDED_BALLOT, ballot, signature)
+        return self._cast(ctx, proposal_id, voter, support, reason)
 
     @method(gas=80_000)
     def queue(
@@ -345,6 +371,23 @@ class Governor(Contract):
         return rules.VERSION
 
     @view()
+    def get_votes_with_params(self, ctx: Context, account: Address, timepoint: U256, params: bytes) -> U256:
+        """For tools: getVotes. Raises GovernorInvalidVoteParams for parameters, which mean nothing here."""
+        rules.check_vote_params(params)
+        return self.get_votes(ctx, account, timepoint)
+
+    @view()
+    def supports_interface(self, ctx: Context, interface_id: Bytes4) -> bool:
+        """ERC-165: whether the contract has all methods of an interface."""
+        return interface_id in rules.INTERFACES
+
+    @view()
+    def eip712_domain(self, ctx: Context) -> SigningDomain:
+        """ERC-5267: what ballots are signed for."""
+        chain_id = U256(self.records.chain_id.get())
+        return SigningDomain(rules.ONLY_FIELDS, rules.NAME, rules.VERSION, chain_id, self.address, Hash(bytes(32)), ())
+
+    @view()
     def token(self, ctx: Context) -> Address:
         """The contract that counts voting power."""
         return VOTES
@@ -384,6 +427,13 @@ class Governor(Contract):
             return
         self.records.proposals.set(proposal.number, proposal.but(executed=True))
         self.host.emit(ProposalExecuted(proposal.id))
+
+    def _use_signature(self, ctx: Context, voter: Address, kind: str, ballot: list[object], signature: bytes) -> None:
+        """Raises GovernorInvalidSignature; a signature that was good is used up."""
+        domain = Domain(rules.NAME, rules.VERSION, self.records.chain_id.get(), self.address)
+        if find_signer(digest(domain, struct_hash(kind, ballot)), signature) != voter:
+            raise GovernorInvalidSignature(voter)
+        self.records.nonces.set(voter, U256(self.nonces(ctx, voter) + 1))
 
     def _cast(self, ctx: Context, id: U256, voter: Address, support: U8, reason: str) -> U256:
         proposal = self._proposal(id)

@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from functools import reduce
+from operator import xor
 from typing import Final
 
 from flux.contracts.governor.types import (
     Ballot,
     GovernorInvalidProposalLength,
+    GovernorInvalidVoteParams,
     GovernorInvalidVoteType,
     GovernorParams,
     GovernorProposalTooLarge,
@@ -17,7 +20,7 @@ from flux.contracts.governor.types import (
 )
 from flux.primitives import abi
 from flux.primitives.keccak import keccak256
-from flux.primitives.types import U32, U256, Address, ChainTime, Hash
+from flux.primitives.types import U32, U256, Address, Bytes1, Bytes4, ChainTime, Hash
 
 NAME: Final = "Flux Governor"
 VERSION: Final = "1"
@@ -25,9 +28,44 @@ COUNTING_MODE: Final = "support=bravo&quorum=for,abstain"
 MAX_PAGE: Final = 100
 MAX_REASON_BYTES: Final = 1_024
 BASIS_POINTS: Final = 10_000
+GOVERNOR_INTERFACE: Final = (
+    "name()", "version()", "COUNTING_MODE()", "hashProposal(address[],uint256[],bytes[],bytes32)", "state(uint256)",
+    "proposalThreshold()", "proposalSnapshot(uint256)", "proposalDeadline(uint256)", "proposalProposer(uint256)",
+    "proposalEta(uint256)", "proposalNeedsQueuing(uint256)", "votingDelay()", "votingPeriod()", "quorum(uint256)",
+    "getVotes(address,uint256)", "getVotesWithParams(address,uint256,bytes)", "hasVoted(uint256,address)",
+    "propose(address[],uint256[],bytes[],string)", "queue(address[],uint256[],bytes[],bytes32)",
+    "execute(address[],uint256[],bytes[],bytes32)", "cancel(address[],uint256[],bytes[],bytes32)",
+    "castVote(uint256,uint8)", "castVoteWithReason(uint256,uint8,string)",
+    "castVoteWithReasonAndParams(uint256,uint8,string,bytes)", "castVoteBySig(uint256,uint8,address,bytes)",
+    "castVoteWithReasonAndParamsBySig(uint256,uint8,address,string,bytes,bytes)",
+)  # fmt: skip
+"""OpenZeppelin's IGovernor 5.0: every method is there, which a test says."""
+CLOCK_INTERFACE: Final = ("clock()", "CLOCK_MODE()")
+"""IERC6372."""
+ONLY_FIELDS: Final = Bytes1(b"\x0f")
+"""ERC-5267: name, version, chain id and contract; no salt."""
 NO_VOTES: Final = ProposalVotes(U256(0), U256(0), U256(0))
 _PROPOSER = re.compile(r"#proposer=0x([0-9a-f]{40})$", re.ASCII | re.IGNORECASE)
 _PROPOSAL = abi.codec(("address[]", "uint256[]", "bytes[]", "bytes32"))
+
+
+def interface_id(signatures: Sequence[str]) -> Bytes4:
+    """ERC-165: the selectors of an interface's methods, by exclusive or."""
+    selectors = [int.from_bytes(abi.selector(signature), "big") for signature in signatures]
+    return Bytes4(reduce(xor, selectors).to_bytes(4, "big"))
+
+
+INTERFACES: Final = tuple(
+    interface_id(signatures)
+    for signatures in (("supportsInterface(bytes4)",), GOVERNOR_INTERFACE, CLOCK_INTERFACE, ("eip712Domain()",))
+)
+"""What supportsInterface says yes to."""
+
+
+def check_vote_params(params: bytes) -> None:
+    """Raises GovernorInvalidVoteParams."""
+    if params:
+        raise GovernorInvalidVoteParams()
 
 
 def proposal_id(

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
+from flux.kernel.abi_types import Outputs
 from flux.kernel.errors import Revert
 from flux.kernel.events import Event, Indexed
 from flux.kernel.record import Record
-from flux.primitives.types import U8, U16, U32, U48, U64, U256, Address, ChainTime, Hash, Seconds, Wei
+from flux.primitives.types import U8, U16, U32, U48, U64, U256, Address, Bytes1, ChainTime, Hash, Seconds, Wei
 
 
 class GovernorParams(Record, frozen=True):
@@ -63,6 +64,19 @@ class ProposalVotes(Record, frozen=True):
     against_votes: U256
     for_votes: U256
     abstain_votes: U256
+
+
+class SigningDomain(Outputs, frozen=True):
+    """What ballots are signed for, as ERC-5267 has it."""
+
+    fields: Bytes1
+    """Bits of the members that the domain has, the lowest is the name."""
+    name: str
+    version: str
+    chain_id: U256
+    verifying_contract: Address
+    salt: Hash
+    extensions: tuple[U256, ...]
 
 
 class Proposal(Record, frozen=True):
@@ -263,6 +277,11 @@ class GovernorInvalidSignature(Revert):
     """The signature is not {voter}'s for this vote and its next nonce."""
 
     voter: Address
+
+
+@dataclass(eq=False)
+class GovernorInvalidVoteParams(Revert):
+    """Votes are counted without parameters; leave them empty."""
 
 
 @dataclass(eq=False)

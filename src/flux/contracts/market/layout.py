@@ -81,7 +81,7 @@ def _levels(columns: Ints) -> Ints:
 
 
 def _ask_order(fleet: Fleet, chunk: int) -> AskOrder:
-    """The remembered order, or a new one when the fleet grew, or more than a sixteenth of its asks or the price changed.
+    """The remembered order; a new one when the fleet grew or more than a sixteenth of its asks or of the price changed.
 
     A price that moved less keeps asks in dollars together and near their like in FLUX.
     """

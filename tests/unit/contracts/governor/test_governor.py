@@ -7,6 +7,7 @@ import pytest
 
 from flux.contracts.addresses import ACCOUNTS, GOVERNOR, PARAMETERS, TREASURY, VOTES
 from flux.contracts.governor import invariants, rules
+from flux.contracts.governor.contract import Governor
 from flux.contracts.governor.types import (
     GovernorAlreadyCastVote,
     GovernorForbiddenAction,
@@ -14,6 +15,7 @@ from flux.contracts.governor.types import (
     GovernorInsufficientProposerVotes,
     GovernorInvalidProposalLength,
     GovernorInvalidSignature,
+    GovernorInvalidVoteParams,
     GovernorInvalidVoteType,
     GovernorNonexistentProposal,
     GovernorNotReady,
@@ -412,6 +414,39 @@ def test_a_signed_ballot_counts_once_and_for_its_signer_only(lab: Lab) -> None:
     with pytest.raises(GovernorInvalidSignature):
         lab.send(lab.eve, cast, id, FOR, key.address, ballot(1, 0))
     assert lab.governor.proposal_votes(lab.world.context(lab.eve), id).for_votes == 6_000 * FLUX
+
+
+def test_a_ballot_signed_with_a_reason_counts_and_parameters_mean_nothing(lab: Lab) -> None:
+    key = SigningKey(keccak256(b"signer"))
+    lab.send(lab.ann, lab.votes.delegate, key.address)
+    lab.block()
+    id = lab.propose([lab.set("market.exclusion", 99)], proposer=lab.bob)
+    lab.open_vote()
+    members = "uint256 proposalId,uint8 support,address voter,uint256 nonce,string reason,bytes params"
+    message = struct_hash(f"ExtendedBallot({members})", [id, 1, key.address, 0, "because", b""])
+    signature = key.sign(digest(Domain("Flux Governor", "1", 0, GOVERNOR), message)).to_bytes()
+    cast = lab.governor.cast_vote_with_reason_and_params_by_sig
+    with pytest.raises(GovernorInvalidSignature):
+        lab.send(lab.eve, cast, id, FOR, key.address, "another", b"", signature)
+    with pytest.raises(GovernorInvalidVoteParams):
+        lab.send(lab.eve, cast, id, FOR, key.address, "because", b"1", signature)
+    lab.send(lab.eve, cast, id, FOR, key.address, "because", b"", signature)
+    with pytest.raises(GovernorInvalidVoteParams):
+        lab.send(lab.bob, lab.governor.cast_vote_with_reason_and_params, id, FOR, "", b"1")
+    lab.send(lab.bob, lab.governor.cast_vote_with_reason_and_params, id, FOR, "me too", b"")
+    context = lab.world.context(lab.eve)
+    past = U256(context.now - 1)
+    assert lab.governor.get_votes_with_params(context, lab.bob, past, b"") == lab.governor.get_votes(
+        context, lab.bob, past
+    )
+    votes = lab.governor.proposal_votes(context, id).for_votes
+    assert votes == 6_000 * FLUX + lab.governor.get_votes(context, lab.bob, past)
+
+
+def test_every_method_of_an_interface_that_it_claims_is_there() -> None:
+    present = {item.signature for item in Governor.methods.values()}
+    assert present >= {*rules.GOVERNOR_INTERFACE, *rules.CLOCK_INTERFACE, "supportsInterface(bytes4)", "eip712Domain()"}
+    assert [id.hex() for id in rules.INTERFACES] == ["01ffc9a7", "65455a86", "da287a1d", "84b0196e"]
 
 
 def test_the_quorum_has_a_floor_and_is_the_one_of_the_proposals_day(lab: Lab) -> None:
