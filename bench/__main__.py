@@ -20,6 +20,7 @@ BENCHES = {
     "cometbft": "bench.comet",
     "economy": "bench.economy",
     "cloud": "bench.cloud",
+    "idle": "bench.idle",
     "hosts": "bench.hosts",
 }
 """In the order in which they run; each module has `run(report) -> Section`."""

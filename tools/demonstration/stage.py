@@ -72,8 +72,8 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(home: Path, options: CloudOptions, say: Say) -> AsyncIterator[Stage]:
-    """An engine, a registry with images, and a cloud; all of it is gone at the end."""
+async def staged(home: Path, options: CloudOptions, say: Say, epoch: int = EPOCH) -> AsyncIterator[Stage]:
+    """An engine, a registry with images, and a cloud with epochs of so many seconds; all of it is gone at the end."""
     with ExitStack() as stack:
         docker = stack.enter_context(running_engine())
         registry = stack.enter_context(running_registry())
@@ -83,15 +83,15 @@ async def staged(home: Path, options: CloudOptions, say: Say) -> AsyncIterator[S
             home=options.home, nodes=options.nodes, rpc_port=options.rpc_port, http_port=options.http_port,
             agent_port=options.agent_port, container_port=options.container_port, docker=docker,
         )  # fmt: skip
-        write_genesis(CloudHome(settled.home).chain, new_local_genesis(params=_params()))
+        write_genesis(CloudHome(settled.home).chain, new_local_genesis(params=_params(epoch)))
         async with LocalCloud(settled, say) as cloud:
             yield Stage(cloud, home, registry.host, say)
 
 
-def _params() -> Params:
+def _params(epoch: int) -> Params:
     """A local cloud's, with times that somebody who watches can wait for."""
     usual = minimal()
     return usual.but(
-        probes=usual.probes.but(epoch=Seconds(U64(EPOCH))),
+        probes=usual.probes.but(epoch=Seconds(U64(epoch))),
         governor=usual.governor.but(voting_period=Seconds(U64(VOTING_PERIOD))),
     )
