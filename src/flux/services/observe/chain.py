@@ -87,7 +87,7 @@ class ChainMetrics:
                     self._placements.inc()
                 elif entry.topics[:1] == (_CLOSED.topic0,):
                     event = _CLOSED.decode(list(entry.topics), entry.data)
-                    self._closed.labels(_reason(event.reason)).inc()  # type: ignore[attr-defined]
+                    self._closed.labels(reason_name(event.reason)).inc()  # type: ignore[attr-defined]
 
     async def refresh(self) -> None:
         """Count the market again where the last count is old; in a thread, since it walks the state."""
@@ -175,7 +175,8 @@ class _ContractStorage:
         raise NotImplementedError("a count writes nothing")
 
 
-def _reason(number: int) -> str:
+def reason_name(number: int) -> str:
+    """Of a closed lease; `other` for one that this software does not know."""
     try:
         return CloseReason(number).name.lower()
     except ValueError:

@@ -12,6 +12,7 @@ from flux.contracts.apps.types import AppDeployed, AppStatusChanged, AppUpdated
 from flux.contracts.market.types import LeaseAssigned, LeaseClosed, LeaseRestored, LeaseRunning, LeaseSuspect
 from flux.kernel.events import Event, event_codec
 from flux.primitives.hexadecimal import to_hex
+from flux.services.observe.chain import reason_name
 
 log = structlog.get_logger(__name__)
 LINES_PER_BLOCK = 100
@@ -60,4 +61,6 @@ def _happened(finalized: FinalizedBlock) -> Iterator[tuple[str, dict[str, object
             if told <= LINES_PER_BLOCK:
                 event = codec.decode(list(entry.topics), entry.data)
                 facts |= {name: getattr(event, name) for name in _FACTS if hasattr(event, name)}
+                if isinstance(event, LeaseClosed):
+                    facts["reason"] = reason_name(event.reason)
             yield sentence, facts
