@@ -27,7 +27,7 @@ DAY_EPOCH = int(DEFAULT.probes.epoch)
 
 METHOD = (
     f"A local cloud: a chain process, {NODES} agents, an ingress, no apps. Processor time: of each agent's process "
-    f"over {CPU_SECONDS:.0f} s within an epoch, while it probes the {NODES - 1} others each second and follows the chain. "
+    f"over {CPU_SECONDS:.0f} s within an epoch; it probes the {NODES - 1} others each second and follows the chain. "
     f"Transactions: all that nodes sent in {EPOCHS} whole epochs of {EPOCH} s, by node and epoch; what a node sends by "
     f"itself it sends once an epoch (its report on its targets, measurements), so that by hour is this times "
     f"{3600 // DAY_EPOCH} with the protocol's default epoch of {DAY_EPOCH} s."
