@@ -17,7 +17,7 @@ from flux.sdk.client import FluxClient
 from flux.specs.keepers import is_right, share_out
 
 log = structlog.get_logger(__name__)
-LOOK_AGAIN = 15.0
+LOOK_AGAIN = 30.0
 """Seconds between two looks at a sharing that was in order."""
 TURN_SECONDS = 5.0
 """Two nodes speak at once; each further one waits this long for those before it."""

@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
@@ -17,7 +17,7 @@ from flux.agent.head_clock import HeadClock
 from flux.agent.identity import NodeIdentity
 from flux.agent.reports import ChainReporter
 from flux.agent.seed_recovery import GIVERS_FIRST, ChainKeepers, SeedRecovery
-from flux.agent.sharing import ChainSharing, SeedSharing
+from flux.agent.sharing import LOOK_AGAIN, TURN_SECONDS, ChainSharing, SeedSharing
 from flux.agent.source import ChainSource
 from flux.contracts.apps.types import (
     AppId,
@@ -80,6 +80,7 @@ class KeeperLab:
     app: AppId
     runners: dict[NodeId, web.AppRunner]
     now: float = 0.0
+    sharing: dict[tuple[NodeId, bytes], SeedSharing] = field(default_factory=dict)
 
     async def leases(self, state: LeaseState) -> list[Lease]:
         leases = await Market(self.client).leases_of_app(self.app)
@@ -100,11 +101,15 @@ class KeeperLab:
 
     async def share(self, number: NodeId, seed: bytes | None = None) -> None:
         """What the agent of a node that runs the app does about its keepers."""
-        identity = self.identity(number)
-        reporter = ChainReporter(self.client, identity.signer, self.folder)
-        chain = ChainSharing(self.client, number)
-        sharing = SeedSharing(number, chain, lambda _: seed or self.seed, reporter, lambda: self.now)
-        await sharing.run_once(await Market(self.client).leases_of_node(number))
+        known = seed or self.seed
+        if (number, known) not in self.sharing:
+            reporter = ChainReporter(self.client, self.identity(number).signer, self.folder)
+            chain = ChainSharing(self.client, number)
+            self.sharing[number, known] = SeedSharing(number, chain, lambda _: known, reporter, lambda: self.now)
+        await self.sharing[number, known].run_once(await Market(self.client).leases_of_node(number))
+
+    async def generation(self) -> int:
+        return (await self.keeping()).shared.generation
 
     async def recover(
         self, lease: Lease, *, waited: float = GIVERS_FIRST, lies: Mapping[NodeId, bytes] | None = None
@@ -146,21 +151,28 @@ class KeeperLab:
 
 
 @asynccontextmanager
-async def keeper_lab(folder: Path) -> AsyncIterator[KeeperLab]:
+async def keeper_lab(folder: Path, instances: int = 1, nodes: int = 5) -> AsyncIterator[KeeperLab]:
     async with AsyncExitStack() as stack:
-        chain = stack.enter_context(local_chain(folder))
+        chain = stack.enter_context(local_chain(folder, nodes=nodes))
         client = FluxClient(await stack.enter_async_context(HttpTransport(chain.rpc)))
         agents = await stack.enter_async_context(AgentClient())
         runners = {number: await _serve(stack, client, chain, number) for number in chain.identities}
         ciphertext, seed = encrypt(PRIVATE)
         data = encode_spec(spec(private=True))
-        await Apps(client).deploy(TENANT, "shop", U16(1), data, ciphertext, value=Wei(10 * FLUX))  # type: ignore[arg-type]
+        await Apps(client).deploy(TENANT, "shop", U16(instances), data, ciphertext, value=Wei(10 * FLUX))  # type: ignore[arg-type]
         app = await Apps(client).find("shop")
         lab = KeeperLab(chain, client, agents, folder, seed, app, runners)
-        lease = await lab.lease(LeaseState.ASSIGNED)
-        box = seal(seed, (await lab.node(lease.node)).endpoint.seal_key)
-        await Secrets(client).seal(TENANT, app, [SealedSeed(lease.id, box)])
-        await lab.lease(LeaseState.RUNNING)
+        await lab.lease(LeaseState.ASSIGNED)
+        boxes = [
+            SealedSeed(lease.id, seal(seed, (await lab.node(lease.node)).endpoint.seal_key))
+            for lease in await lab.leases(LeaseState.ASSIGNED)
+        ]
+        await Secrets(client).seal(TENANT, app, boxes)
+
+        async def all_run() -> bool:
+            return len(await lab.leases(LeaseState.RUNNING)) == instances
+
+        await until(all_run, promise=lambda: "every instance runs")
         yield lab
 
 
@@ -292,6 +304,7 @@ async def test_a_sharing_of_another_seed_is_replaced_as_soon_as_nodes_may(tmp_pa
         await lab.share(holder)
         assert (await lab.keeping()).shared == wrong, "too soon"
         lab.chain.skip(15)
+        lab.now += LOOK_AGAIN
         await Apps(lab.client).scale(TENANT, lab.app, U16(1))
         await lab.share(holder)
         right = (await lab.keeping()).shared
@@ -307,3 +320,35 @@ async def test_a_sharing_that_is_in_order_is_left_alone(tmp_path: Path) -> None:
             lab.chain.skip(15)
             lab.now += 100
         assert (await lab.keeping()).shared.generation == 1
+
+
+async def test_two_nodes_agree_and_further_ones_speak_only_where_those_are_silent(tmp_path: Path) -> None:
+    async with keeper_lab(tmp_path, instances=3, nodes=8) as lab:
+        first, second, third = sorted(lease.node for lease in await lab.leases(LeaseState.RUNNING))
+        await lab.share(third)
+        assert (await Secrets(lab.client).sharing(lab.app, FIRST)).voted == ()
+        await lab.share(first)
+        assert await lab.generation() == 0
+        lab.now += TURN_SECONDS
+        await lab.share(third)
+        assert await lab.generation() == 1
+        await lab.share(second)
+        assert await lab.generation() == 1
+        assert is_right((await lab.keeping()).shared, lab.seed, lab.app, FIRST)
+
+
+async def test_nodes_share_anew_when_keepers_leave(tmp_path: Path) -> None:
+    async with keeper_lab(tmp_path, nodes=8) as lab:
+        holder = (await lab.lease(LeaseState.RUNNING)).node
+        await lab.share(holder)
+        keepers = [keeper.node for keeper in (await lab.keeping()).shared.keepers]
+        for number in keepers[:2]:
+            await Nodes(lab.client).leave(development_key(number, LOCAL_CHAIN_ID), number)
+        lab.now += LOOK_AGAIN
+        await lab.share(holder)
+        renewed = (await lab.keeping()).shared
+        assert renewed.generation == 2
+        assert len(renewed.keepers) == 4
+        assert not {keeper.node for keeper in renewed.keepers} & set(keepers[:2])
+        lease = await move(lab)
+        assert (await lab.recover(lease)).seed(lease) == lab.seed

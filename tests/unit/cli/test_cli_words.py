@@ -10,12 +10,14 @@ from flux.cli import words
 from flux.cli.app.why import choice
 from flux.cli.errors import FAILED, REFUSED, UNREACHABLE, CliError, translate
 from flux.cli.hints import refusal
+from flux.cli.keepers import keepers_document, keepers_sentence
 from flux.cli.output import Output
 from flux.cli.story import Story, rejections
 from flux.contracts.apps.types import AppId, NotOwner, WrongAppStatus
 from flux.contracts.escrow.types import DepositTooSmall
 from flux.contracts.market.types import CloseReason, Lease, LeaseAssigned, LeaseClosed, LeaseRunning, Rejection, Verdict
 from flux.contracts.nodes.types import Node, NodeId
+from flux.contracts.secrets.types import Sharing
 from flux.primitives.types import U8, U32, U64, U256, WEI_PER_FLUX, Address, Hash, Height, Timestamp, Wei
 from flux.sdk.errors import RpcError, Unreachable
 from flux.sdk.history import Happened
@@ -155,3 +157,24 @@ def test_text_from_elsewhere_cannot_command_the_terminal(capsys: pytest.CaptureF
     assert "\x07" not in printed
     assert "[bold]" in printed
     assert all(line == line.rstrip() for line in printed.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("generation", "left", "seats", "words", "low"),
+    [
+        (0, 0, 2, "fewer than 3 nodes could keep them", True),
+        (0, 0, 7, "its nodes have not said which yet", True),
+        (1, 7, 7, "7 of 7 hold shares of its seed, any 3 open it", False),
+        (1, 3, 7, "one more loss is too many", True),
+        (1, 2, 7, "only `flux app seal` brings it back", True),
+    ],
+)
+def test_how_keepers_stand_is_a_sentence(generation: int, left: int, seats: int, words: str, *, low: bool) -> None:
+    facts = {
+        "generation": generation, "threshold": 3, "keepers": 7 if generation else 0, "left": left, "is_due": False,
+        "opens_at": 0, "is_open": True, "next_threshold": 3,
+        "seats": [{"node": number, "key": bytes(32)} for number in range(seats)], "voted": [],
+    }  # fmt: skip
+    sharing = msgspec.convert(facts, Sharing)
+    assert words in keepers_sentence(sharing)
+    assert keepers_document(sharing)["low"] is low
