@@ -22,8 +22,8 @@ from flux.agent.lapse import LapseGuard
 from flux.agent.observed import ObservedInstance, group
 from flux.agent.plan import Memory, Plan, plan_instance, plan_removal
 from flux.agent.restarts import Crashes
-from flux.contracts.apps.types import Health
-from flux.contracts.market.types import LeaseId, LeaseState
+from flux.contracts.apps.types import AppId, Health
+from flux.contracts.market.types import LeaseId, LeaseState, Ordinal
 from flux.runtime.errors import RuntimeFailure
 from flux.runtime.labels import InstanceKey, container_name, node_labels
 from flux.runtime.port import ContainerRuntime
@@ -231,6 +231,11 @@ class AgentLoop:
             memory = self._memories[lease] = replace(memory, confirmed=False)
         if lease in self._busy:
             return None
+        if (desired.lease.app, desired.lease.ordinal) in self._ending() and (
+            desired.spec.volumes or desired.spec.at_most_one
+        ):
+            self._waiting[lease] = "the instance that ran here before stops first"
+            return None
         if desired.spec.at_most_one and self._lapse is not None and self._lapse.has_lapsed():
             self._waiting[lease] = "its lease could not be renewed, and at most one may run"
             return None
@@ -240,6 +245,15 @@ class AgentLoop:
         self._waiting[lease] = plan.waiting_for
         self._begin(lease, plan)
         return plan.wake_at
+
+    def _ending(self) -> set[tuple[AppId, Ordinal]]:
+        """Instances of which something of a lease that is not open any more is still here, with their volumes."""
+        desired = self._desired or {}
+        return {
+            (observed.key.app, observed.key.ordinal)
+            for lease, observed in self._observed.items()
+            if lease not in desired and observed.containers
+        }
 
     async def _end(self, lease: LeaseId, observed: ObservedInstance) -> None:
         if lease in self._busy:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flux.contracts.apps.types import AppId, AppSpec, Update, Volume, encode_spec
+from flux.contracts.apps.types import AppId, AppSpec, Http, Port, Update, Volume, encode_spec
 from flux.contracts.market.types import CloseReason, FailReason, Lease, LeaseState
 from flux.contracts.nodes.types import Ask
 from flux.primitives.types import U16, U64
@@ -349,3 +349,40 @@ def test_a_node_that_raised_its_price_gets_no_more_for_an_update_in_place() -> N
     update(world, app, cpu_milli=1000, working_dir="/srv")
     (renewed,) = world.run_all(app)
     assert (renewed.revision, renewed.rate) == (2, first.rate)
+
+
+def test_an_ingress_is_never_shown_two_instances_of_one_number() -> None:
+    """Through a loss, a replacement, a return and a move: what runs and what is in doubt are listed once each."""
+    web = spec(component(ports=(Port(80),)), http=Http("web", 80))
+    world, app, leases = a_shop(nodes=8, instances=3, of=web)
+    context = world.world.context(account("x"))
+
+    def check() -> None:
+        (route,) = world.market.routes(context, app, U16(10))
+        numbers = [upstream.ordinal for upstream in route.upstreams]
+        assert len(set(numbers)) == len(numbers)
+
+    lose(world, leases[0].node)
+    for step in range(6):
+        world.block()
+        check()
+        if step == 1:
+            world.confirm(successor(world, leases[0]))
+            check()
+        if step == 2:
+            world.send(OWNER, world.market.move, app, leases[1].ordinal)
+            check()
+        if step == 4:
+            world.confirm(successor(world, leases[1]))
+            check()
+    world.block(seconds=world.params.probes.suspicion_bound)
+    world.block()
+    check()
+
+
+def test_an_instance_that_is_unhealthy_never_has_a_second_one_beside_it() -> None:
+    world, app, (lease,) = a_shop(nodes=4)
+    world.send(world.agents[lease.node], world.market.fail, lease.id, FailReason.UNHEALTHY, "")
+    assert world.open(app) == []
+    (again,) = world.run_all(app)
+    assert again.node != lease.node
