@@ -60,6 +60,9 @@ interface IPolicy {
     /// Ask the voters to think again, once per denial of the app or of one of its images; enforcement waits.
     function appeal(uint64 app, string calldata statement) external;
 
+    /// Apps that are denied, in order from `start` on; at most 1,000.
+    function deniedApps(uint64 start) external view returns (uint64[] memory);
+
     /// Digests that are denied, in order from `start` on; at most 1,000.
     function deniedImages(bytes32 start) external view returns (bytes32[] memory);
 

@@ -154,6 +154,14 @@ DAO = dict(
         _verb("dao", "delegate", "Let another account vote with your power"),
     ]
 )
+POLICY = dict(
+    [
+        _verb("policy", "ls", "List images and apps that the network voted not to run"),
+        _verb("policy", "show", "Say whether an app or its images are denied, and for how long it may go on"),
+        _verb("policy", "appeal", "Ask the voters to think again about your app"),
+        _verb("policy", "enforce", "Close a denied app whose notice is over"),
+    ]
+)
 ORACLE = dict(
     [
         _verb("oracle", "show", "Show the price of FLUX in dollars and who reports it"),
@@ -182,6 +190,7 @@ NOUNS: dict[str, Entry] = {
     "jury": Noun("flux.cli.jury", "Judge nodes: cases, appeals, votes", _OPERATORS, verbs=JURY),
     "wallet": Noun("flux.cli.wallet", "Keys and FLUX", _ALL, verbs=WALLET),
     "dao": Noun("flux.cli.dao", "Govern: propose, vote, lock FLUX", _ALL, verbs=DAO),
+    "policy": Noun("flux.cli.policy", "What the network does not run", _ALL, verbs=POLICY),
     "oracle": Noun("flux.cli.oracle", "The price of FLUX in US dollars", _ALL, verbs=ORACLE),
     "chain": Noun("flux.cli.chain", "Run and inspect the chain", _ALL, verbs=CHAIN),
 }

@@ -9,6 +9,10 @@ _WEI = re.compile(r"\{(\w+)\} wei")
 _FIELD = re.compile(r"\{(\w+)\}")
 
 HINTS = {
+    "NoPrice": "see `flux oracle show`",
+    "NotDenied": "see what is with `flux policy ls`",
+    "NotYetEnforced": "see how long with `flux policy show`",
+    "AlreadyAppealed": "a vote can lift it: `flux dao propose … --allow-app` or `--allow-image`",
     "NameTaken": "choose another name with --name, or look at it with `flux app show`",
     "InvalidName": "choose a name with --name",
     "DepositTooSmall": "give more with --deposit",

@@ -1,5 +1,7 @@
 """Policy: what may not run. The denylist moves by vote only; what runs already gets notice, and one appeal."""
 
+from itertools import islice
+
 from flux.contracts.addresses import POLICY
 from flux.contracts.apps.types import AppId, AppSpec, AppStatus
 from flux.contracts.policy import rules
@@ -144,12 +146,13 @@ class Policy(Contract):
     @view(gas=50_000)
     def denied_images(self, ctx: Context, start: Hash) -> list[Hash]:
         """Digests that are denied, in order from `start` on; at most 1,000."""
-        found: list[Hash] = []
-        for digest, _ in self.state.images.items(start=start):
-            if len(found) == rules.MAX_PAGE:
-                break
-            found.append(digest)
-        return found
+        return [digest for digest, _ in islice(self.state.images.items(start=start), rules.MAX_PAGE)]
+
+    @view(gas=50_000)
+    def denied_apps(self, ctx: Context, start: AppId) -> list[AppId]:
+        """Apps that are denied, in order from `start` on; at most 1,000."""
+        found = self.state.apps.items(start=start.to_bytes(8, "big"))
+        return [app for app, _ in islice(found, rules.MAX_PAGE)]
 
     def check_spec(self, ctx: Context, spec: AppSpec) -> None:
         """For apps: none of the images is denied. Raises ImageIsDenied."""

@@ -12,6 +12,7 @@ _ALLOW_APP = Call(addresses.POLICY, "allowApp", (AppId,), None)
 _ALLOW_IMAGE = Call(addresses.POLICY, "allowImage", (Hash,), None)
 _APP_DENIAL = Call(addresses.POLICY, "appDenial", (AppId,), Denial)
 _APPEAL = Call(addresses.POLICY, "appeal", (AppId, str), None)
+_DENIED_APPS = Call(addresses.POLICY, "deniedApps", (AppId,), list[AppId])
 _DENIED_IMAGES = Call(addresses.POLICY, "deniedImages", (Hash,), list[Hash])
 _DENY_APP = Call(addresses.POLICY, "denyApp", (AppId, str), None)
 _DENY_IMAGE = Call(addresses.POLICY, "denyImage", (Hash, str), None)
@@ -43,6 +44,11 @@ class Policy:
     async def appeal(self, signer: Signer, app: AppId, statement: str) -> Receipt:
         """Ask the voters to think again, once per denial of the app or of one of its images; enforcement waits."""
         return await self.client.transact(signer, _APPEAL, app, statement)
+
+    async def denied_apps(self, start: AppId, *, block: str = "latest") -> list[AppId]:
+        """Apps that are denied, in order from `start` on; at most 1,000."""
+        result: list[AppId] = await self.client.view(_DENIED_APPS, start, block=block)
+        return result
 
     async def denied_images(self, start: Hash, *, block: str = "latest") -> list[Hash]:
         """Digests that are denied, in order from `start` on; at most 1,000."""

@@ -1,0 +1,1 @@
+"""`flux policy`: images and apps that the network voted not to run."""
