@@ -7,14 +7,14 @@ have broken (every_block.py), and all of them from scratch after every so many. 
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from flux.chain.consensus_info import NO_INFO
 from flux.contracts.accounts.contract import Accounts
 from flux.contracts.accounts.invariants import check_total
 from flux.contracts.probes.contract import Probes
 from flux.contracts.rewards.contract import Rewards
-from flux.kernel.contract import Contract
+from flux.kernel.contract import Contract, Declaration
 from flux.kernel.errors import Revert
 from flux.kernel.events import Event, Log, event_codec
 from flux.primitives.keccak import keccak256
@@ -28,10 +28,19 @@ from tools.simulation.recorded import RecordedWorld
 
 C = TypeVar("C", bound=Contract)
 Watcher = Callable[[Log], None]
+_BASE_GAS = 21_000
 
 
 class Violated(Exception):
     """An invariant does not hold; the text says which, and in which block."""
+
+
+class Load(NamedTuple):
+    """What a block holds, refused calls included."""
+
+    transactions: int
+    gas: int
+    """As methods declare it, and what every transaction costs."""
 
 
 def person(kind: str, number: int) -> Address:
@@ -52,6 +61,9 @@ class Economy:
         self.refused: Counter[str] = Counter()
         """How often each error answered a transaction of `attempt`."""
         self._check_every = check_every
+        self.load = Load(0, 0)
+        """Of the block that is being made; the last one's is in `last_load`."""
+        self.last_load = Load(0, 0)
         self._watchers: dict[bytes, list[Watcher]] = {}
         self._blocks = 0
         self.started = int(self.world.block.now)
@@ -83,6 +95,8 @@ class Economy:
 
     def send(self, sender: Address, method: Callable[..., Any], *arguments: Any, value: int = 0) -> Any:
         """One transaction. Raises the contract's Revert, which leaves nothing behind."""
+        declaration: Declaration = method.__flux_method__  # type: ignore[attr-defined]
+        self.load = Load(self.load.transactions + 1, self.load.gas + _BASE_GAS + declaration.gas)
         return self.world.send(sender, value, method, *arguments)
 
     def attempt(self, sender: Address, method: Callable[..., Any], *arguments: Any, value: int = 0) -> Revert | None:
@@ -111,6 +125,7 @@ class Economy:
         self._refuse(self._every_block.check())
         if self._blocks % self._check_every == 0:
             self.check()
+        self.last_load, self.load = self.load, Load(0, 0)
         self.world.advance(seconds)
 
     def check(self) -> None:

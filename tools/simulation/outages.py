@@ -81,7 +81,8 @@ class Outages:
             if quiet == _QUIET or not active:
                 break
             left = len(active)
-            self._watch.alarm(active)
+            suspects = set(self._probes.state.suspects)
+            self._watch.alarm(item for item in active if item.id not in suspects)
             economy.block(_STEP)
             if self._population.start_leases(self._watch.behaviours):
                 settled_at = int(economy.now)

@@ -78,11 +78,13 @@ class Operator:
 class Population:
     """All operators, and what agents do by themselves."""
 
-    def __init__(self, economy: Economy, draw: random.Random) -> None:
+    def __init__(self, economy: Economy, draw: random.Random, places: Sequence[tuple[str, str]] = PLACES) -> None:
+        """`places`: where machines stand, each as likely as the others; one may be named again."""
         self._economy = economy
         self._nodes = economy.contract(Nodes)
         self._market = economy.contract(Market)
         self._draw = draw
+        self._places = places
         self._registered = 0
         self._assigned: list[LeaseId] = []
         economy.watch(LeaseAssigned, lambda event: self._assigned.append(event.lease))
@@ -107,7 +109,7 @@ class Population:
     def _register(self, operator: Operator, behaviour: Behaviour, tier: Tier) -> None:
         declared = behaviour.declared(tier)
         number, self._registered = self._registered, self._registered + 1
-        where = self._draw.choice(PLACES)
+        where = self._draw.choice(self._places)
         stake = int(self._economy.params.nodes.tiers[declared - 1].stake)
         agent, ask = person("agent", number), self._ask()
         self._economy.fund(operator.address, stake // WEI_PER_FLUX)
