@@ -18,10 +18,10 @@ COUNTRIES_PER_YEAR = 3
 CONTINENTS_PER_YEAR = 0.5
 HOURS = (1, 2, 4, 12, 48)
 _STEP = 10
-"""Seconds between two looks of the committees while it lasts."""
+"""Seconds, and blocks, between two looks of the committees while it lasts."""
 _QUIET = 8
 """Steps without change after which what is left stays: nodes whose committees the conspiracy holds."""
-_PATIENCE = 180
+_PATIENCE = 90
 """Steps in which everything lost must be found: half of the fleet at a tenth a minute, three times."""
 
 
@@ -83,10 +83,11 @@ class Outages:
             left = len(active)
             suspects = set(self._probes.state.suspects)
             self._watch.alarm(item for item in active if item.id not in suspects)
-            economy.block(_STEP)
-            if self._population.start_leases(self._watch.behaviours):
-                settled_at = int(economy.now)
-            braked = braked or economy.view(self._probes.brake).brake.since > 0
+            for _ in range(_STEP):
+                economy.block(1)
+                if self._population.start_leases(self._watch.behaviours):
+                    settled_at = int(economy.now)
+            braked = braked or self._probes.state.brake.get().since > 0
         self._place()
         minutes = (settled_at - began) / 60
         economy.block(max(1, hours * 3_600 - (int(economy.now) - began)))
