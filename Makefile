@@ -34,6 +34,7 @@ soak: setup
 
 sim: setup
 	@.venv/bin/python -m tools.simulation
+	@.venv/bin/python -m tools.simulation.availability
 
 check: setup
 	.venv/bin/ruff check $(PYTHON_CODE)

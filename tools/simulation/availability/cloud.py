@@ -1,7 +1,11 @@
-"""A cloud on a virtual clock, one block a second: machines that come and go, committees that watch, agents that act."""
+"""A cloud on a virtual clock, one block a second: machines that come and go, committees that watch, agents that act.
+
+A block takes no more of agents' free calls than the protocol's lane does; the others wait, in the order of a mempool.
+"""
 
 import heapq
 import random
+from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -34,7 +38,7 @@ _MACHINES_PER_OPERATOR = (1, 1, 1, 2, 3, 5)
 _DAYS_PAID = 30
 LARGEST = "DE"
 """A country with more than a third of all nodes, as the real network has one with a third."""
-_PLACES = (*PLACES, *[("EU", LARGEST)] * 10)
+_PLACES = (*PLACES, *[("EU", LARGEST)] * 14)
 
 
 class Second(NamedTuple):
@@ -62,6 +66,10 @@ class Cloud:
         """Machines that are down and not given up, and when their committees vote next."""
         self._suspended: dict[NodeId, int] = {}
         """Nodes that were given up, and when they may try to come back."""
+        self._votes: deque[tuple[NodeId, Machine]] = deque()
+        """That wait for room in a block."""
+        self._looking: dict[NodeId, None] = {}
+        """Hosts that wait likewise."""
         self._said_alive: set[NodeId] = set()
         self.seconds: list[Second] = []
         self.owners: dict[AppId, int] = {}
@@ -149,18 +157,24 @@ class Cloud:
     def _vote(self) -> None:
         """Members that failed to reach a target twice vote against it, while that can have an effect."""
         now, suspects = self.now, set(self.probes.state.suspects)
+        fresh: list[tuple[NodeId, Machine]] = []
         for node, at in list(self._lost.items()):
             if node in suspects or at > now:
                 continue
             self._lost[node] = now + VOTE_AGAIN
-            for member in self._up(self.economy.view(self.probes.committee, node)):
+            fresh += [(node, member) for member in self._up(self.economy.view(self.probes.committee, node))]
+        self.draw.shuffle(fresh)
+        self._votes.extend(fresh)
+        while self._votes and self._has_room():
+            node, member = self._votes.popleft()
+            if node in self._lost and member.is_up:
                 self.economy.attempt(member.agent, self.probes.suspect, node)
 
     def _answer(self) -> None:
         """Suspects that can be reached say so; their second committees reach them."""
         for node in list(self.probes.state.suspects):
             machine = self.population.machines[node]
-            if not machine.is_up or node in self._said_alive:
+            if not machine.is_up or node in self._said_alive or not self._has_room():
                 continue
             self._said_alive.add(node)
             self.economy.attempt(machine.agent, self.probes.alive)
@@ -180,19 +194,24 @@ class Cloud:
 
     async def _act(self) -> None:
         """Agents whose time has come look at their instances."""
-        looking: dict[NodeId, None] = {}
         while self._wakes and self._wakes[0][0] <= self.now:
             _, node, lease = heapq.heappop(self._wakes)
             self.hosts.by_node[node].todo.add(lease)
             if self.population.machines[node].is_up:
-                looking[node] = None
-        for node in looking:
+                self._looking[node] = None
+        while self._looking and self._has_room():
+            node = next(iter(self._looking))
+            del self._looking[node]
             if await self.hosts.look(node):
                 for lease in self.hosts.by_node[node].todo:
                     self._wake(node, lease, LOOK_AGAIN)
 
     def _wake(self, node: NodeId, lease: LeaseId, after: int) -> None:
         heapq.heappush(self._wakes, (self.now + after, node, lease))
+
+    def _has_room(self) -> bool:
+        """Whether the block takes more of the free calls that agents report with."""
+        return self.economy.load.gas < self.economy.params.chain.lane_gas_limit
 
     def _up(self, members: Iterable[NodeId]) -> list[Machine]:
         machines = (self.population.machines[member] for member in members)

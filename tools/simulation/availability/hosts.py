@@ -16,7 +16,7 @@ from flux.agent.ports import PortPool
 from flux.contracts.apps.contract import Apps
 from flux.contracts.market.contract import Market
 from flux.contracts.market.types import FailReason, LeaseId, LeaseState, PortBinding
-from flux.runtime.labels import ChainName, node_labels
+from flux.runtime.labels import LEASE, ChainName, node_labels
 from flux.runtime.memory import MemoryEngine, MemoryRuntime, Process
 from flux.runtime.types import ContainerSpec, ImageReference
 from tools.simulation.economy import Economy
@@ -141,7 +141,7 @@ class Hosts:
         """Whether the instance is as it should be, or gone."""
         for _ in range(_ROUNDS):
             lease = self._market.state.leases.find(id)
-            labels = node_labels(CHAIN, host.machine.id)
+            labels = {**node_labels(CHAIN, host.machine.id), LEASE: str(id)}
             views, networks = await host.runtime.list_containers(labels), await host.runtime.list_networks(labels)
             observed = group(views, networks, {}).get(id)
             if lease is None or lease.state is LeaseState.CLOSED:

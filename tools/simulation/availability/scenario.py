@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from flux.contracts.apps.types import AppId
 from tools.simulation.availability.cloud import LARGEST, Cloud, Second
@@ -26,7 +27,10 @@ class Setting:
     flapping: float = 0.05
     """Part of the nodes that come and go; those that run something."""
     flapping_seconds: int = 900
-    country: str = LARGEST
+    country: str = "US"
+    """A country like others."""
+    largest: str = LARGEST
+    """The one with more than a third of the nodes."""
     bad_updates: int = 1_000
     seed: int = 1
     check_every: int = 10**9
@@ -67,8 +71,10 @@ class Scenario:
         try:
             await self._phase("apps arrive", self._arrive)
             await self._phase("nodes flap", self._flap)
-            await self._phase("a country is lost", self._lose)
-            await self._phase("the country returns", self._return)
+            for name, country in (("a country", self.setting.country), ("a third of the fleet", self.setting.largest)):
+                machines = self.cloud.machines_in(country)
+                await self._phase(f"{name} is lost", partial(self._lose, machines))
+                await self._phase(f"{name} returns", partial(self._return, machines))
             await self._phase("a bad image is rolled out", self._update)
             self.cloud.economy.check()
         finally:
@@ -119,14 +125,14 @@ class Scenario:
         self._set_up(flapping, up=True)
         return await self._until_full(began)
 
-    async def _lose(self) -> int | None:
+    async def _lose(self, machines: Sequence[Machine]) -> int | None:
         began = self.cloud.now
-        self._set_up(self.cloud.machines_in(self.setting.country), up=False)
+        self._set_up(machines, up=False)
         return await self._until_full(began)
 
-    async def _return(self) -> int | None:
+    async def _return(self, machines: Sequence[Machine]) -> int | None:
         began = self.cloud.now
-        self._set_up(self.cloud.machines_in(self.setting.country), up=True)
+        self._set_up(machines, up=True)
         full = await self._until_full(began)
         for _ in range(_CALM):
             await self._second()

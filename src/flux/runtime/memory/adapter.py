@@ -50,8 +50,8 @@ class MemoryRuntime:
 
     async def list_containers(self, labels: Mapping[str, str]) -> list[ContainerView]:
         self.engine.check_up()
-        views = (container.view() for container in self.engine.containers.values())
-        return sorted((view for view in views if carries(view.labels, labels)), key=lambda view: view.name)
+        found = (container for container in self.engine.containers.values() if carries(container.spec.labels, labels))
+        return sorted((container.view() for container in found), key=lambda view: view.name)
 
     async def find_container(self, container: ContainerId) -> ContainerView | None:
         self.engine.check_up()
