@@ -82,6 +82,10 @@ class Reports:
         """The instance cannot run."""
         return self._economy.attempt(self._machine.agent, self._market.fail, lease, reason, detail) is None
 
+    async def stopped(self, lease: LeaseId) -> bool:
+        """Nothing of a closed lease runs any more."""
+        return self._economy.attempt(self._machine.agent, self._market.stopped, lease) is None
+
 
 @dataclass(slots=True)
 class Host:
