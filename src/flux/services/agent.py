@@ -49,7 +49,7 @@ from flux.runtime.port import ContainerRuntime
 from flux.sdk.agent_api import AgentClient
 from flux.sdk.bindings.apps import Apps
 from flux.sdk.bindings.nodes import Nodes
-from flux.sdk.client import FluxClient
+from flux.sdk.client import FluxClient, Head
 from flux.sdk.errors import ClientError
 from flux.sdk.transport import HttpTransport
 from flux.services.observe.agent import AgentMetrics
@@ -144,6 +144,11 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
         def held_instances() -> set[Holder]:
             return {(item.lease.app, item.lease.ordinal) for item in loop.desired().values()}
 
+        def heard(head: Head) -> None:
+            metrics.heard(head.timestamp)
+            prober.heard()
+            loop.wake()
+
         await _serve(stack, api, config, identity)
         metrics.watch(loop, runtime)
         observed = Observed(registry, metrics.checks, metrics.refresh)
@@ -156,7 +161,7 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
             group.create_task(challenger.run())
             group.create_task(_repeat(recover_seeds, SEEDS_INTERVAL, "seeds not asked for"))
             group.create_task(_repeat(share_seeds, SEEDS_INTERVAL, "seeds not shared"))
-            group.create_task(_follow_heads(client, loop, metrics, SeedHandover(client, node.id, source, reporter)))
+            group.create_task(_follow_heads(client, heard, SeedHandover(client, node.id, source, reporter), loop))
             group.create_task(_follow_engine(runtime, loop, node_labels(chain, node.id)))
             group.create_task(_repeat(revealer.run_once, REVEAL_INTERVAL, "nothing revealed yet"))
             group.create_task(volumes.run(held_instances))
@@ -187,12 +192,13 @@ async def _serve(stack: AsyncExitStack, api: AgentApi, config: AgentConfig, iden
     await web.TCPSite(runner, config.listen_host, config.listen_port, ssl_context=identity.tls()).start()
 
 
-async def _follow_heads(client: FluxClient, loop: AgentLoop, metrics: AgentMetrics, handover: SeedHandover) -> None:
+async def _follow_heads(
+    client: FluxClient, heard: Callable[[Head], None], handover: SeedHandover, loop: AgentLoop
+) -> None:
     while True:
         try:
             async for head in client.heads():
-                metrics.heard(head.timestamp)
-                loop.wake()
+                heard(head)
                 await handover.run_once([item.lease for item in loop.desired().values()])
         except ClientError as error:
             log.warning("new blocks not heard", reason=str(error))

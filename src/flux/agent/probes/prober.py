@@ -23,6 +23,8 @@ PING_TIMEOUT = 1.0
 FAILURES_BEFORE_REPORT = 2
 REFRESH = 10.0
 """Seconds after which targets and node records are read again."""
+LOOK = 5.0
+"""Seconds after which suspicions are looked for without a new block: the subscription may have been lost."""
 
 
 class Pinger(Protocol):
@@ -73,18 +75,25 @@ class Prober:
         self._confirmed: set[NodeId] = set()
         self._epoch: Epoch | None = None
         self._tally = EpochTally()
+        self._heard = False
+        self._doubts = False
+        """Whether suspicions were open at the last look."""
 
     async def run(self) -> None:
         """Probe until cancelled."""
         loop = asyncio.get_running_loop()
-        refresh_at = 0.0
+        refresh_at = look_at = 0.0
         while True:
             begun = loop.time()
             try:
                 if begun >= refresh_at:
                     await self.refresh()
                     refresh_at = begun + REFRESH
-                await self.round()
+                # Suspicions change with blocks only: without a new one, and none open, nothing is asked.
+                look = self._heard or self._doubts or begun >= look_at
+                if look:
+                    look_at, self._heard = begun + LOOK, False
+                await self.round(look=look)
             except ClientError as error:
                 log.warning("chain not read, nothing is reported", reason=str(error))
             await asyncio.sleep(max(0.0, begun + INTERVAL - loop.time()))
@@ -105,8 +114,12 @@ class Prober:
         if counts:
             await self._reporter.availability(epoch, seen.digest(), counts)
 
-    async def round(self) -> None:
-        """One round: ping all targets at once, report what changed, answer open suspicions."""
+    def heard(self) -> None:
+        """A new block: there may be suspicions in it."""
+        self._heard = True
+
+    async def round(self, *, look: bool = True) -> None:
+        """One round: ping all targets at once, report what changed; `look` for open suspicions and answer them."""
         answers = await self._ping_all(self._targets)
         missed = sum(answer is None for answer in answers.values())
         self._probed(len(answers) - missed, missed)
@@ -115,7 +128,10 @@ class Prober:
         else:
             self._tally.count(answers)
             await self._judge(answers)
-        await self._answer_suspicions(await self._source.suspects())
+        if look:
+            suspects = await self._source.suspects()
+            self._doubts = bool(suspects)
+            await self._answer_suspicions(suspects)
 
     async def _ping_all(self, nodes: Sequence[Node]) -> Mapping[NodeId, bytes | None]:
         answers = await asyncio.gather(*(self._pinger.ping(node, PING_TIMEOUT) for node in nodes))
