@@ -1,5 +1,6 @@
 """The prober: two failures are reported, a blind prober is silent, suspicion is answered."""
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -9,6 +10,7 @@ from flux.contracts.nodes.types import Node, NodeId, NodeStatus
 from flux.contracts.probes.types import Epoch, TargetCount
 from flux.primitives import merkle
 from flux.primitives.types import U32, U64, Hash
+from support.waiting import until
 
 
 def make_node(number: int) -> Node:
@@ -37,6 +39,7 @@ class Net:
         self.down: set[int] = set()
         self.open: list[int] = []
         self.reports: list[tuple[str, int]] = []
+        self.looks = 0
         self.now = 7
         self.past = [NodeId(U32(number)) for number in numbers]
         self.digests: list[bytes] = []
@@ -45,6 +48,7 @@ class Net:
         return self.nodes
 
     async def suspects(self) -> Sequence[Node]:
+        self.looks += 1
         return [make_node(number) for number in self.open]
 
     async def confirms(self, node: NodeId) -> bool:
@@ -179,3 +183,20 @@ async def test_rounds_in_which_nobody_answers_are_not_counted_against_others() -
     net.now = 8
     await prober.refresh()
     assert net.reports == [("availability", 7), ("1/1", 2), ("1/1", 3)]
+
+
+async def test_suspicions_are_looked_for_after_a_new_block_and_while_some_are_open() -> None:
+    net = Net(2, 3)
+    prober = await make_prober(net)
+    running = asyncio.create_task(prober.run())
+    try:
+        await until(lambda: net.looks == 1)
+        prober.heard()
+        net.open = [2]
+        await until(lambda: ("reached", 2) in net.reports)
+        assert net.looks == 2
+        await until(lambda: net.looks == 3)
+    finally:
+        running.cancel()
+    await prober.round(look=False)
+    assert net.looks == 3

@@ -16,7 +16,7 @@ def at(timestamp: int, event: Event) -> Happened:
 
 
 def assigned(lease: int, ordinal: int, node: int) -> LeaseAssigned:
-    return LeaseAssigned(lease, 1, node, ordinal, 1, 10, 0)  # type: ignore[arg-type]
+    return LeaseAssigned(lease, 1, node, ordinal, 1, 10, 0, 0)  # type: ignore[arg-type]
 
 
 def paid(lease: int, node: int, amount: int, fee: int, seconds: int) -> HostPaid:
