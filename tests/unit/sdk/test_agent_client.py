@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from flux.agent.head_clock import HeadClock
 from flux.agent.identity import NodeIdentity, create
+from flux.agent.probes.fresh import STALE, FreshPinger
 from flux.contracts.nodes.types import NodeId
 from flux.primitives.hexadecimal import to_hex
 from flux.primitives.types import U32
-from flux.sdk.agent_api import AgentClient, AgentRefused, ping_hash
+from flux.sdk.agent_api import AgentClient, AgentRefused, head_hash, ping_hash
 from flux.sdk.signer import LocalSigner
 
 NODE = NodeId(U32(7))
@@ -98,6 +100,51 @@ async def test_a_node_with_another_certificate_on_chain_is_not_spoken_to(
 async def test_a_ping_that_is_answered_with_nonsense_is_not_answered(identity: NodeIdentity, body: bytes) -> None:
     async with listening(HostileAgent(identity, 200, body, {}), identity) as record, AgentClient() as client:
         assert await client.ping(record(), 10) is None
+
+
+class HeadedAgent(Agent):
+    """Signs for a head too, with the key of its node or another."""
+
+    def __init__(self, identity: NodeIdentity, signer: NodeIdentity, head: int) -> None:
+        super().__init__(identity)
+        self._signer = signer
+        self._head = head
+
+    async def ping(self, request: web.Request) -> web.Response:
+        challenge = bytes.fromhex(request.query["challenge"])
+        answer = self._identity.signer.sign_hash(ping_hash(NODE, challenge))
+        head = self._signer.signer.sign_hash(head_hash(NODE, challenge, self._head))
+        document = {"signature": to_hex(answer.to_bytes()), "head_signature": to_hex(head.to_bytes())}
+        return web.json_response({**document, "head": self._head})
+
+
+async def test_a_probe_tells_the_newest_block_that_a_node_signs_for(identity: NodeIdentity) -> None:
+    async with listening(HeadedAgent(identity, identity, 41), identity) as record, AgentClient() as client:
+        pong = await client.probe(record(), 10)
+        assert pong is not None
+        assert pong.head == 41
+
+
+async def test_a_head_that_the_node_did_not_sign_for_is_no_answer(identity: NodeIdentity, tmp_path: Path) -> None:
+    other = create(tmp_path / "other", "127.0.0.1")
+    for agent in (HeadedAgent(identity, other, 41), Agent(identity)):
+        async with listening(agent, identity) as record, AgentClient() as client:
+            assert await client.probe(record(), 10) is None
+
+
+async def test_a_node_that_answers_and_does_not_follow_the_chain_counts_as_lost(identity: NodeIdentity) -> None:
+    now = [0.0]
+    heads = HeadClock(lambda: now[0])
+    heads.saw(41, heads.now())
+    async with listening(HeadedAgent(identity, identity, 41), identity) as record, AgentClient() as client:
+        pinger = FreshPinger(client, heads)
+        assert await pinger.ping(record(), 10)
+        now[0] += 2
+        heads.saw(42, heads.now())
+        now[0] += STALE - 1
+        assert await pinger.ping(record(), 10)
+        now[0] += 1
+        assert await pinger.ping(record(), 10) is None
 
 
 async def test_a_refusal_is_read_in_part_and_whatever_its_letters(identity: NodeIdentity) -> None:

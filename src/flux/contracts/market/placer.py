@@ -145,13 +145,15 @@ class Placer:
         leaving = {lease.id: lease.node for lease in leases if lease.id in replaced}
         spec = self._book.spec(app.id, app.revision)
         wish = wish_of(spec, price)
-        preferred = tuple([self._book.volume_holder(ctx, app.id, ordinal) for ordinal, _ in instances])
+        preferred: tuple[NodeId | None, ...] = ()
+        if spec.volumes:
+            preferred = tuple([self._book.volume_holder(ctx, app.id, ordinal) for ordinal, _ in instances])
         presence = Presence(tuple(dict.fromkeys(lease.node for lease in leases)), self._book.excluded(ctx, app))
         return Demand(
             wish,
             presence,
             tuple([leaving.get(waiting.replaces) for _, waiting in instances]),
-            preferred if spec.volumes else (),
+            preferred,
         )
 
     def _assign(
