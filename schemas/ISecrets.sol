@@ -42,7 +42,7 @@ interface ISecrets {
     /// Lease {lease} cannot be given this seed: {reason}.
     error InvalidSeal(uint64 lease, string reason);
 
-    /// Only the owner of app {app}, or the agent of a node that runs this revision of it, may give its seed.
+    /// Only the owner of app {app}, or the agent of a node that runs it, may give its seed.
     error MaySealNot(uint64 app);
 
     /// App {app} belongs to {owner}; {caller} may not change it.
@@ -75,7 +75,7 @@ interface ISecrets {
     /// The encrypted private half of a revision. Raises NoPrivateHalf.
     function ciphertext(uint64 app, uint32 revision) external view returns (bytes memory);
 
-    /// The agent of a node that runs the same revision gives the seed to another lease holder, once per lease.
+    /// The agent of a node that runs the app, in any revision, gives a seed to another lease holder, once each.
     function handOver(uint64 app, SealedSeed calldata seed) external;
 
     /// The owner shares the seed of a revision among the keepers drawn now; it holds at once.

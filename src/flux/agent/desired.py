@@ -34,6 +34,16 @@ class Lock(Enum):
     """The public half has what this agent does not know: it is older than the chain's rules."""
 
 
+class Ending(Enum):
+    """What the chain says of a lease that is not among the node's open ones."""
+
+    OPEN = auto()
+    """Nothing: whoever says so may be behind."""
+    DRAINS = auto()
+    """It is closed, and visitors may still be on their way to it."""
+    CLOSED = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class DesiredInstance:
     """One open lease and everything needed to run it."""
@@ -43,6 +53,9 @@ class DesiredInstance:
     spec: AppSpec
     lock: Lock
     private: PrivateSpec = field(default_factory=PrivateSpec, repr=False)
+    watched: float | None = None
+    """Seconds after its confirmation for which a crash is reported at once, because its revision is being rolled out;
+    None when it is not."""
 
     def key(self, node: NodeFacts) -> InstanceKey:
         """Identity of the instance on the engine."""

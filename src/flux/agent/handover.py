@@ -28,13 +28,15 @@ class SeedHandover:
 
     async def run_once(self, held: list[Lease]) -> None:
         """Hand over the seeds of the leases this node holds. May raise sdk.errors.Unreachable."""
-        for lease in held:
-            seed = self._source.seed(lease)
-            if seed is None:
-                continue
-            for other in await self._market.leases_of_app(lease.app):
-                if _needs_seed(other, lease, self._node) and not await self._secrets.boxes(other.id):
-                    await self._give(other, seed)
+        for app in dict.fromkeys(lease.app for lease in held if self._source.seed(lease) is not None):
+            for lease in await self._market.leases_of_app(app):
+                if lease.state is not LeaseState.ASSIGNED or lease.node == self._node:
+                    continue
+                if await self._secrets.boxes(lease.id):
+                    continue
+                # Another revision has the same seed, unless its owner lost it in between.
+                if (seed := await self._source.find_seed(lease)) is not None:
+                    await self._give(lease, seed)
 
     async def _give(self, lease: Lease, seed: bytes) -> None:
         node = await self._nodes.node(lease.node)
@@ -44,8 +46,3 @@ class SeedHandover:
             log.warning("seed not handed over", lease=lease.id, node=node.id, reason=str(error))
             return
         await self._reporter.hand_over(lease.id, lease.app, box)
-
-
-def _needs_seed(other: Lease, held: Lease, node: NodeId) -> bool:
-    same = other.revision == held.revision and other.node != node
-    return same and other.state is LeaseState.ASSIGNED

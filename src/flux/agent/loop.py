@@ -16,7 +16,7 @@ import structlog
 
 from flux.agent.actions import Action, StopContainer
 from flux.agent.apply import Applier, Outcome
-from flux.agent.desired import DesiredInstance, NodeFacts
+from flux.agent.desired import DesiredInstance, Ending, NodeFacts
 from flux.agent.health import HealthChecks, StartupChecks
 from flux.agent.lapse import LapseGuard
 from flux.agent.observed import ObservedInstance, group
@@ -33,13 +33,15 @@ from flux.sdk.errors import ClientError
 log = structlog.get_logger(__name__)
 LOOK_INTERVAL = 2.0
 """Seconds between two looks when nothing is heard."""
+DRAIN_SECONDS = 3.0
+"""How long an instance that was replaced serves on: longer than an ingress that keeps up needs to let go of it."""
 
 
 class Source(Protocol):
     """The chain as the loop needs it."""
 
     async def desired(self) -> dict[LeaseId, DesiredInstance]: ...
-    async def is_closed(self, instance: InstanceKey) -> bool: ...
+    async def ending(self, instance: InstanceKey) -> Ending: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ class AgentLoop:
         self._unhealthy: set[str] = set()
         """Containers that were stopped for their health, until their end was counted."""
         self._not_before: dict[LeaseId, float] = {}
+        self._drains: dict[LeaseId, float] = {}
+        """When instances whose lease is closed may be stopped."""
         self._awake = asyncio.Event()
 
     def wake(self) -> None:
@@ -142,7 +146,9 @@ class AgentLoop:
         wakes = [self._work_on(lease, desired) for lease, desired in self._desired.items()]
         for lease, observed in self._observed.items():
             if lease not in self._desired:
-                await self._end(lease, observed)
+                wakes.append(await self._end(lease, observed))
+        for lease in [lease for lease in self._drains if lease not in self._observed]:
+            del self._drains[lease]
         for lease in [lease for lease in self._memories if lease not in self._desired]:
             del self._memories[lease]
             self._waiting.pop(lease, None)
@@ -229,6 +235,8 @@ class AgentLoop:
         memory = self._memories.setdefault(lease, Memory(first_seen=now))
         if desired.lease.state is LeaseState.RUNNING and memory.confirmed:
             memory = self._memories[lease] = replace(memory, confirmed=False)
+        if desired.lease.state is LeaseState.RUNNING and memory.running_since is None:
+            memory = self._memories[lease] = replace(memory, running_since=now)
         if lease in self._busy:
             return None
         if (desired.lease.app, desired.lease.ordinal) in self._ending() and (
@@ -255,16 +263,24 @@ class AgentLoop:
             if lease not in desired and observed.containers
         }
 
-    async def _end(self, lease: LeaseId, observed: ObservedInstance) -> None:
+    async def _end(self, lease: LeaseId, observed: ObservedInstance) -> float | None:
+        """Remove an instance whose lease is over; when to look again."""
         if lease in self._busy:
-            return
-        try:
-            closed = await self._source.is_closed(observed.key)
-        except ClientError as error:
-            log.warning("lease not read, keeping what runs", lease=lease, reason=str(error))
-            return
-        if closed:
-            self._begin(lease, plan_removal(observed))
+            return None
+        now = self._clock()
+        if lease not in self._drains:
+            try:
+                ending = await self._source.ending(observed.key)
+            except ClientError as error:
+                log.warning("lease not read, keeping what runs", lease=lease, reason=str(error))
+                return None
+            if ending is Ending.OPEN:
+                return None
+            self._drains[lease] = now + DRAIN_SECONDS if ending is Ending.DRAINS else now
+        if now < self._drains[lease]:
+            return self._drains[lease]
+        self._begin(lease, plan_removal(observed))
+        return None
 
     def _begin(self, lease: LeaseId, plan: Plan) -> None:
         if plan.actions:

@@ -36,6 +36,8 @@ SEED_PATIENCE = 60.0
 """Seconds that a new lease waits for its seed before the agent gives it back."""
 CRASHES_BEFORE_REPORT = 5
 """Crashes without a stable run in between after which the lease is given back."""
+WATCHED_STARTS = 2
+"""The same for a revision that is being rolled out: the sooner it goes back, the better."""
 UNHEALTHY_STARTS = 2
 """The same for an instance that was never healthy here: another node may do better before the start deadline."""
 
@@ -52,6 +54,8 @@ class Memory:
     """Set when an action failed for good."""
     confirmed: bool = False
     """Whether the chain accepted our confirmation; the lease read may be older."""
+    running_since: float | None = None
+    """Clock of the agent when the chain was first seen to say that it runs; None before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +191,7 @@ def _plan_running(
             waiting.append(f"{component.name} is missing and its private half is locked")
             continue
         crashes = memory.crashes.get(component.name, Crashes())
-        if crashes.count >= _patience(desired, memory, crashes):
+        if crashes.count >= _patience(desired, memory, crashes, now):
             return _give_up(desired, component, container, crashes)
         if container.is_running:
             if container.health is ContainerHealth.UNHEALTHY:
@@ -221,8 +225,14 @@ def _plan_running(
     return Plan(tuple(actions), "; ".join(waiting), min(wake, default=None))
 
 
-def _patience(desired: DesiredInstance, memory: Memory, crashes: Crashes) -> int:
+def _patience(desired: DesiredInstance, memory: Memory, crashes: Crashes, now: float) -> int:
     never_ran = desired.lease.state is LeaseState.ASSIGNED and not memory.confirmed
+    if crashes.count and desired.watched is not None:
+        since = memory.running_since
+        if since is None:
+            return 1 if crashes.unhealthy or memory.confirmed else WATCHED_STARTS
+        if crashes.last_at >= since and now < since + desired.watched:
+            return 1
     return UNHEALTHY_STARTS if crashes.unhealthy and never_ran else CRASHES_BEFORE_REPORT
 
 

@@ -9,10 +9,10 @@ from typing import TypeVar
 
 from nacl.public import PrivateKey
 
-from flux.agent.desired import DesiredInstance, Lock
+from flux.agent.desired import DesiredInstance, Ending, Lock
 from flux.agent.head_clock import HeadClock
-from flux.contracts.apps.types import AppId, AppSpec, PrivateSpec, Revision, decode_spec
-from flux.contracts.market.types import Lease, LeaseId, LeaseState, UnknownLease
+from flux.contracts.apps.types import AppId, AppSpec, PrivateSpec, Revision, Update, decode_spec
+from flux.contracts.market.types import CloseReason, Lease, LeaseId, LeaseState, RolloutState, UnknownLease
 from flux.contracts.nodes.types import NodeId
 from flux.primitives.hexadecimal import quantity
 from flux.runtime.labels import InstanceKey
@@ -26,6 +26,16 @@ from flux.specs.private_half import PrivateHalfError, decrypt, open_box
 K = TypeVar("K")
 V = TypeVar("V")
 Key = tuple[AppId, Revision]
+_MOVING = (RolloutState.ROLLING, RolloutState.ROLLING_BACK)
+_PLANNED = (
+    CloseReason.UPDATED,
+    CloseReason.ROLLED_BACK,
+    CloseReason.MOVED,
+    CloseReason.SCALED_DOWN,
+    CloseReason.NODE_LEAVING,
+    CloseReason.DRAINED,
+)
+"""Ends of instances that serve to the last, while others take over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,7 @@ class ChainSource:
         self._specs: dict[Key, AppSpec | None] = {}
         self._names: dict[AppId, str] = {}
         self._opened: dict[Key, Opened] = {}
+        self._watches: dict[LeaseId, float | None] = {}
 
     async def desired(self) -> dict[LeaseId, DesiredInstance]:
         """All open leases of this node, with specs and as far as possible opened private halves.
@@ -62,10 +73,11 @@ class ChainSource:
         leases = await self._market.leases_of_node(self._node, block=quantity(head))
         wanted = {lease.id: await self._instance(lease) for lease in leases}
         self._forget({(lease.app, lease.revision) for lease in leases})
+        _keep(self._watches, lambda lease: lease in wanted)
         self._heads.saw(head, asked_at)
         return wanted
 
-    async def is_closed(self, instance: InstanceKey) -> bool:
+    async def ending(self, instance: InstanceKey) -> Ending:
         """Whether the chain says that the lease of what runs here is over.
 
         An RPC that does not know the lease is behind, and one that means another instance by its number serves another
@@ -75,10 +87,20 @@ class ChainSource:
             lease = await self._market.lease(instance.lease, block=quantity(self._heads.number))
         except Refused as refused:
             if isinstance(refused.revert, UnknownLease):
-                return False
+                return Ending.OPEN
             raise
         ours = (lease.node, lease.app, lease.ordinal) == (instance.node, instance.app, instance.ordinal)
-        return ours and lease.state is LeaseState.CLOSED
+        if not ours or lease.state is not LeaseState.CLOSED:
+            return Ending.OPEN
+        return Ending.DRAINS if lease.reason in _PLANNED and await self._drains(lease) else Ending.CLOSED
+
+    async def _drains(self, lease: Lease) -> bool:
+        """Whether visitors come to the instance through an ingress, and it may run beside the one that follows it."""
+        try:
+            spec = _read_spec(await self._apps.spec(lease.app, lease.revision))
+        except Refused:
+            return False
+        return spec is not None and spec.http is not None and not spec.at_most_one
 
     def seed(self, lease: Lease) -> bytes | None:
         """The seed of a lease that this node opened."""
@@ -103,13 +125,36 @@ class ChainSource:
         spec, name = self._specs[key], self._names[lease.app]
         if spec is None:
             return DesiredInstance(lease, name, AppSpec(()), Lock.UNREADABLE)
+        watched = await self._watched(lease, spec)
         if not spec.private:
-            return DesiredInstance(lease, name, spec, Lock.OPEN)
+            return DesiredInstance(lease, name, spec, Lock.OPEN, watched=watched)
         if key not in self._opened and (lock := await self._open(lease)) is not Lock.OPEN:
-            return DesiredInstance(lease, name, spec, lock)
-        return DesiredInstance(lease, name, spec, Lock.OPEN, self._opened[key].private)
+            return DesiredInstance(lease, name, spec, lock, watched=watched)
+        return DesiredInstance(lease, name, spec, Lock.OPEN, self._opened[key].private, watched)
+
+    async def _watched(self, lease: Lease, spec: AppSpec) -> float | None:
+        """Asked once, when the lease is new."""
+        if lease.id not in self._watches:
+            is_new = lease.state is LeaseState.ASSIGNED
+            moving = is_new and (await self._market.rollout(lease.app)).state in _MOVING
+            self._watches[lease.id] = float((spec.update or Update()).monitor_seconds) if moving else None
+        return self._watches[lease.id]
+
+    async def find_seed(self, lease: Lease) -> bytes | None:
+        """The seed of a lease's private half, if this node opened that revision or another one with the same seed."""
+        key = (lease.app, lease.revision)
+        if key in self._opened:
+            return self._opened[key].seed
+        seeds = {opened.seed: None for (app, _), opened in self._opened.items() if app == lease.app}
+        if not seeds:
+            return None
+        ciphertext = await self._secrets.ciphertext(lease.app, lease.revision)
+        return next((seed for seed in seeds if _opens(ciphertext, seed)), None)
 
     async def _open(self, lease: Lease) -> Lock:
+        known = await self.find_seed(lease)
+        if known is not None and await self.offer(lease, known):
+            return Lock.OPEN
         boxes = await self._secrets.boxes(lease.id)
         if not boxes:
             return Lock.WAITING
@@ -137,6 +182,14 @@ def _read_spec(data: bytes) -> AppSpec | None:
         return decode_spec(data)
     except ValueError:
         return None
+
+
+def _opens(ciphertext: bytes, seed: bytes) -> bool:
+    try:
+        decrypt(ciphertext, seed)
+    except PrivateHalfError:
+        return False
+    return True
 
 
 def _keep(values: dict[K, V], wanted: Callable[[K], bool]) -> None:

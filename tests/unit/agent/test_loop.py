@@ -1,24 +1,27 @@
 """The reconcile loop over a real in-memory engine and a scripted chain."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from flux.agent.apply import Applier
-from flux.agent.desired import DesiredInstance
-from flux.agent.loop import AgentLoop
+from flux.agent.desired import DesiredInstance, Ending
+from flux.agent.loop import DRAIN_SECONDS, AgentLoop
 from flux.agent.ports import PortPool
 from flux.contracts.apps.types import AppSpec, Component, Health, Port, PrivateComponent, PrivateSpec
 from flux.contracts.market.types import FailReason, LeaseId, LeaseState, PortBinding
+from flux.primitives.types import U64
 from flux.runtime.errors import ImagePullFailed
 from flux.runtime.labels import InstanceKey
 from flux.runtime.memory import MemoryEngine, MemoryRuntime
 from flux.runtime.types import ContainerEvent, EventKind
 from flux.sdk.errors import Unreachable
-from support.leases import DATABASE, IMAGES, NODE, WEB, make_desired, make_lease
+from support.leases import DATABASE, IMAGES, NODE, SPEC, WEB, make_desired, make_lease
 from support.waiting import until
 
 LEASE = make_lease().id
@@ -30,18 +33,23 @@ class ScriptedChain:
     def __init__(self) -> None:
         self.wishes: dict[LeaseId, DesiredInstance] = {}
         self.closed: set[LeaseId] = set()
+        self.draining: set[LeaseId] = set()
         self.reachable = True
+        self.looks = 0
         self.confirmed: list[tuple[LeaseId, tuple[PortBinding, ...]]] = []
         self.failed: list[tuple[LeaseId, FailReason, str]] = []
         self.stopped_leases: list[LeaseId] = []
 
     async def desired(self) -> dict[LeaseId, DesiredInstance]:
+        self.looks += 1
         if not self.reachable:
             raise Unreachable("http://chain", "down")
         return dict(self.wishes)
 
-    async def is_closed(self, instance: InstanceKey) -> bool:
-        return instance.lease in self.closed
+    async def ending(self, instance: InstanceKey) -> Ending:
+        if instance.lease in self.draining:
+            return Ending.DRAINS
+        return Ending.CLOSED if instance.lease in self.closed else Ending.OPEN
 
     async def stopped(self, lease: LeaseId) -> bool:
         self.stopped_leases.append(lease)
@@ -63,13 +71,20 @@ class ScriptedChain:
 class World:
     """A running agent loop."""
 
-    def __init__(self, engine: MemoryEngine, chain: ScriptedChain, loop: AgentLoop) -> None:
+    def __init__(self, engine: MemoryEngine, chain: ScriptedChain, loop: AgentLoop, now: list[float]) -> None:
+        self.now = now
+        """The agent's clock runs on from what is here."""
         self.engine = engine
         self.chain = chain
         self.loop = loop
 
     def running(self) -> list[str]:
         return sorted(c.spec.name for c in self.engine.containers.values() if c.is_running)
+
+    async def settle(self) -> None:
+        """Some looks later."""
+        before = self.chain.looks
+        await self.until(lambda: self.chain.looks >= before + 4)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         def nudged() -> bool:
@@ -86,10 +101,14 @@ async def make_world() -> AsyncIterator[World]:
             engine.add_image(image)
         runtime = MemoryRuntime(engine)
         chain = ScriptedChain()
-        loop = AgentLoop(NODE, chain, runtime, Applier(runtime, chain, PortPool(42000, 42099)))
+        start, now = time.time(), [0.0]
+        now[0] = start
+        loop = AgentLoop(
+            NODE, chain, runtime, Applier(runtime, chain, PortPool(42000, 42099)), lambda: now[0] + time.time() - start
+        )
         task = asyncio.create_task(loop.run())
         try:
-            yield World(engine, chain, loop)
+            yield World(engine, chain, loop, now)
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -125,13 +144,13 @@ async def test_a_lease_that_vanished_without_being_closed_is_kept() -> None:
         await world.until(lambda: bool(world.chain.confirmed))
         world.chain.wishes.clear()
         looked = asyncio.Event()
-        original = world.chain.is_closed
+        original = world.chain.ending
 
-        async def counting(instance: InstanceKey) -> bool:
+        async def counting(instance: InstanceKey) -> Ending:
             looked.set()
             return await original(instance)
 
-        world.chain.is_closed = counting  # type: ignore[method-assign]
+        world.chain.ending = counting  # type: ignore[method-assign]
         await world.until(looked.is_set)
         assert world.running() == BOTH
 
@@ -215,3 +234,66 @@ async def _count_starts(events: AsyncIterator[ContainerEvent], starts: list[str]
     async for event in events:
         if event.kind is EventKind.STARTED:
             starts.append(event.name)
+
+
+VISITED = AppSpec(components=(Component("web", WEB, 500, 64, ports=(Port(80),)),))
+OTHER = LeaseId(U64(LEASE + 1))
+
+
+def lease_of(number: LeaseId, spec: AppSpec, **changes: Any) -> DesiredInstance:
+    wish = make_desired(spec)
+    return replace(wish, lease=make_lease(number), **changes)
+
+
+async def test_an_instance_that_was_replaced_serves_on_until_ingresses_let_go_of_it() -> None:
+    async with make_world() as world:
+        world.chain.wishes[LEASE] = make_desired(VISITED)
+        await world.until(lambda: bool(world.chain.confirmed))
+        world.chain.draining.add(LEASE)
+        world.chain.wishes = {OTHER: lease_of(OTHER, VISITED)}
+        await world.until(lambda: len(world.chain.confirmed) == 2)
+        assert len(world.running()) == 2
+        begun = world.now[0]
+        world.now[0] = begun + DRAIN_SECONDS - 0.1
+        await world.settle()
+        assert len(world.running()) == 2
+        world.now[0] = begun + DRAIN_SECONDS + 0.1
+        await world.until(lambda: len(world.running()) == 1)
+
+
+async def test_the_next_instance_waits_until_the_one_before_it_gave_its_volumes_back() -> None:
+    async with make_world() as world:
+        world.chain.wishes[LEASE] = make_desired()
+        await world.until(lambda: bool(world.chain.confirmed))
+        world.chain.draining.add(LEASE)
+        world.chain.wishes = {OTHER: lease_of(OTHER, SPEC)}
+        await world.settle()
+        assert (world.running(), world.loop.status(OTHER).waiting_for) == (
+            BOTH,
+            "the instance that ran here before stops first",
+        )
+        world.now[0] += DRAIN_SECONDS + 0.1
+        await world.until(lambda: len(world.chain.confirmed) == 2)
+        assert not any(name in world.running() for name in BOTH)
+
+
+async def test_a_crash_while_a_rollout_watches_is_reported_at_once() -> None:
+    async with make_world() as world:
+        world.chain.wishes[LEASE] = replace(make_desired(VISITED), watched=10.0)
+        await world.until(lambda: world.loop.status(LEASE).desired is not None and bool(world.chain.confirmed))
+        await world.settle()
+        world.engine.crash("flux-19169-12345678-3-7-web")
+        await world.until(lambda: bool(world.chain.failed))
+        ((lease, reason, _),) = world.chain.failed
+        assert (lease, reason) == (LEASE, FailReason.START)
+
+
+async def test_a_crash_after_the_watch_only_restarts() -> None:
+    async with make_world() as world:
+        world.chain.wishes[LEASE] = replace(make_desired(VISITED), watched=10.0)
+        await world.until(lambda: bool(world.chain.confirmed))
+        await world.settle()
+        world.now[0] += 11
+        world.engine.crash("flux-19169-12345678-3-7-web")
+        await world.until(lambda: world.running() == BOTH[1:])
+        assert world.chain.failed == []

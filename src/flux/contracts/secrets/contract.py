@@ -91,13 +91,13 @@ class Secrets(Contract):
 
     @method(gas=40_000, lane=True)
     def hand_over(self, ctx: Context, app: AppId, seed: SealedSeed) -> None:
-        """The agent of a node that runs the same revision gives the seed to another lease holder, once per lease.
+        """The agent of a node that runs the app, in any revision, gives a seed to another lease holder, once each.
 
         Raises MaySealNot, InvalidBox, InvalidSeal, NoPrivateHalf, UnknownLease.
         """
         lease = self._check_target(ctx, app, seed)
         node = self._nodes.node_of_agent(ctx, ctx.sender)
-        if node == NO_NODE or not rules.has_run(self._market.leases_of_app(ctx, app), node, lease.revision):
+        if node == NO_NODE or not rules.has_run_any(self._market.leases_of_app(ctx, app), node):
             raise MaySealNot(app)
         if lease.node == node:
             raise InvalidSeal(seed.lease, "it is the giver's own")

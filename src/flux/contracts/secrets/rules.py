@@ -54,6 +54,11 @@ def has_run(leases: Iterable[Lease], node: NodeId, revision: Revision) -> bool:
     )
 
 
+def has_run_any(leases: Iterable[Lease], node: NodeId) -> bool:
+    """Whether the node holds an open lease of the app that it confirmed: revisions mostly share their seed."""
+    return any(lease.node == node and is_open(lease) and lease.running_at > 0 for lease in leases)
+
+
 def nodes_that_run(leases: Iterable[Lease], revision: Revision) -> tuple[NodeId, ...]:
     """Nodes with an open lease of the revision, started or not, each once."""
     open_leases = (lease for lease in leases if lease.revision == revision and is_open(lease))

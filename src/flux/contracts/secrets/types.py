@@ -184,7 +184,7 @@ class InvalidSeal(Revert):
 
 @dataclass(eq=False)
 class MaySealNot(Revert):
-    """Only the owner of app {app}, or the agent of a node that runs this revision of it, may give its seed."""
+    """Only the owner of app {app}, or the agent of a node that runs it, may give its seed."""
 
     app: AppId
 

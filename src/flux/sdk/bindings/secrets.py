@@ -37,7 +37,7 @@ class Secrets:
         return result
 
     async def hand_over(self, signer: Signer, app: AppId, seed: SealedSeed) -> Receipt:
-        """The agent of a node that runs the same revision gives the seed to another lease holder, once per lease."""
+        """The agent of a node that runs the app, in any revision, gives a seed to another lease holder, once each."""
         return await self.client.transact(signer, _HAND_OVER, app, seed)
 
     async def keep(self, signer: Signer, app: AppId, revision: Revision, shared: SharedSeed) -> Receipt:
