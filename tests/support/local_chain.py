@@ -21,7 +21,7 @@ from flux.agent.identity import NodeIdentity, create
 from flux.chain.application import Application
 from flux.consensus.solo import SoloEngine
 from flux.contracts.apps.types import decode_spec
-from flux.contracts.market.types import Lease, LeaseState, PortBinding
+from flux.contracts.market.types import FailReason, Lease, LeaseState, PortBinding
 from flux.contracts.nodes.types import Architecture, Hardware, NodeId
 from flux.database.memory_store import MemoryStore
 from flux.primitives.types import U8, U16, U32, Timestamp
@@ -151,6 +151,9 @@ async def _agents(client: FluxClient, made: LocalChain) -> None:
 async def _confirm(client: FluxClient, identity: NodeIdentity, lease: Lease) -> None:
     spec = decode_spec(await Apps(client).spec(lease.app, lease.revision))
     if spec.private and not await Secrets(client).boxes(lease.id):
+        return
+    if any("/test/bad@" in component.image for component in spec.components):
+        await Market(client).fail(identity.signer, lease.id, FailReason.START, "web ended with exit status 1")
         return
     bindings = [
         PortBinding(component.name, U16(port.container), U16(20_000 + port.container % 10_000), U8(6))

@@ -172,7 +172,8 @@ class ChainSource:
     def _forget(self, held: set[Key]) -> None:
         apps = {app for app, _ in held}
         _keep(self._specs, lambda key: key in held)
-        _keep(self._opened, lambda key: key in held)
+        # Also of revisions that ran here before: the app may go back while its owner is away.
+        _keep(self._opened, lambda key: key[0] in apps)
         _keep(self._names, lambda app: app in apps)
 
 

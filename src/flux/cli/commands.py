@@ -53,6 +53,7 @@ APP = dict(
         _verb("app", "top", "Watch your apps on one screen, live"),
         _verb("app", "scale", "Change how many instances run"),
         _verb("app", "update", "Replace what runs by a new version of the file"),
+        _verb("app", "rollback", "Go back to an earlier version, step by step as an update"),
         _verb("app", "pause", "Stop all instances, keep volumes"),
         _verb("app", "resume", "Start a paused app again"),
         _verb("app", "topup", "Add to an app's balance"),

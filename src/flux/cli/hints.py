@@ -61,6 +61,8 @@ HINTS = {
     "ImageIsDenied": "see docs/guides/governance.md for how a denial is lifted",
     "AppIsDenied": "see docs/guides/governance.md for how to appeal",
     "TooManyPayers": "let one of those who have paid top it up",
+    "UnknownRevision": "see the revisions that are kept with `flux app show`",
+    "RevisionIsCurrent": "see the revisions that are kept with `flux app show`",
 }
 
 _APP_STATUS = {"WrongAppStatus": "app", "WrongNodeStatus": "node", "WrongLeaseState": "lease"}

@@ -31,6 +31,7 @@ MaxPriceOption = Annotated[
 ]
 WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Return when every instance runs, or at once.")]
 PatienceOption = Annotated[int, typer.Option("--timeout", min=1, metavar="SECONDS", help="How long to wait.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only print what would happen.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="Number of the node.")]
 MetricsOption = Annotated[

@@ -13,6 +13,7 @@ from flux.primitives.types import U32
 from flux.sdk.bindings.apps import Apps
 from flux.sdk.bindings.secrets import Secrets
 from flux.sdk.client import FluxClient, Receipt
+from flux.sdk.errors import Refused
 from flux.sdk.signer import Signer
 
 
@@ -39,6 +40,19 @@ async def read_private(context: CommandContext, client: FluxClient, app: App) ->
     if seed is None:
         raise SeedMissing(app, str(seeds.folder))
     return spec, decrypt(await Secrets(client).ciphertext(app.id, app.revision), seed)
+
+
+async def find_private(context: CommandContext, client: FluxClient, app: App, revision: Revision) -> PrivateSpec | None:
+    """The private half of any kept revision; None where there is none, or its seed is not on this machine."""
+    from flux.specs.private_half import PrivateHalfError, decrypt
+
+    seed = (await open_seeds(context, client)).find(app.name, revision)
+    if seed is None:
+        return None
+    try:
+        return decrypt(await Secrets(client).ciphertext(app.id, revision), seed)
+    except (Refused, PrivateHalfError):
+        return None
 
 
 async def with_kept_secrets(context: CommandContext, client: FluxClient, app: App, private: PrivateSpec) -> PrivateSpec:
@@ -68,8 +82,13 @@ async def lock(context: CommandContext, client: FluxClient, app: App, private: P
     if private == PrivateSpec():
         return b""
     ciphertext, seed = encrypt(private)
-    (await open_seeds(context, client)).keep(app.name, seed, Revision(U32(app.highest + 1)))
+    (await open_seeds(context, client)).keep(app.name, seed, next_revision(app))
     return ciphertext
+
+
+def next_revision(app: App) -> Revision:
+    """The number that the next version of an app gets."""
+    return Revision(U32(app.highest + 1))
 
 
 async def replace_private(

@@ -9,6 +9,7 @@ from typing import Any
 from flux.cli import format as show
 from flux.cli import words
 from flux.cli.addresses import app_url, endpoints
+from flux.cli.change_watch import ChangeWatch
 from flux.cli.context import CommandContext
 from flux.cli.errors import CliError
 from flux.cli.lookup import nodes_by_id, protocol_now
@@ -44,14 +45,17 @@ class Rollout:
     """None where there is no private half."""
     since: int = 0
     """Protocol time; what happened before is not told."""
+    is_change: bool = False
+    """Whether this revision was just chosen, so that its rollout decides whether it succeeded."""
     told: dict[LeaseId, LeaseState] = field(default_factory=dict)
     nodes: dict[NodeId, Node] = field(default_factory=dict)
 
     def giver(self) -> SeedGiver | None:
         """Who gives the seed to nodes, if there is one."""
-        seed = self.seed
-        if seed is None:
-            return None
+        return None if self.seed is None else self.giver_of(self.seed)
+
+    def giver_of(self, seed: bytes) -> SeedGiver:
+        """Who gives a seed to nodes."""
         from flux.specs.private_half import seal
 
         def box(seal_key: Hash) -> bytes:
@@ -62,19 +66,21 @@ class Rollout:
 
 async def await_running(rollout: Rollout, seconds: float) -> None:
     """Give seeds and tell what happens until every instance runs. Raises CliError when the time is over."""
-    giver = rollout.giver()
+    giver, watch = rollout.giver(), ChangeWatch(rollout)
     try:
         async with asyncio.timeout(seconds):
             async with aclosing(follow(rollout.client, rollout.app)) as states:
                 async for state in states:
                     if giver is not None:
                         await giver.give(list(state.open), rollout.revision)
+                    is_over = not rollout.is_change or await watch.look(state)
                     await _tell(rollout, state)
-                    if runs(state, rollout.revision, rollout.instances):
+                    if is_over and runs(state, rollout.revision, rollout.instances):
                         break
     except TimeoutError as error:
+        stays = "the rollout goes on by itself" if rollout.is_change else "the app stays deployed"
         raise CliError(
-            f"not all instances of {rollout.name} run after {show.duration(seconds)}; the app stays deployed",
+            f"not all instances of {rollout.name} run after {show.duration(seconds)}; {stays}",
             f"see why with `flux app why {rollout.name}`",
         ) from error
     await share_seed(rollout)
@@ -112,9 +118,13 @@ async def roll_out(
     receipt: Receipt,
     begun: float,
     patience: float | None,
+    revision: Revision | None = None,
 ) -> None:
-    """After a change of an app: give seeds, wait (unless `patience` is None), show the result."""
-    rollout = await begin(context, client, signer, app, receipt)
+    """After a change of an app: give seeds, wait (unless `patience` is None), show the result.
+
+    `revision` is the one that was chosen, where one was. Raises CliError when its rollout failed.
+    """
+    rollout = await begin(context, client, signer, app, receipt, revision)
     if patience is None:
         await give_seed_once(rollout)
     else:
@@ -125,14 +135,23 @@ async def roll_out(
     show_result(context, result, seconds)
 
 
-async def begin(context: CommandContext, client: FluxClient, signer: Signer, app: AppId, receipt: Receipt) -> Rollout:
-    """What a transaction set going."""
+async def begin(
+    context: CommandContext,
+    client: FluxClient,
+    signer: Signer,
+    app: AppId,
+    receipt: Receipt,
+    revision: Revision | None = None,
+) -> Rollout:
+    """What a transaction set going; `revision` where it chose one."""
     record = await Apps(client).app(app)
-    seed = (await open_seeds(context, client)).find(record.name, record.revision)
+    wanted = record.revision if revision is None else revision
+    seed = (await open_seeds(context, client)).find(record.name, wanted)
     clock = await client.transport.request("flux_clock", quantity(receipt.block))
     return Rollout(
-        context, client, app, record.name, record.revision, record.instances, signer, seed, since=int(clock["now"], 16)
-    )
+        context, client, app, record.name, wanted, record.instances, signer, seed,
+        since=int(clock["now"], 16), is_change=revision is not None,
+    )  # fmt: skip
 
 
 async def result_document(rollout: Rollout) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from flux.contracts.market.types import (
     LeaseRunning,
     LeaseSuspect,
     Rejection,
+    RolloutChanged,
+    RolloutState,
     VolumesKept,
 )
 from flux.contracts.nodes.types import Node, NodeId
@@ -146,6 +148,22 @@ def _updated(_: Story, event: AppUpdated, __: Happened) -> str:
     return f"revision {event.revision}, {show.count(event.instances, 'instance')} wanted"
 
 
+def _rollout(_: Story, event: RolloutChanged, __: Happened) -> str:
+    way, why = f"to revision {event.target}", f": {event.reason}" if event.reason else ""
+    match event.state:
+        case RolloutState.ROLLING:
+            return f"the rollout {way} begins" + (f"; {event.source} ran last" if event.source else "")
+        case RolloutState.ROLLING_BACK:
+            return f"the rollout {way} failed, everything goes back to revision {event.source}{why}"
+        case RolloutState.DONE:
+            return f"the rollout {way} is done"
+        case RolloutState.FAILED:
+            return f"the rollout {way} has failed{why}"
+        case RolloutState.PAUSED:
+            return f"the rollout {way} is paused until its owner decides{why}"
+    return f"the rollout {way} is in state {event.state}"
+
+
 def _status(_: Story, event: AppStatusChanged, __: Happened) -> str:
     return f"the app is now {words.status_word('app', event.status)}"
 
@@ -192,6 +210,7 @@ _TELLERS: dict[type[Event], Callable[[Story, Any, Happened], str]] = {
     HostPaid: Story._paid,
     AppDeployed: _deployed,
     AppUpdated: _updated,
+    RolloutChanged: _rollout,
     AppStatusChanged: _status,
     Deposited: _deposited,
     Depleted: _depleted,

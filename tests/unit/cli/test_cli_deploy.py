@@ -16,6 +16,7 @@ services:
 x-flux:
   instances: 2
   http_port: 8080
+  update: {monitor: 0}
 """
 
 

@@ -15,11 +15,12 @@ from flux.cli.verdicts import place
 from flux.cli.words import close_reason, status_word
 from flux.contracts.apps.types import App, AppSpec, AppStatus, decode_spec
 from flux.contracts.escrow.types import EscrowBalance
-from flux.contracts.market.types import Lease, LeaseState
+from flux.contracts.market.types import Lease, LeaseState, Rollout, RolloutState
 from flux.contracts.nodes.types import Node
 from flux.contracts.secrets.types import Sharing
 from flux.sdk.bindings.apps import Apps
 from flux.sdk.bindings.escrow import Escrow
+from flux.sdk.bindings.market import Market
 from flux.sdk.bindings.secrets import Secrets
 from flux.sdk.client import FluxClient
 from flux.sdk.deployment import Progress, progress
@@ -38,10 +39,13 @@ async def run(context: CommandContext, name: AppArgument) -> None:
             _sharing(client, app),
         )
         nodes = await nodes_by_id(client, {lease.node for lease in state.leases})
+        rollout, revisions = await asyncio.gather(Market(client).rollout(app.id), Apps(client).revisions(app.id))
     decoded = decode_spec(spec)
     lasts = balance.depletes_at - now if balance is not None and balance.depletes_at else None
     url = app_url(context, app.name) if decoded.http is not None and app.status is not AppStatus.CLOSED else None
     _draw_facts(context, app, decoded, balance, lasts, url, sharing)
+    if rollout.state is not RolloutState.NONE:
+        context.output.facts([("rollout", rollout_sentence(rollout))])
     rows = [_row(lease, nodes[lease.node], now) for lease in _ordered(state)]
     rows += [
         (str(item.ordinal), "", "", "waits for a node", show.duration(now - item.since), "", "")
@@ -66,8 +70,46 @@ async def run(context: CommandContext, name: AppArgument) -> None:
             for lease in closed
         ]
         context.output.table([right("WAS"), right("NODE"), "AGO", Column("ENDED BECAUSE", wrap=True)], ended)
-    document = _document(app, decoded, state, nodes, balance, lasts, url)
+    if len(revisions) > 1:
+        context.output.line()
+        kept = [
+            (str(item.revision), show.duration(now - item.created_at), "yes" if item.revision == app.revision else "")
+            for item in reversed(revisions)
+        ]
+        context.output.table([right("REVISION"), right("AGO"), "CURRENT"], kept)
+    document = {
+        **_document(app, decoded, state, nodes, balance, lasts, url),
+        "rollout": rollout_document(rollout),
+        "revisions": [{"revision": item.revision, "created_at": item.created_at} for item in revisions],
+    }
     context.output.document({**document, "keepers": None if sharing is None else keepers_document(sharing)})
+
+
+def rollout_sentence(rollout: Rollout) -> str:
+    """How the last change of revision stands, for people."""
+    words = {
+        RolloutState.ROLLING: f"to revision {rollout.target}, {rollout.steps} came so far",
+        RolloutState.ROLLING_BACK: f"to revision {rollout.target} failed, going back to {rollout.source}",
+        RolloutState.DONE: f"to revision {rollout.target} is done",
+        RolloutState.FAILED: f"to revision {rollout.target} failed",
+        RolloutState.PAUSED: f"to revision {rollout.target} is paused",
+    }.get(rollout.state, "none")
+    return f"{words}: {rollout.reason}" if rollout.reason else words
+
+
+def rollout_document(rollout: Rollout) -> dict[str, Any]:
+    """The same for scripts."""
+    return {
+        "state": rollout.state.name.lower(),
+        "from": rollout.source or None,
+        "to": rollout.target or None,
+        "steps": rollout.steps,
+        "failures": rollout.failures,
+        "started_at": rollout.started_at or None,
+        "turned_at": rollout.turned_at or None,
+        "ended_at": rollout.ended_at or None,
+        "reason": rollout.reason,
+    }
 
 
 async def _balance(client: FluxClient, app: App) -> EscrowBalance | None:

@@ -6,7 +6,7 @@ from flux.cli.context import CommandContext
 from flux.cli.errors import CliError
 from flux.cli.lookup import find_app
 from flux.cli.options import AppArgument, PatienceOption, SecretArgument, WaitOption
-from flux.cli.private import read_private, replace_private, with_secrets
+from flux.cli.private import next_revision, read_private, replace_private, with_secrets
 from flux.cli.rollout import roll_out
 
 
@@ -27,4 +27,5 @@ async def run(
             raise CliError(f"{app.name} has no secret {secret}", f"see `flux app secret ls {app.name}`")
         signer = await context.signer(client)
         receipt = await replace_private(context, client, signer, app, spec, with_secrets(private, left))
-        await roll_out(context, client, signer, app.id, receipt, begun, patience if wait else None)
+        revision = next_revision(app)
+        await roll_out(context, client, signer, app.id, receipt, begun, patience if wait else None, revision)

@@ -13,7 +13,7 @@ from flux.cli.context import CommandContext
 from flux.cli.errors import CliError, UsageError
 from flux.cli.lookup import find_app
 from flux.cli.options import AppArgument, PatienceOption, SecretArgument, WaitOption
-from flux.cli.private import read_private, replace_private, with_secrets
+from flux.cli.private import next_revision, read_private, replace_private, with_secrets
 from flux.cli.rollout import roll_out
 from flux.contracts.apps.types import AppSpec, Secret
 
@@ -62,7 +62,8 @@ async def run(
         signer = await context.signer(client)
         receipt = await replace_private(context, client, signer, app, spec, with_secrets(private, [*others, made]))
         context.output.note(f"secret {secret} of {app.name} is set in revision {app.highest + 1}")
-        await roll_out(context, client, signer, app.id, receipt, begun, patience if wait else None)
+        revision = next_revision(app)
+        await roll_out(context, client, signer, app.id, receipt, begun, patience if wait else None, revision)
 
 
 def _value(name: str, argument: str | None, file: Path | None) -> bytes:
