@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from flux.cli import format as show
+from flux.cli.dollars import amount
 from flux.contracts.apps.types import AppSpec, PrivateComponent, PrivateSpec, Update
 from flux.primitives.types import WEI_PER_GWEI
 
@@ -17,6 +18,7 @@ _WORDS = {
     "disk_mib": "disk",
     "size_mib": "size",
     "max_price_gwei_hour": "price limit",
+    "max_price_nanousd_hour": "price limit in dollars",
     "delay_seconds": "delay",
     "monitor_seconds": "monitor",
 }
@@ -124,6 +126,8 @@ def _shown(name: str, value: Any) -> str:
     match name, value:
         case "max_price_gwei_hour", int():
             return f"{show.number(value * WEI_PER_GWEI)} FLUX/h" if value else "any price"
+        case "max_price_nanousd_hour", int():
+            return f"{amount(value * 10**9)}/h" if value else NOTHING
         case "cpu_milli", int():
             return show.cores(value)
         case _, int() if name.endswith("_mib") and not isinstance(value, bool):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flux.cli import format as show
+from flux.cli.dollars import find_price
 from flux.cli.lookup import nodes_by_id
 from flux.cli.output import Column, right
 from flux.cli.spec_changes import Change
@@ -16,8 +17,11 @@ from flux.cli.verdicts import able, place
 from flux.cli.words import rejection
 from flux.contracts.apps.types import App, AppSpec, Update, decode_spec, encode_spec
 from flux.contracts.market import rules
+from flux.contracts.market.exchange import Terms, accepts, ask_in_flux, bill_of, limit_in_flux, rate_at, terms_in_place
 from flux.contracts.market.types import Lease, LeaseState, Rejection, Usage
 from flux.contracts.nodes.types import Node, NodeId
+from flux.contracts.oracle.types import UsdPrice
+from flux.primitives.types import U64
 from flux.sdk import paging
 from flux.sdk.bindings.apps import Apps
 from flux.sdk.bindings.market import Market
@@ -134,6 +138,8 @@ async def make_plan(
     leases = sorted(state.open, key=lambda lease: (lease.ordinal, lease.id))
     nodes = await nodes_by_id(client, {lease.node for lease in leases})
     specs = await _specs(client, app, leases)
+    found = await find_price(client)
+    price = UsdPrice(U64(0)) if found is None else found.value
     usages = await asyncio.gather(*(Market(client).usage(lease.node) for lease in leases))
     elsewhere = [verdict for verdict in able(verdicts) if verdict.node not in nodes]
     dearest = elsewhere[0].rate if elsewhere else None
@@ -144,7 +150,7 @@ async def make_plan(
         if lease.ordinal >= instances:
             steps.append(Step(lease.ordinal, lease.node, place(nodes[lease.node]), "ends", lease.rate, 0))
         else:
-            steps.append(_step(lease, nodes[lease.node], usage, specs[lease.revision], spec, dearest))
+            steps.append(_step(lease, nodes[lease.node], usage, specs[lease.revision], spec, dearest, price))
     held = {lease.ordinal for lease in leases}
     for number in range(instances):
         if number not in held:
@@ -159,17 +165,24 @@ async def _specs(client: FluxClient, app: App, leases: Sequence[Lease]) -> Mappi
     return {revision: decode_spec(data) for revision, data in zip(revisions, found, strict=True)}
 
 
-def _step(lease: Lease, node: Node, usage: Usage, old: AppSpec, new: AppSpec, elsewhere: int | None) -> Step:
+def _step(
+    lease: Lease, node: Node, usage: Usage, old: AppSpec, new: AppSpec, elsewhere: int | None, price: UsdPrice
+) -> Step:
     """As `contracts/market/succession.py` brings an instance."""
     order = (new.update or Update()).order
     before, needs = rules.needs_of(old), rules.needs_of(new)
     used = rules.Needs(usage.cpu_milli, usage.memory_mib, usage.disk_mib, usage.gpu_count)
     without = rules.Needs(*(taken - need for taken, need in zip(used, before, strict=True)))
-    here = rules.rate_in_place(needs, before, node.ask, lease.rate)
-    beside, instead = (
-        rules.verdict_in_place(new, node, rules.Circumstances(False, load, False, False, 1), before, lease.rate)
-        for load in (used, without)
-    )
+    agreed = Terms(lease.rate, lease.usd_rate)
+    terms = terms_in_place(bill_of(new.constraints), needs, before, node.ask, price, agreed)
+    here, accepted = rate_at(terms, price), accepts(new.constraints, terms, price)
+    ask, limit = ask_in_flux(node.ask, price), limit_in_flux(new.constraints, price)
+
+    def verdict(load: rules.Needs) -> Rejection:
+        facts = rules.Circumstances(False, load, excluded=False, hosts_already=False, slots_free=1)
+        return rules.verdict_in_place(new, node, ask, limit, facts, accepted=accepted)
+
+    beside, instead = verdict(used), verdict(without)
     kept = {volume.name for volume in old.volumes} & {volume.name for volume in new.volumes}
 
     def step(does: str, rate: int | None) -> Step:

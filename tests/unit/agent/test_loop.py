@@ -71,8 +71,10 @@ class ScriptedChain:
 class World:
     """A running agent loop."""
 
-    def __init__(self, engine: MemoryEngine, chain: ScriptedChain, loop: AgentLoop, now: list[float]) -> None:
-        self.now = now
+    def __init__(
+        self, engine: MemoryEngine, chain: ScriptedChain, loop: AgentLoop, now: list[float] | None = None
+    ) -> None:
+        self.now = now or [0.0]
         """The agent's clock runs on from what is here."""
         self.engine = engine
         self.chain = chain

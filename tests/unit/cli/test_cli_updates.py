@@ -33,12 +33,12 @@ def test_an_update_goes_through_step_by_step_and_the_history_shows_it(flux: Any)
     flux.json("deploy", file(flux), "--name", "good")
     updated = flux.json("app", "update", "good", file(flux, COLOUR="SHAPE", monitor=1))
     assert updated["revision"] == 2
-    assert updated["seconds"] >= 3
     assert revisions(flux, "good") == [2, 2, 2]
     shown = flux.json("app", "show", "good")
     assert [item["revision"] for item in shown["revisions"]] == [1, 2]
     rollout = shown["rollout"]
     assert (rollout["state"], rollout["from"], rollout["to"], rollout["steps"]) == ("done", 1, 2, 3)
+    assert rollout["ended_at"] - rollout["started_at"] >= 3
     assert "to revision 2 is done" in flux.ok("app", "show", "good")
     events = flux.ok("app", "events", "good")
     assert "the rollout to revision 2 begins; 1 ran last" in events
