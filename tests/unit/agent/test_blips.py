@@ -9,7 +9,7 @@ import pytest
 from nacl.public import PrivateKey
 
 from flux.agent.apply import Applier
-from flux.agent.desired import DesiredInstance
+from flux.agent.desired import DesiredInstance, Ending
 from flux.agent.head_clock import Behind, HeadClock
 from flux.agent.loop import AgentLoop
 from flux.agent.ports import PortPool
@@ -209,4 +209,5 @@ async def test_an_empty_list_of_leases_removes_nothing_without_the_very_leases_e
     heads = HeadClock()
     source = source_of(Endpoint(10, [], record), heads)
     assert await source.desired() == {}
-    assert await source.is_closed(make_desired().key(NODE)) is believed
+    ending = await source.ending(make_desired().key(NODE))
+    assert ending is (Ending.CLOSED if believed else Ending.OPEN)

@@ -11,7 +11,7 @@ import pytest
 
 from flux.agent.apply import Applier
 from flux.agent.desired import DesiredInstance, Ending
-from flux.agent.loop import DRAIN_SECONDS, AgentLoop
+from flux.agent.loop import AgentLoop
 from flux.agent.ports import PortPool
 from flux.contracts.apps.types import AppSpec, Component, Health, Port, PrivateComponent, PrivateSpec
 from flux.contracts.market.types import FailReason, LeaseId, LeaseState, PortBinding
@@ -247,7 +247,14 @@ def lease_of(number: LeaseId, spec: AppSpec, **changes: Any) -> DesiredInstance:
     return replace(wish, lease=make_lease(number), **changes)
 
 
-async def test_an_instance_that_was_replaced_serves_on_until_ingresses_let_go_of_it() -> None:
+LONG_DRAIN = 300.0
+"""More than a busy machine takes for a test."""
+
+
+async def test_an_instance_that_was_replaced_serves_on_until_ingresses_let_go_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("flux.agent.loop.DRAIN_SECONDS", LONG_DRAIN)
     async with make_world() as world:
         world.chain.wishes[LEASE] = make_desired(VISITED)
         await world.until(lambda: bool(world.chain.confirmed))
@@ -255,15 +262,16 @@ async def test_an_instance_that_was_replaced_serves_on_until_ingresses_let_go_of
         world.chain.wishes = {OTHER: lease_of(OTHER, VISITED)}
         await world.until(lambda: len(world.chain.confirmed) == 2)
         assert len(world.running()) == 2
-        begun = world.now[0]
-        world.now[0] = begun + DRAIN_SECONDS - 0.1
         await world.settle()
         assert len(world.running()) == 2
-        world.now[0] = begun + DRAIN_SECONDS + 0.1
+        world.now[0] += LONG_DRAIN + 1
         await world.until(lambda: len(world.running()) == 1)
 
 
-async def test_the_next_instance_waits_until_the_one_before_it_gave_its_volumes_back() -> None:
+async def test_the_next_instance_waits_until_the_one_before_it_gave_its_volumes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("flux.agent.loop.DRAIN_SECONDS", LONG_DRAIN)
     async with make_world() as world:
         world.chain.wishes[LEASE] = make_desired()
         await world.until(lambda: bool(world.chain.confirmed))
@@ -274,14 +282,14 @@ async def test_the_next_instance_waits_until_the_one_before_it_gave_its_volumes_
             BOTH,
             "the instance that ran here before stops first",
         )
-        world.now[0] += DRAIN_SECONDS + 0.1
+        world.now[0] += LONG_DRAIN + 1
         await world.until(lambda: len(world.chain.confirmed) == 2)
         assert not any(name in world.running() for name in BOTH)
 
 
 async def test_a_crash_while_a_rollout_watches_is_reported_at_once() -> None:
     async with make_world() as world:
-        world.chain.wishes[LEASE] = replace(make_desired(VISITED), watched=10.0)
+        world.chain.wishes[LEASE] = replace(make_desired(VISITED), watched=300.0)
         await world.until(lambda: world.loop.status(LEASE).desired is not None and bool(world.chain.confirmed))
         await world.settle()
         world.engine.crash("flux-19169-12345678-3-7-web")
@@ -292,10 +300,10 @@ async def test_a_crash_while_a_rollout_watches_is_reported_at_once() -> None:
 
 async def test_a_crash_after_the_watch_only_restarts() -> None:
     async with make_world() as world:
-        world.chain.wishes[LEASE] = replace(make_desired(VISITED), watched=10.0)
+        world.chain.wishes[LEASE] = replace(make_desired(VISITED), watched=300.0)
         await world.until(lambda: bool(world.chain.confirmed))
         await world.settle()
-        world.now[0] += 11
+        world.now[0] += 301
         world.engine.crash("flux-19169-12345678-3-7-web")
         await world.until(lambda: world.running() == BOTH[1:])
         assert world.chain.failed == []
