@@ -63,7 +63,8 @@ class Keepers:
         expected = self._next(app, revision)
         if shared.generation != expected:
             raise WrongGeneration(app, revision, expected)
-        seats = self._draw(ctx, app, revision, expected)
+        holders = self._holders(self._market.leases_of_app(ctx, app))
+        seats = self._draw(ctx, app, revision, expected, holders)
         if (fault := rules.find_fault(shared, seats, self._params.threshold)) is not None:
             raise InvalidSharing(app, fault)
 
@@ -104,7 +105,7 @@ class Keepers:
         keeping = self._state.keepings.find((app, revision))
         if keeping is None:
             return
-        left = self._left(keeping)
+        left = len(self._there(keeping))
         low = left <= keeping.shared.threshold
         if low != keeping.low:
             self._state.keepings.set((app, revision), keeping.but(low=low))
@@ -116,15 +117,17 @@ class Keepers:
         keeping = self._state.keepings.get((app, revision))
         shared = keeping.shared
         is_shared = shared.generation != rules.NOT_SHARED
-        left = self._left(keeping)
-        seats = self._draw(ctx, app, revision, self._next(app, revision))
-        opens_at = rules.opens_at(keeping, left, len(seats), self._params.keeper_interval)
+        there = self._there(keeping)
+        holders = self._holders(self._market.leases_of_app(ctx, app))
+        seats = self._draw(ctx, app, revision, self._next(app, revision), holders)
+        opens_at = rules.opens_at(keeping, len(there), len(seats), self._params.keeper_interval)
         return Sharing(
             generation=shared.generation,
             threshold=shared.threshold,
             keepers=U8(len(shared.keepers) if is_shared else 0),
-            left=U8(left),
-            is_due=left < len(seats) >= self._params.threshold,
+            left=U8(len(there)),
+            is_due=len(seats) >= self._params.threshold
+            and rules.is_due(there, [seat.node for seat in seats], holders, shared.threshold),
             opens_at=opens_at,
             is_open=ctx.now >= opens_at,
             next_threshold=self._params.threshold,
@@ -139,24 +142,25 @@ class Keepers:
         kept = self._state.votes.find((app, revision))
         return kept.votes if kept is not None and kept.draw == draw else ()
 
-    def _left(self, keeping: Keeping) -> int:
-        """How many can still be asked for a good share."""
+    def _there(self, keeping: Keeping) -> list[NodeId]:
+        """Keepers that can still be asked for a good share."""
         if keeping.shared.generation == rules.NOT_SHARED:
-            return 0
-        left = 0
+            return []
+        there = []
         for keeper in keeping.shared.keepers:
             node = self._nodes.find(keeper.node)
             if node is not None and self._may_keep(node, keeping) and node.endpoint.seal_key == keeper.key:
-                left += 1
-        return left
+                there.append(keeper.node)
+        return there
 
     def _may_keep(self, node: Node, keeping: Keeping) -> bool:
         """Whether a node is there and was not slashed since the last sharing; a later one may draw it again."""
         return rules.may_keep(node) and self._staking.last_slashed(node.id) <= keeping.since
 
-    def _draw(self, ctx: Context, app: AppId, revision: Revision, generation: Generation) -> list[Seat]:
-        """The same for everybody in one epoch, as long as the nodes stay what they are."""
-        holders = self._holders(self._market.leases_of_app(ctx, app))
+    def _draw(
+        self, ctx: Context, app: AppId, revision: Revision, generation: Generation, holders: tuple[NodeId, ...]
+    ) -> list[Seat]:
+        """The same for everybody in one epoch, as long as the nodes and who runs the app stay what they are."""
         seed = self._epochs.epoch(ctx).seed
         base = seed + b"keepers" + app.to_bytes(8, "big") + revision.to_bytes(4, "big") + generation.to_bytes(4, "big")
         return rules.seats_in_order(

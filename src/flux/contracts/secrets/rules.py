@@ -117,6 +117,13 @@ def find_fault(shared: SharedSeed, seats: Sequence[Seat], threshold: U8) -> str 
     return None
 
 
+def is_due(there: Sequence[NodeId], drawn: Sequence[NodeId], holders: Collection[NodeId], threshold: int) -> bool:
+    """Whether other keepers would be better: there would be more, or too few of those there live without the app."""
+    apart = sum(node not in holders for node in there)
+    would_be_apart = sum(node not in holders for node in drawn)
+    return len(there) < len(drawn) or (apart < threshold and apart < would_be_apart)
+
+
 def opens_at(keeping: Keeping, left: int, drawn: int, interval: Seconds) -> ChainTime:
     """From when on nodes may share anew: at once when one more loss is too many and the draw has more keepers."""
     if keeping.shared.generation == NOT_SHARED or (left <= keeping.shared.threshold and drawn > left):

@@ -98,7 +98,8 @@ class Sharing(Record, frozen=True):
     left: U8
     """Keepers that are active, not slashed since, and still have the key that their share is sealed to."""
     is_due: bool
-    """Whether nodes that run the app should share anew: never done, or a keeper is lost that another can replace."""
+    """Whether nodes that run the app should share anew: never done, a keeper is lost that another can replace, or so
+    many keepers run the app by now that its end would be theirs."""
     opens_at: ChainTime
     """From then on the next generation is taken from nodes."""
     is_open: bool

@@ -280,6 +280,19 @@ def test_keepers_that_leave_change_their_key_or_are_slashed_are_lost(lab: Lab) -
     assert slashed not in {seat.node for seat in standing(lab).seats}
 
 
+def test_keepers_that_came_to_run_the_app_are_replaced(lab: Lab) -> None:
+    share_first(lab)
+    others = [keeper.node for keeper in keeping(lab).shared.keepers][1:]
+    for lease, node in zip((1, 2, 3), others, strict=False):
+        lab.market.leases[lease] = lab.market.leases[lease].but(node=node)
+    assert not standing(lab).is_due, "four live without the app"
+    lab.send(OWNER, 0, lab.apps.scale, ONE, U16(5))
+    for lease, node in zip((4, 5), others[3:], strict=False):
+        lab.market.leases[lease] = lab.market.leases[lease].but(node=node)
+    assert (standing(lab).left, standing(lab).is_due) == (7, True)
+    assert not {seat.node for seat in standing(lab).seats} & set(others[:5])
+
+
 def test_it_alarms_once_when_one_more_loss_is_too_many(lab: Lab) -> None:
     share_first(lab)
     keepers = [keeper.node for keeper in keeping(lab).shared.keepers]
