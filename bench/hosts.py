@@ -4,6 +4,7 @@ import asyncio
 import statistics
 from pathlib import Path
 
+import msgspec
 from tools.hosts.lab import DIRECTORY, built, make_lab, running_lab, start_engines
 
 from bench.hosts_flux import measure_flux
@@ -12,6 +13,7 @@ from bench.hosts_swarm import MANAGERS, MONITOR, measure_swarm
 from bench.measurement import Goal, Measurement, Report, Section
 
 HOSTS = 5
+REFERENCE = "on a quiet machine of this size: 18.5 s, 48 s when the dead host was the leader"
 OURS = Counts()
 THEIRS = Counts(kills=8)
 
@@ -53,7 +55,7 @@ def _table(ours: Figures, theirs: Figures) -> list[Measurement]:
         _swarm_row(f"deploy → 200 from all {INSTANCES}", theirs.deploys),
         _row("host dies → replacement serving", "s", ours.failovers, Goal(5.0, at_least=False)),
         _row("host dies → replacement serving, 95th percentile", "s", [_p95(ours.failovers)]),
-        _swarm_row("host dies → replacement serving", theirs.failovers),
+        msgspec.structs.replace(_swarm_row("host dies → replacement serving", theirs.failovers), reference=REFERENCE),
         _swarm_row("host dies → replacement serving, the leader's", theirs.leader_failovers),
         _row("requests failed while a host is replaced", "%", [statistics.fmean(ours.failed)], Goal(1, at_least=False)),
         _ahead(f"update of {INSTANCES} instances", ours.updates, theirs.updates),

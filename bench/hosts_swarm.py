@@ -138,18 +138,19 @@ class _Swarm:
         return took
 
     async def _give_leader_a_task(self) -> None:
-        """Every host gets one; all but the leader's and two others go again."""
+        """Every host gets one; then two hosts that do not lead are drained until their tasks are forgotten."""
         leader = await self._leader()
-        await self.ask("service", "scale", "kept=5", "--detach")
-        await self._lab.until(lambda: self._has_running(5), "every host has a task", _WAIT)
+        await self.ask("service", "scale", f"kept={len(self._hosts)}", "--detach")
+        await self._lab.until(lambda: self._has_running(len(self._hosts)), "every host has a task", _WAIT)
         idle = [node for node, host in self._ids.items() if host is not leader][: len(self._hosts) - INSTANCES]
         for node in idle:
             await self.ask("node", "update", "--availability", "drain", node)
         await self._lab.until(lambda: self._has_running(INSTANCES), "two hosts are drained", _WAIT)
         await self.ask("service", "scale", f"kept={INSTANCES}", "--detach")
-        await self._lab.until(self._has_no_pending, "nothing waits", _WAIT)
+        await self._lab.until(self._has_nothing_else, "nothing waits", _WAIT)
         for node in idle:
             await self.ask("node", "update", "--availability", "active", node)
+        await self._lab.until(self._has_nothing_else, "nothing moves", _WAIT)
 
     async def _leader(self) -> Host:
         lines = (await self.ask("node", "ls", "--format", "{{.ID}} {{.ManagerStatus}}")).splitlines()
@@ -172,8 +173,11 @@ class _Swarm:
     async def _has_running(self, count: int) -> bool:
         return len(await self._tasks("Running")) == count
 
-    async def _has_no_pending(self) -> bool:
-        return not await self._tasks("Pending")
+    async def _has_nothing_else(self) -> bool:
+        """Only the wanted tasks, and none on its way to run."""
+        states = ("New", "Pending", "Assigned", "Accepted", "Ready", "Preparing", "Starting")
+        waiting = [task for state in states for task in await self._tasks(state)]
+        return not waiting and await self._has_running(INSTANCES)
 
     async def _is_whole(self) -> bool:
         shown = await self.ask("node", "ls", "--format", "{{.Status}} {{.ManagerStatus}}")
