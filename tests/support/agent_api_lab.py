@@ -94,10 +94,11 @@ async def agent_api_lab(
         port = free_port()
         await web.TCPSite(runner, "127.0.0.1", port, ssl_context=identity.tls()).start()
         agents = await stack.enter_async_context(AgentClient())
-        yield AgentApiLab(engine, runtime, agents, _node(port, identity.certificate), lease, sessions)
+        yield AgentApiLab(engine, runtime, agents, node_record(port, identity.certificate), lease, sessions)
 
 
-def _node(port: int, certificate: Hash) -> Node:
+def node_record(port: int, certificate: Hash) -> Node:
+    """The chain's record of node 3."""
     return Node(
         NodeId(U32(3)), Address(b"o" * 20), Address(b"a" * 20), NodeStatus.ACTIVE, Tier.CUMULUS,
         Endpoint("127.0.0.1", U16(port), certificate, Hash(b"s" * 32), False, False), Location("EU", "FR", "IDF"),

@@ -2,6 +2,8 @@
 
 import hashlib
 
+import msgspec
+
 from flux.agent.desired import DesiredInstance, NodeFacts
 from flux.contracts.apps.types import Component, Health, Port, PrivateComponent, PrivateSpec, encode_spec
 from flux.contracts.market.types import Lease
@@ -60,14 +62,16 @@ def container_spec(node: NodeFacts, desired: DesiredInstance, component: Compone
 
 
 def plan_hash(node: NodeFacts, desired: DesiredInstance, component: Component) -> str:
-    """First 16 hexadecimal digits of a hash over the component, its private half and the node's facts."""
+    """First 16 hexadecimal digits of a hash over the component, its private half and the node's facts.
+
+    Defaults are left out of what is hashed, so that an agent that knows more fields than the last one keeps containers.
+    """
     lease = desired.lease
-    parts: tuple[object, ...] = (
-        component, desired.private_component(component.name), node, lease.app, lease.ordinal, desired.app_name
-    )  # fmt: skip
+    private = msgspec.structs.replace(desired.private_component(component.name), backup_pre=None, backup_post=None)
+    parts: tuple[object, ...] = (component, private, node, lease.app, lease.ordinal, desired.app_name)
     if secrets := desired.secrets(component.name):
-        parts += (encode_spec(PrivateSpec(secrets=secrets)),)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+        parts += (encode_spec(PrivateSpec(secrets=secrets)).decode(),)
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
 def secret_files(desired: DesiredInstance, component: Component) -> tuple[SecretFile, ...]:

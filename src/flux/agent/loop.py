@@ -7,8 +7,8 @@ removed unless the chain says that its lease is closed: never destroy on a blip.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -91,6 +91,7 @@ class AgentLoop:
         self._not_before: dict[LeaseId, float] = {}
         self._drains: dict[LeaseId, float] = {}
         """When instances whose lease is closed may be stopped."""
+        self._held: set[LeaseId] = set()
         self._awake = asyncio.Event()
 
     def wake(self) -> None:
@@ -109,6 +110,25 @@ class AgentLoop:
     def ended(self, lease: LeaseId, component: str) -> int:
         """How often a component's container ended since the agent saw it first."""
         return self._ended[lease, component]
+
+    @asynccontextmanager
+    async def hold(self, lease: LeaseId) -> AsyncIterator[None]:
+        """Leave an instance's containers to the caller: they are not started, and ends that it causes are no crashes.
+
+        A lease that closes meanwhile is ended all the same. Not for two callers at once.
+        """
+        self._held.add(lease)
+        try:
+            if (task := self._busy.get(lease)) is not None:
+                await asyncio.wait([task])
+            yield
+        finally:
+            try:
+                await self._observe()
+            except RuntimeFailure as error:
+                log.warning("engine not read", reason=str(error), hint=error.hint)
+            self._held.discard(lease)
+            self.wake()
 
     async def run(self) -> None:
         """Go round until cancelled."""
@@ -203,6 +223,8 @@ class AgentLoop:
             if view.state is not ContainerState.EXITED or ended is None or self._exits.get(view.id) == ended:
                 continue
             self._exits[view.id] = ended
+            if lease in self._held:
+                continue
             if self._lapse is not None and self._lapse.take_stopped(view.id):
                 continue
             self._ended[lease, name] += 1
@@ -237,7 +259,7 @@ class AgentLoop:
             memory = self._memories[lease] = replace(memory, confirmed=False)
         if desired.lease.state is LeaseState.RUNNING and memory.running_since is None:
             memory = self._memories[lease] = replace(memory, running_since=now)
-        if lease in self._busy:
+        if lease in self._busy or lease in self._held:
             return None
         if (desired.lease.app, desired.lease.ordinal) in self._ending() and (
             desired.spec.volumes or desired.spec.at_most_one

@@ -63,6 +63,8 @@ APP = dict(
         _verb("app", "rebalance", "Move instances to nodes that are cheaper today, one by one"),
         ("secret", Noun("flux.cli.app.secret", "Secrets of an app: set, list, remove", verbs=SECRET)),
         _verb("app", "seal", "Give an app's seed to its nodes again"),
+        _verb("app", "backup", "Copy an instance's volumes into a file that only you can open"),
+        _verb("app", "restore", "Put a backup into an instance's volumes"),
         _verb("app", "rm", "Remove an app; the unused balance comes back"),
     ]
 )

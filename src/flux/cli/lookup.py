@@ -5,12 +5,13 @@ from collections.abc import Iterable
 
 from flux.cli.errors import REFUSED, CliError, UsageError
 from flux.contracts.apps.types import App, AppId
-from flux.contracts.market.types import Ordinal
+from flux.contracts.market.types import Lease, Ordinal
 from flux.contracts.nodes.types import Node, NodeId
 from flux.primitives.types import U16, U32, U64
 from flux.sdk.bindings.apps import Apps
 from flux.sdk.bindings.nodes import Nodes
 from flux.sdk.client import FluxClient
+from flux.sdk.deployment import progress
 
 
 async def find_app(client: FluxClient, text: str) -> App:
@@ -28,6 +29,21 @@ async def nodes_by_id(client: FluxClient, wanted: Iterable[NodeId]) -> dict[Node
     nodes = Nodes(client)
     records = await asyncio.gather(*(nodes.node(number) for number in sorted(set(wanted))))
     return {record.id: record for record in records}
+
+
+async def running_instance(client: FluxClient, app: App, wanted: int | None) -> Lease:
+    """The running lease of an instance, or of the only one. Raises CliError when there is none, UsageError for several.
+
+    A lease that another is about to take the place of gives way to it.
+    """
+    running = {lease.ordinal: lease for lease in (await progress(client, app.id)).running}
+    if wanted is None and len(running) > 1:
+        raise UsageError(f"{app.name} runs {len(running)} instances", "choose one with --instance")
+    found = running.get(ordinal(wanted)) if wanted is not None else next(iter(running.values()), None)
+    if found is None:
+        what = "instance" if wanted is None else f"instance {wanted}"
+        raise CliError(f"no {what} of {app.name} runs", f"see why with `flux app why {app.name}`")
+    return found
 
 
 def node_number(text: str) -> NodeId:

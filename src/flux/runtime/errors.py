@@ -90,6 +90,14 @@ class InUse(RuntimeFailure):
     delay = 1.0
 
 
+class VolumesNotReadable(RuntimeFailure):
+    """The contents of volumes can't be had, or not be replaced, on this machine."""
+
+
+class BadArchive(RuntimeFailure):
+    """A tar that volumes don't take: broken, too large, or with something in it that they can't hold."""
+
+
 class StartFailed(RuntimeFailure):
     """The engine could not start the container's program: no such file, wrong architecture, bad user."""
 

@@ -59,6 +59,14 @@ class ExecSession(Protocol):
         ...
 
 
+class UnpackedVolumes(Protocol):
+    """New contents of volumes, that wait to take the place of the old; dropped with their context."""
+
+    async def swap(self) -> None:
+        """Put them in place of the old, each volume at once. Raises InUse while a container that runs uses one."""
+        ...
+
+
 class ContainerRuntime(Protocol):
     """A container engine. Any operation may raise RuntimeUnavailable; only further errors are named."""
 
@@ -129,6 +137,25 @@ class ContainerRuntime(Protocol):
 
     async def list_volumes(self, labels: Mapping[str, str]) -> list[VolumeView]:
         """All volumes that carry all of `labels`; ordered by name."""
+        ...
+
+    def read_volumes(self, volumes: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
+        """The contents of volumes as one tar, in pieces. `volumes` are engine names by the folder each has in the tar.
+
+        Owners, modes, links and holes are kept. What changes meanwhile is there as it was at one moment or another.
+        Close it with `contextlib.aclosing`; only a stream that ends without an error is whole. Raises
+        VolumesNotReadable.
+        """
+        ...
+
+    def write_volumes(
+        self, volumes: Mapping[str, str], tar: AsyncIterator[bytes]
+    ) -> AbstractAsyncContextManager["UnpackedVolumes"]:
+        """A tar as `read_volumes` makes them, unpacked beside the volumes; entered when all of it is there.
+
+        Nothing of the volumes changes before `swap`. Raises BadArchive, VolumesNotReadable, OutOfDisk, and whatever the
+        tar's iterator raises.
+        """
         ...
 
     async def create(self, spec: ContainerSpec) -> ContainerId:

@@ -8,7 +8,7 @@ it.
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +17,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import aiohttp
+from yarl import URL
 
 from flux.contracts.market.types import LeaseId
 from flux.contracts.nodes.types import Node, NodeId
@@ -207,6 +208,25 @@ class AgentClient:
         except SessionRefused as refused:
             raise AgentRefused(node.id, refused.status, str(refused)) from refused
 
+    async def backup(self, node: Node, signer: Signer, lease: LeaseId, volumes: Sequence[str]) -> AsyncIterator[bytes]:
+        """What is in volumes (none named: in all), as a tar in pieces. Whole only when it ends without an error."""
+        async with self._get(node, signer, _backup_target(lease, volumes)) as response:
+            try:
+                async for piece in response.content.iter_any():
+                    yield piece
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise Unreachable(_base(node), f"the backup broke off: {error or type(error).__name__}") from error
+
+    async def restore(
+        self, node: Node, signer: Signer, lease: LeaseId, volumes: Sequence[str], tar: AsyncIterator[bytes], length: int
+    ) -> None:
+        """Replace what is in volumes by a tar of that many bytes; returns when the app runs with it."""
+        target = _backup_target(lease, volumes)
+        # The node answers a refusal before any of the body is sent.
+        options = {"data": tar, "expect100": True, "headers": {"Content-Length": str(length)}}
+        async with _Opened(self._session, node, signer, target, "PUT", options) as response:
+            await read_at_most(response, _MAX_REASON_BYTES)
+
     async def stats(self, node: Node, signer: Signer, lease: LeaseId) -> dict[str, Any]:
         """Counters of a lease's running containers, by component."""
         async with self._get(node, signer, f"/v1/leases/{lease}/stats") as response:
@@ -242,14 +262,28 @@ class AgentClient:
 
 
 class _Opened:
-    """A signed GET as a context; errors are translated once, here."""
+    """A signed request as a context; errors are translated once, here."""
 
-    def __init__(self, session: aiohttp.ClientSession, node: Node, signer: Signer, target: str) -> None:
-        headers = signed_headers(signer, node.id, "GET", target, int(time.time()))
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        node: Node,
+        signer: Signer,
+        target: str,
+        method: str = "GET",
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        given = dict(options or {})
+        headers = given.pop("headers", {}) | signed_headers(signer, node.id, method, target, int(time.time()))
         self._node = node
         # A redirect would lead away from the certificate that the chain records.
-        self._context = session.get(
-            f"{_base(node)}{target}", ssl=_pin(node.endpoint.certificate), headers=headers, allow_redirects=False
+        self._context = session.request(
+            method,
+            URL(f"{_base(node)}{target}", encoded=True),
+            ssl=_pin(node.endpoint.certificate),
+            headers=headers,
+            allow_redirects=False,
+            **given,
         )
 
     async def __aenter__(self) -> aiohttp.ClientResponse:
@@ -271,6 +305,11 @@ class _Opened:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._context.__aexit__(kind, error, trace)
+
+
+def _backup_target(lease: LeaseId, volumes: Sequence[str]) -> str:
+    query = "&".join(f"volume={quote(name, safe='')}" for name in volumes)
+    return f"/v1/leases/{lease}/backup" + (f"?{query}" if query else "")
 
 
 def _base(node: Node) -> str:

@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from flux.agent.api.auth import Authoriser
+from flux.agent.api.backups import BackupApi
 from flux.agent.api.benchmarks import BenchmarkApi
 from flux.agent.api.server import AgentApi
 from flux.agent.api.shares import HoldingSource, ShareApi
@@ -130,7 +131,11 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
         challenger = Challenger(challenges, examiner, reporter, random.SystemRandom(), time.monotonic)
         benchmarks = BenchmarkApi(prover, authoriser, challenges)
         shares = ShareApi(node.id, identity.seal_key, authoriser, HoldingSource(client).find)
-        api = AgentApi(node.id, identity, loop, runtime, authoriser, owner_of, benchmarks, shares=shares, heads=heads)
+        backups = BackupApi(facts, loop, runtime)
+        api = AgentApi(
+            node.id, identity, loop, runtime, authoriser, owner_of, benchmarks,
+            shares=shares, backups=backups, heads=heads,
+        )  # fmt: skip
         keepers = ChainKeepers(client, identity, link)
         recovery = SeedRecovery(source, keepers, bytes(identity.seal_key), loop.wake)
         sharing = SeedSharing(node.id, ChainSharing(client, node.id), source.seed, reporter)

@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 
 from flux.agent.api.auth import Authoriser, NotAuthorised
+from flux.agent.api.backups import BackupApi, no_continue
 from flux.agent.api.benchmarks import BenchmarkApi
 from flux.agent.api.exec import ExecApi
 from flux.agent.api.shares import ShareApi
@@ -50,6 +51,7 @@ class AgentApi:
         exec_api: ExecApi | None = None,
         shares: ShareApi | None = None,
         heads: HeadClock | None = None,
+        backups: BackupApi | None = None,
     ) -> None:
         self._node = node
         self._identity = identity
@@ -61,6 +63,7 @@ class AgentApi:
         self._exec = exec_api or ExecApi(runtime)
         self._shares = shares
         self._heads = heads or HeadClock()
+        self._backups = backups
 
     def application(self) -> web.Application:
         """The aiohttp application."""
@@ -75,7 +78,22 @@ class AgentApi:
             app.add_routes(self._benchmarks.routes())
         if self._shares is not None:
             app.add_routes(self._shares.routes())
+        if self._backups is not None:
+            app.router.add_get("/v1/leases/{lease}/backup", self.backup)
+            app.router.add_put("/v1/leases/{lease}/backup", self.restore, expect_handler=no_continue)
         return app
+
+    async def backup(self, request: web.Request) -> web.StreamResponse:
+        """What is in a lease's volumes, as a tar."""
+        lease, _ = await self._authorised(request)
+        assert self._backups is not None
+        return await self._backups.backup(request, lease)
+
+    async def restore(self, request: web.Request) -> web.StreamResponse:
+        """Replace what is in a lease's volumes."""
+        lease, _ = await self._authorised(request)
+        assert self._backups is not None
+        return await self._backups.restore(request, lease)
 
     async def ping(self, request: web.Request) -> web.Response:
         """Sign the caller's challenge: shows that this node is alive and itself."""

@@ -183,6 +183,10 @@ class PrivateComponent(Spec, frozen=True):
     command: tuple[str, ...] | None = None
     health_command: tuple[str, ...] | None = None
     """argv of a command health check; a shell form is ("/bin/sh", "-c", text)."""
+    backup_pre: tuple[str, ...] | None = None
+    """argv that runs in it before its instance's volumes are read for a backup."""
+    backup_post: tuple[str, ...] | None = None
+    """argv that runs afterwards, also when the backup failed."""
 
 
 class RegistryCredential(Spec, frozen=True):

@@ -21,6 +21,8 @@ from flux.runtime.errors import EngineFailed, OutOfDisk
 from flux.runtime.types import MIB
 
 PROGRAMS = ("mkfs.ext4", "e2fsck", "resize2fs", "mount", "umount", "losetup")
+WORKSHOP = ".unpacking"
+"""Folder beside the disks where new contents of volumes are mounted while they come in."""
 _OPTIONS = "loop,discard,nodev,nosuid"
 """Freed blocks go back to the host (discard); what a tenant restores can't bring in devices or set-user-id programs."""
 _PATIENCE_SECONDS = 300
@@ -152,6 +154,28 @@ class Disk:
             block_bytes = 1024 << struct.unpack("<I", image.read(4))[0]
         return bool(self.image.stat().st_size - blocks * block_bytes >= _SMALLEST_REST)
 
+    def prepare(self, place: Path) -> None:
+        """An empty file system as large as this one, mounted at `place`, to be filled and put in its stead."""
+        self.drop(place)
+        self.format(self.folder / "restored.img", self.size_mib)
+        place.mkdir(parents=True)
+        _run("mount", "-o", _OPTIONS, str(self.folder / "restored.img"), str(place))
+        (place / "data").mkdir(mode=0o755)
+
+    def replace(self, place: Path) -> None:
+        """Put what was prepared in the place of what is here, at once. Raises EngineFailed while a container runs."""
+        self.detach()
+        unmount(place)
+        os.replace(self.folder / "restored.img", self.image)
+        _sync(self.folder)
+        self.attach()
+
+    def drop(self, place: Path) -> None:
+        """Let go of what was prepared, if anything is left of it."""
+        unmount(place)
+        for name in ("restored.img", "restored.img.new"):
+            (self.folder / name).unlink(missing_ok=True)
+
     def doom(self) -> None:
         """Note that it is to be removed, so that an interrupted removal is not taken for a forgotten volume."""
         (self.folder / "deleting").touch()
@@ -168,11 +192,24 @@ class Disk:
         self.detach()
         for name in ("disk.img", "disk.img.new", "restored.img", "restored.img.new", "labels.json"):
             (self.folder / name).unlink(missing_ok=True)
-        for folder in (self.mount_point, self.folder / "restored"):
-            if folder.is_dir():
-                folder.rmdir()
+        if self.mount_point.is_dir():
+            self.mount_point.rmdir()
         (self.folder / "deleting").unlink(missing_ok=True)
         self.folder.rmdir()
+
+
+def clear_workshop(folder: Path) -> None:
+    """Unmount what was being unpacked when an earlier process ended."""
+    for place in (folder / WORKSHOP).glob("*/*"):
+        unmount(place)
+
+
+def unmount(place: Path) -> None:
+    """Unmount a place that only this process knows, and remove it."""
+    if os.path.ismount(place):
+        _run("umount", str(place))
+    if place.is_dir():
+        place.rmdir()
 
 
 def find_obstacle(folder: Path, socket_path: str | None) -> str:

@@ -11,9 +11,10 @@ from flux.runtime.docker.exec_session import open_exec
 from flux.runtime.docker.networks import Networks
 from flux.runtime.docker.observation import Observation
 from flux.runtime.docker.pull import pull_image
+from flux.runtime.docker.volume_files import VolumeFiles
 from flux.runtime.docker.volumes import Volumes
 from flux.runtime.errors import ContainerNotFound, ImageNotFound
-from flux.runtime.port import ExecSession
+from flux.runtime.port import ExecSession, UnpackedVolumes
 from flux.runtime.types import (
     MIB,
     ContainerEvent,
@@ -48,6 +49,7 @@ class DockerRuntime:
         self._containers = Containers(self._connection)
         self._networks = Networks(self._connection)
         self._volumes = Volumes(self._connection, volumes)
+        self._files = VolumeFiles(self._volumes)
         self._observation = Observation(self._connection)
 
     async def ping(self) -> EngineInfo:
@@ -109,6 +111,14 @@ class DockerRuntime:
 
     async def volume_limits(self) -> str:
         return await self._volumes.obstacle()
+
+    def read_volumes(self, volumes: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
+        return self._files.read(volumes)
+
+    def write_volumes(
+        self, volumes: Mapping[str, str], tar: AsyncIterator[bytes]
+    ) -> AbstractAsyncContextManager[UnpackedVolumes]:
+        return self._files.write(volumes, tar)
 
     async def create(self, spec: ContainerSpec) -> ContainerId:
         return await self._containers.create(spec)

@@ -4,6 +4,7 @@ In this order: Docker's own quota (xfs with project quotas), a disk of the volum
 """
 
 import asyncio
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,9 +13,9 @@ import structlog
 
 from flux.runtime.checks import check_name
 from flux.runtime.docker.connection import Connection
-from flux.runtime.docker.disks import Disk, find_obstacle
+from flux.runtime.docker.disks import Disk, clear_workshop, find_obstacle
 from flux.runtime.docker.networks import check_same, label_filter
-from flux.runtime.errors import ContainerNotFound, EngineFailed, RuntimeFailure
+from flux.runtime.errors import ContainerNotFound, EngineFailed, RuntimeFailure, VolumesNotReadable
 from flux.runtime.types import VolumeView
 
 T = TypeVar("T")
@@ -44,10 +45,10 @@ class Volumes:
             existing = await self._create(name, labels, size_mib)
         check_same("Volume", name, _view(existing).labels, labels)
         if (disk := _disk_of(existing)) is not None:
-            await self._on_disk(disk.spare)
-            await self._on_disk(disk.make, labels, size_mib)
+            await self.on_disk(disk.spare)
+            await self.on_disk(disk.make, labels, size_mib)
             try:
-                await self._on_disk(disk.grow, size_mib)
+                await self.on_disk(disk.grow, size_mib)
             except EngineFailed as error:
                 log.warning("volume not grown", volume=name, reason=str(error))
         view = _view(existing)
@@ -60,7 +61,7 @@ class Volumes:
         for name in names:
             volume = await self._find(name)
             if volume is not None and (disk := _disk_of(volume)) is not None:
-                await self._on_disk(disk.attach)
+                await self.on_disk(disk.attach)
 
     async def release(self, labels: Mapping[str, str]) -> None:
         """Unmount the disks of volumes with these labels, where nothing uses them."""
@@ -69,7 +70,7 @@ class Volumes:
         for volume in found["Volumes"] or ():
             if (disk := _disk_of(volume)) is not None:
                 try:
-                    await self._on_disk(disk.detach)
+                    await self.on_disk(disk.detach)
                 except EngineFailed as error:
                     log.info("volume stays mounted", volume=volume["Name"], reason=str(error))
 
@@ -83,13 +84,35 @@ class Volumes:
             await self._remove(name)
             return
         if disk.folder.exists():
-            await self._on_disk(disk.doom)
+            await self.on_disk(disk.doom)
         try:
             await self._remove(name)
         except RuntimeFailure:
-            await self._on_disk(disk.spare)
+            await self.on_disk(disk.spare)
             raise
-        await self._on_disk(disk.delete)
+        await self.on_disk(disk.delete)
+
+    async def disk(self, name: str) -> Disk | None:
+        """The disk of a volume, attached; None when it has none. Raises VolumesNotReadable when there is no volume."""
+        check_name(name)
+        found = await self._find(name)
+        if found is None:
+            raise VolumesNotReadable(f"There is no volume {name}.", "It is made when its container is.")
+        if (disk := _disk_of(found)) is not None:
+            await self.on_disk(disk.attach)
+        return disk
+
+    async def folder_of(self, name: str) -> Path:
+        """Where this machine has a volume's contents. Raises VolumesNotReadable when this process can't see them."""
+        disk = await self.disk(name)
+        found = await self._find(name)
+        folder = disk.data if disk is not None else Path((found or {}).get("Mountpoint") or "/nowhere")
+        if os.geteuid() != 0 or not folder.is_dir():
+            raise VolumesNotReadable(
+                "This node's agent can't read volumes: it is not root, or the engine is elsewhere.",
+                "Move the instance to another node: flux app move.",
+            )
+        return folder
 
     async def find_all(self, labels: Mapping[str, str]) -> list[VolumeView]:
         await self._mend()
@@ -137,8 +160,8 @@ class Volumes:
             return await self._tell(name, known, {})
         disk = Disk(self._folder / name)
         if disk.is_doomed:
-            await self._on_disk(disk.delete)
-        await self._on_disk(disk.make, labels, size_mib)
+            await self.on_disk(disk.delete)
+        await self.on_disk(disk.make, labels, size_mib)
         return await self._tell(name, {**known, _DISK_LABEL: str(disk.folder)}, _bind(disk))
 
     async def _tell(self, name: str, labels: Mapping[str, str], options: Mapping[str, str]) -> Mapping[str, Any]:
@@ -153,21 +176,22 @@ class Volumes:
         """Once: finish removals that were interrupted, and tell Docker of disks that it does not know (any more)."""
         if self._obstacle is not None or self._folder is None or await self.obstacle():
             return
+        await self.on_disk(clear_workshop, self._folder)
         for folder in sorted(self._folder.iterdir()) if self._folder.is_dir() else ():
             disk = Disk(folder)
             if folder.name.startswith(".") or await self._find(folder.name) is not None:
                 continue
             labels = disk.labels()
             if disk.is_doomed or not labels or not disk.image.exists():
-                await self._on_disk(disk.delete)
+                await self.on_disk(disk.delete)
                 log.info("volume's disk removed", volume=folder.name)
                 continue
-            await self._on_disk(disk.attach)
+            await self.on_disk(disk.attach)
             known = {**labels, _SIZE_LABEL: str(disk.size_mib), _DISK_LABEL: str(folder)}
             await self._tell(folder.name, known, _bind(disk))
             log.info("volume found again", volume=folder.name, size_mib=disk.size_mib)
 
-    async def _on_disk(self, work: Callable[..., T], *arguments: object) -> T:
+    async def on_disk(self, work: Callable[..., T], *arguments: object) -> T:
         """One disk at a time: what is done to them is short, and must not meet itself."""
         async with self._disks:
             try:

@@ -12,11 +12,12 @@ from flux.runtime.errors import (
     InUse,
     NameConflict,
 )
+from flux.runtime.memory import volume_files
 from flux.runtime.memory.container import Container
 from flux.runtime.memory.engine import MemoryEngine, carries
 from flux.runtime.memory.exec_session import open_exec
 from flux.runtime.memory.process import Process, execute
-from flux.runtime.port import ExecSession
+from flux.runtime.port import ExecSession, UnpackedVolumes
 from flux.runtime.types import (
     MIB,
     ContainerEvent,
@@ -118,6 +119,7 @@ class MemoryRuntime:
         if any(mount.volume == name for mount in mounts):
             raise InUse("A container still uses it.")
         self.engine.volumes.pop(name, None)
+        self.engine.files.pop(name, None)
 
     async def release_volumes(self, labels: Mapping[str, str]) -> None:
         self.engine.check_up()
@@ -125,6 +127,14 @@ class MemoryRuntime:
     async def list_volumes(self, labels: Mapping[str, str]) -> list[VolumeView]:
         self.engine.check_up()
         return [view for _, view in sorted(self.engine.volumes.items()) if carries(view.labels, labels)]
+
+    def read_volumes(self, volumes: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
+        return volume_files.read(self.engine, volumes)
+
+    def write_volumes(
+        self, volumes: Mapping[str, str], tar: AsyncIterator[bytes]
+    ) -> AbstractAsyncContextManager[UnpackedVolumes]:
+        return volume_files.write(self.engine, volumes, tar)
 
     async def create(self, spec: ContainerSpec) -> ContainerId:
         self.engine.check_up()

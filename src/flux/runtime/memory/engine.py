@@ -62,6 +62,8 @@ class MemoryEngine:
         self.secrets: dict[str, tuple[SecretFile, ...]] = {}
         """Files in the host's memory, by container name; a reboot clears them."""
         self.volumes: dict[str, VolumeView] = {}
+        self.files: dict[str, dict[str, bytes]] = {}
+        """Contents of volumes: by volume, then by path."""
         self._is_up = True
         self._listeners: list[tuple[Mapping[str, str], _Listener]] = []
         self._numbers = itertools.count(1)

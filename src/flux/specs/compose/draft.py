@@ -69,6 +69,8 @@ class Draft:
     command: tuple[str, ...] | None = None
     health: Health | None = None
     health_command: tuple[str, ...] | None = None
+    backup_pre: tuple[str, ...] | None = None
+    backup_post: tuple[str, ...] | None = None
     ports: list[PublishedPort] = field(default_factory=list)
     exposed: list[int] = field(default_factory=list)
     mounts: list[DraftMount] = field(default_factory=list)
@@ -102,7 +104,7 @@ class Draft:
     def uses_host(self, name: str) -> bool:
         """Whether the service's variables or words address a host of this name."""
         address = re.compile(rf"(?:@|://|(?<![\w.-])){re.escape(name)}:[0-9]|(?:@|://){re.escape(name)}(?![\w.-])")
-        lists = (self.entrypoint, self.command, self.health_command)
+        lists = (self.entrypoint, self.command, self.health_command, self.backup_pre, self.backup_post)
         variables = [*self.environment.items(), *self.file_environment.items()]
         return any(value == name and _HOST_VARIABLE.search(key) for key, value in variables) or any(
             address.search(text)

@@ -36,6 +36,7 @@ KEYS = (
     "sticky",
     "volumes",
     "health",
+    "backup",
     "architectures",
     "gpu",
     "static_ip",
@@ -59,6 +60,7 @@ class Extension:
     sticky: bool = True
     volumes: dict[str, Field] = field(default_factory=dict)
     health: Field | None = None
+    backup: Field | None = None
     architectures: tuple[str, ...] = ()
     gpu_model: str = ""
     gpu_count: int = 0
@@ -107,6 +109,8 @@ def _read_key(name: str, value: Field, extension: Extension) -> None:
             value.honour("visitors stay on one instance" if extension.sticky else "each request may reach any instance")
         case "volumes":
             extension.volumes = {entry.name: entry for entry in value.fields_of_any_name()}
+        case "backup":
+            extension.backup = value
         case "health":
             extension.health = value
         case "architectures":

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from flux.contracts.apps.types import AppSpec, Component, Constraints, PrivateComponent, PrivateSpec
 from flux.specs.compose import declared, topology
+from flux.specs.compose.backup import apply_backup
 from flux.specs.compose.declared import Volumes
 from flux.specs.compose.draft import Draft
 from flux.specs.compose.extension import Extension, read_extension
@@ -42,6 +43,7 @@ def read_compose(
     topology.check_aliases(drafts)
     http = topology.find_http(drafts, extension, root)
     apply_health(extension.health, drafts, http)
+    apply_backup(extension.backup, drafts)
     private = PrivateSpec(
         tuple(found for draft in drafts.values() if (found := _private_of(draft)) is not None),
         secrets=secrets_of(top.get("secrets"), drafts, sources),
@@ -116,7 +118,13 @@ def _drop_node_variables(draft: Draft) -> None:
 def _private_of(draft: Draft) -> PrivateComponent | None:
     environment = draft.file_environment | draft.environment
     private = PrivateComponent(
-        draft.name, tuple(sorted(environment.items())), draft.entrypoint, draft.command, draft.health_command
+        draft.name,
+        tuple(sorted(environment.items())),
+        draft.entrypoint,
+        draft.command,
+        draft.health_command,
+        draft.backup_pre,
+        draft.backup_post,
     )
     return private if private != PrivateComponent(draft.name) else None
 

@@ -1,0 +1,292 @@
+"""Backup and restore over the node's API: a real loop, containers in memory, the client that tenants use."""
+
+import asyncio
+import io
+import tarfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from flux.agent.api.auth import Authoriser
+from flux.agent.api.backups import BackupApi, BackupLimits
+from flux.agent.api.server import AgentApi
+from flux.agent.apply import Applier
+from flux.agent.desired import DesiredInstance
+from flux.agent.identity import create
+from flux.agent.loop import AgentLoop
+from flux.agent.ports import PortPool
+from flux.contracts.apps.types import PrivateComponent, PrivateSpec
+from flux.contracts.market.types import FailReason, LeaseId, LeaseState, PortBinding
+from flux.contracts.nodes.types import Node
+from flux.primitives.types import Address
+from flux.runtime.labels import volume_name
+from flux.runtime.memory import MemoryEngine, MemoryRuntime
+from flux.runtime.memory.container import Container
+from flux.sdk.agent_api import AgentClient, AgentRefused
+from flux.sdk.errors import Unreachable
+from flux.services.ports import free_port
+from support.agent_api_lab import OWNER, STRANGER, node_record
+from support.leases import IMAGES, NODE, make_desired
+from support.runtime_lab import eventually
+from support.waiting import until
+
+LEASE = make_desired().lease
+VOLUME = volume_name(NODE.chain, NODE.node, LEASE.app, LEASE.ordinal, "data")
+
+
+class Chain:
+    """One wish, which is granted."""
+
+    def __init__(self, wish: DesiredInstance) -> None:
+        self.wish = wish
+        self.failed: list[str] = []
+
+    async def desired(self) -> dict[LeaseId, DesiredInstance]:
+        return {self.wish.lease.id: self.wish}
+
+    async def is_closed(self, lease: LeaseId) -> bool:
+        return False
+
+    async def confirm(self, lease: LeaseId, bindings: tuple[PortBinding, ...]) -> bool:
+        self.wish = replace(self.wish, lease=self.wish.lease.but(state=LeaseState.RUNNING, bindings=bindings))
+        return True
+
+    async def fail(self, lease: LeaseId, reason: FailReason, detail: str) -> bool:
+        self.failed.append(detail)
+        return True
+
+
+@dataclass
+class World:
+    """A running instance whose database has a volume."""
+
+    engine: MemoryEngine
+    chain: Chain
+    loop: AgentLoop
+    agents: AgentClient
+    node: Node
+
+    @property
+    def database(self) -> Container:
+        return next(item for item in self.engine.containers.values() if item.spec.alias == "database")
+
+    @property
+    def touched(self) -> set[str]:
+        assert self.database.process is not None
+        return self.database.process.files
+
+    def private(self, pre: tuple[str, ...], post: tuple[str, ...]) -> None:
+        component = PrivateComponent("database", backup_pre=pre, backup_post=post)
+        self.chain.wish = replace(self.chain.wish, private=PrivateSpec((component,)))
+        self.loop.wake()
+
+    async def backup(self, *volumes: str) -> bytes:
+        return b"".join([piece async for piece in self.agents.backup(self.node, OWNER, LEASE.id, volumes)])
+
+    async def restore(self, data: bytes, *, length: int | None = None) -> None:
+        async def pieces() -> AsyncIterator[bytes]:
+            for start in range(0, len(data), 1000):
+                yield data[start : start + 1000]
+
+        await self.agents.restore(self.node, OWNER, LEASE.id, ["data"], pieces(), length or len(data))
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(MemoryEngine())
+        for image in IMAGES:
+            engine.add_image(image)
+        runtime = MemoryRuntime(engine)
+        chain = Chain(replace(make_desired(), private=PrivateSpec()))
+        loop = AgentLoop(NODE, chain, runtime, Applier(runtime, chain, PortPool(42000, 42099)))
+        running = asyncio.create_task(loop.run())
+        identity = create(tmp_path, "127.0.0.1")
+
+        async def owner_of(lease: LeaseId) -> Address | None:
+            return OWNER.address if lease == LEASE.id else None
+
+        backups = BackupApi(NODE, loop, runtime, BackupLimits(per_node=1, stall_seconds=2))
+        authoriser = Authoriser(NODE.node, time.time)
+        api = AgentApi(NODE.node, identity, loop, runtime, authoriser, owner_of, backups=backups)
+        runner = web.AppRunner(api.application(), access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        port = free_port()
+        await web.TCPSite(runner, "127.0.0.1", port, ssl_context=identity.tls()).start()
+        agents = await stack.enter_async_context(AgentClient())
+        made = World(engine, chain, loop, agents, node_record(port, identity.certificate))
+        await until(lambda: chain.wish.lease.state is LeaseState.RUNNING)
+        engine.files[VOLUME] = {"notes": b"old"}
+        try:
+            yield made
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+def tar(**files: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(f"data/{name}")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def contents(data: bytes) -> dict[str, bytes]:
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        files = [(member.name, archive.extractfile(member)) for member in archive if member.isreg()]
+        return {name: file.read() for name, file in files if file is not None}
+
+
+async def test_a_backup_is_a_tar_of_the_volumes_and_the_app_runs_on(world: World) -> None:
+    assert contents(await world.backup()) == {"data/notes": b"old"}
+    assert contents(await world.backup("data")) == {"data/notes": b"old"}
+    assert world.database.is_running
+
+
+async def test_the_apps_commands_run_before_and_after(world: World) -> None:
+    world.private(("touch", "/pre"), ("touch", "/post"))
+    await until(lambda: world.loop.status(LEASE.id).desired == world.chain.wish)
+    await world.backup()
+    await until(lambda: {"/pre", "/post"} <= world.touched)
+
+
+async def test_a_command_that_fails_refuses_the_backup_and_the_one_after_runs_all_the_same(world: World) -> None:
+    world.private(("false",), ("touch", "/post"))
+    await until(lambda: world.loop.status(LEASE.id).desired == world.chain.wish)
+    with pytest.raises(AgentRefused, match="the pre command of database ended with status 1") as refused:
+        await world.backup()
+    assert refused.value.status == 409
+    await until(lambda: "/post" in world.touched)
+
+
+async def test_the_command_after_runs_when_the_reader_goes_away(world: World) -> None:
+    world.engine.files[VOLUME] = {"large": bytes(40_000_000)}
+    world.private(("touch", "/pre"), ("touch", "/post"))
+    await until(lambda: world.loop.status(LEASE.id).desired == world.chain.wish)
+    reader = world.agents.backup(world.node, OWNER, LEASE.id, [])
+    await anext(reader)
+    assert "/post" not in world.touched, "the stream is still open"
+    await world.agents.close()
+    await until(lambda: "/post" in world.touched)
+
+
+async def test_changing_the_commands_replaces_no_container(world: World) -> None:
+    before = world.database.id
+    world.private(("true",), ("true",))
+    await until(lambda: world.loop.status(LEASE.id).desired == world.chain.wish)
+    await world.backup()
+    assert world.database.id == before
+
+
+async def test_a_backup_that_breaks_off_is_not_taken_for_whole(world: World) -> None:
+    world.engine.files[VOLUME] = {"large": bytes(40_000_000)}
+    reader = world.agents.backup(world.node, OWNER, LEASE.id, [])
+    await anext(reader)
+    world.engine.go_down()
+    with pytest.raises(Unreachable, match="broke off"):
+        async for _ in reader:
+            pass
+    world.engine.come_back()
+
+
+async def test_a_restore_replaces_everything_and_the_component_runs_again(world: World) -> None:
+    begun = world.database.process
+    await world.restore(tar(first=b"1", second=b"2"))
+    assert world.engine.files[VOLUME] == {"first": b"1", "second": b"2"}
+    await until(lambda: world.database.is_running)
+    assert world.database.process is not begun
+    others = next(item for item in world.engine.containers.values() if item.spec.alias == "web")
+    assert others.is_running, "what does not mount the volume is left alone"
+
+
+async def test_restoring_is_no_crash(world: World) -> None:
+    for _ in range(8):
+        await world.restore(tar(first=b"1"))
+    for _ in range(3):
+        world.loop.wake()
+        await asyncio.sleep(0.05)
+    assert world.chain.failed == []
+    assert world.database.is_running
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"no tar at all" * 100, "no tar"),
+        (tar(good=b"1").replace(b"data/good", b"else/good"), "not taken"),
+        (bytes(10_240), "nothing of data"),
+    ],
+)
+async def test_a_bad_archive_is_refused_and_nothing_stops(world: World, data: bytes, says: str) -> None:
+    begun = world.database.process
+    with pytest.raises(AgentRefused, match=says) as refused:
+        await world.restore(data)
+    assert refused.value.status == 422
+    assert world.engine.files[VOLUME] == {"notes": b"old"}
+    assert world.database.process is begun
+
+
+async def test_a_stream_that_breaks_leaves_the_old_contents(world: World) -> None:
+    data = tar(first=bytes(50_000))
+    with pytest.raises((Unreachable, AgentRefused)):
+        await world.restore(data[:30_000], length=len(data))
+    assert world.engine.files[VOLUME] == {"notes": b"old"}
+    assert world.database.is_running
+    assert contents(await world.backup()) == {"data/notes": b"old"}, "and the next one is not in its way"
+
+
+async def test_more_than_the_volume_holds_is_refused(world: World) -> None:
+    with pytest.raises(AgentRefused, match="more than the volume does"):
+        await world.restore(tar(large=bytes(101 * 1024 * 1024)))
+    assert world.engine.files[VOLUME] == {"notes": b"old"}
+
+
+async def test_nobody_but_the_owner_may(world: World) -> None:
+    with pytest.raises(AgentRefused, match="only the app's owner"):
+        async for _ in world.agents.backup(world.node, STRANGER, LEASE.id, []):
+            pass
+
+    async def nothing() -> AsyncIterator[bytes]:
+        pytest.fail("a refused restore sends no body")
+        yield b""
+
+    with pytest.raises(AgentRefused, match="only the app's owner"):
+        await world.agents.restore(world.node, STRANGER, LEASE.id, ["data"], nothing(), 10)
+
+
+async def test_one_at_a_time_for_an_instance(world: World) -> None:
+    world.engine.files[VOLUME] = {"large": bytes(40_000_000)}
+    reader = world.agents.backup(world.node, OWNER, LEASE.id, [])
+    await anext(reader)
+    with pytest.raises(AgentRefused, match="under way") as refused:
+        await world.backup()
+    assert refused.value.status == 429
+
+
+async def test_a_reader_that_stops_reading_gives_its_place_up(world: World) -> None:
+    world.engine.files[VOLUME] = {"large": bytes(40_000_000)}
+    reader = world.agents.backup(world.node, OWNER, LEASE.id, [])
+    await anext(reader)
+
+    async def free() -> bool:
+        try:
+            await anext(world.agents.backup(world.node, OWNER, LEASE.id, []))
+        except AgentRefused:
+            return False
+        return True
+
+    assert await eventually(free, bool)
+
+
+async def test_a_volume_that_the_app_lacks_is_named(world: World) -> None:
+    with pytest.raises(AgentRefused, match=r"no volume other: it has data"):
+        await world.backup("other")
