@@ -32,6 +32,10 @@ _PLAIN_SIZE = 1 << 33
 """Larger sizes need another header, with which tarfile misreads sparse files; those are packed with their holes."""
 _CHOWN, _DAC_OVERRIDE, _FOWNER, _FSETID = 0, 1, 3, 4
 _NO_NEW_PRIVILEGES = 38
+_ARCHIVES_FAULT = (
+    errno.EEXIST, errno.EINVAL, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR
+)  # fmt: skip
+"""What only members that contradict one another, or make no sense, lead to."""
 _CAPABILITY_VERSION = 0x20080522
 
 
@@ -229,9 +233,8 @@ def _target(name: str, names: frozenset[str]) -> str:
 
 def _make_way(path: str, member: tarfile.TarInfo) -> None:
     """Its folder is there, and nothing is at its place that it would be written through."""
-    parent = os.path.dirname(path)
-    os.makedirs(parent, 0o755, exist_ok=True)
     _check_parent(path)
+    os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
     if os.path.lexists(path) and not (member.isdir() and os.path.isdir(path) and not os.path.islink(path)):
         if os.path.isdir(path) and not os.path.islink(path):
             raise Refused(f"{member.name[:100]!r} comes as a folder and as something else")
@@ -258,7 +261,8 @@ def main(arguments: list[str]) -> int:
         return _fail(REFUSED, str(error))
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        return _fail(NO_SPACE if full else 1, error.strerror or str(error))
+        status = REFUSED if verb == "unpack" and error.errno in _ARCHIVES_FAULT else 1
+        return _fail(NO_SPACE if full else status, error.strerror or str(error))
     except (MemoryError, RecursionError, ValueError, OverflowError) as error:
         return _fail(REFUSED, f"it can't be read ({type(error).__name__})")
     return 0

@@ -95,11 +95,13 @@ async def _feed(process: Process, tar: AsyncIterator[bytes]) -> None:
     """Give it all of the tar, and raise what it says of it."""
     try:
         assert process.stdin is not None
-        with suppress(BrokenPipeError, ConnectionResetError):  # it ended: its words say why
-            async for data in tar:
-                process.stdin.write(data)
+        async for data in tar:
+            process.stdin.write(data)
+            try:
                 await process.stdin.drain()
-            process.stdin.close()
+            except (BrokenPipeError, ConnectionResetError):
+                break  # it ended: its words say why
+        process.stdin.close()
         if (failure := await _outcome(process)) is not None:
             raise failure
     finally:
