@@ -2,10 +2,11 @@
 
 import time
 
+from flux.cli.app.update import UpdatePatienceOption
 from flux.cli.context import CommandContext
 from flux.cli.errors import CliError
 from flux.cli.lookup import find_app
-from flux.cli.options import AppArgument, PatienceOption, SecretArgument, WaitOption
+from flux.cli.options import AppArgument, SecretArgument, WaitOption
 from flux.cli.private import next_revision, read_private, replace_private, with_secrets
 from flux.cli.rollout import roll_out
 
@@ -15,7 +16,7 @@ async def run(
     name: AppArgument,
     secret: SecretArgument,
     wait: WaitOption = True,
-    patience: PatienceOption = 300,
+    patience: UpdatePatienceOption = None,
 ) -> None:
     """Take a secret away from an app. What its instances have read already they may still know."""
     begun = time.monotonic()

@@ -9,10 +9,11 @@ from typing import Annotated
 import msgspec
 import typer
 
+from flux.cli.app.update import UpdatePatienceOption
 from flux.cli.context import CommandContext
 from flux.cli.errors import CliError, UsageError
 from flux.cli.lookup import find_app
-from flux.cli.options import AppArgument, PatienceOption, SecretArgument, WaitOption
+from flux.cli.options import AppArgument, SecretArgument, WaitOption
 from flux.cli.private import next_revision, read_private, replace_private, with_secrets
 from flux.cli.rollout import roll_out
 from flux.contracts.apps.types import AppSpec, Secret
@@ -41,7 +42,7 @@ async def run(
     path: Annotated[str | None, typer.Option("--path", help="Where the file is [/run/secrets/NAME].")] = None,
     mode: Annotated[str, typer.Option("--mode", metavar="OCTAL", help="Permissions of the file.")] = "0444",
     wait: WaitOption = True,
-    patience: PatienceOption = 300,
+    patience: UpdatePatienceOption = None,
 ) -> None:
     """Give an app a secret, or replace one: a file in memory, /run/secrets/NAME, or with --env a variable.
 
@@ -61,7 +62,7 @@ async def run(
         others = [other for other in private.secrets if other.name != secret]
         signer = await context.signer(client)
         receipt = await replace_private(context, client, signer, app, spec, with_secrets(private, [*others, made]))
-        context.output.note(f"secret {secret} of {app.name} is set in revision {app.highest + 1}")
+        context.output.note(f"secret {secret} of {app.name} is set in revision {next_revision(app)}")
         revision = next_revision(app)
         await roll_out(context, client, signer, app.id, receipt, begun, patience if wait else None, revision)
 
