@@ -14,7 +14,7 @@ from typing import Protocol
 
 import structlog
 
-from flux.agent.actions import Action, StopContainer
+from flux.agent.actions import Action, Confirm, StopContainer
 from flux.agent.apply import Applier, Outcome
 from flux.agent.desired import DesiredInstance, Ending, NodeFacts
 from flux.agent.health import HealthChecks, StartupChecks
@@ -257,8 +257,6 @@ class AgentLoop:
         memory = self._memories.setdefault(lease, Memory(first_seen=now))
         if desired.lease.state is LeaseState.RUNNING and memory.confirmed:
             memory = self._memories[lease] = replace(memory, confirmed=False)
-        if desired.lease.state is LeaseState.RUNNING and memory.running_since is None:
-            memory = self._memories[lease] = replace(memory, running_since=now)
         if lease in self._busy or lease in self._held:
             return None
         if (desired.lease.app, desired.lease.ordinal) in self._ending() and (
@@ -273,6 +271,8 @@ class AgentLoop:
             return not_before
         plan = plan_instance(self._node, desired, self._observed.get(lease), frozenset(self._images), memory, now)
         self._waiting[lease] = plan.waiting_for
+        if memory.running_since is None and any(isinstance(action, Confirm) for action in plan.actions):
+            self._memories[lease] = replace(memory, running_since=now)
         self._begin(lease, plan)
         return plan.wake_at
 

@@ -55,7 +55,7 @@ class Memory:
     confirmed: bool = False
     """Whether the chain accepted our confirmation; the lease read may be older."""
     running_since: float | None = None
-    """Clock of the agent when the chain was first seen to say that it runs; None before."""
+    """Clock of the agent when it found the instance well and told the chain; None before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -298,6 +298,20 @@ async def test_a_crash_while_a_rollout_watches_is_reported_at_once() -> None:
         assert (lease, reason) == (LEASE, FailReason.START)
 
 
+async def test_a_crash_right_after_the_confirmation_is_reported_though_the_chain_was_not_read_since() -> None:
+    async with make_world() as world:
+        world.chain.wishes[LEASE] = replace(make_desired(VISITED), watched=300.0)
+        confirm = world.chain.confirm
+
+        async def confirm_and_crash(lease: LeaseId, bindings: tuple[PortBinding, ...]) -> bool:
+            world.engine.crash("flux-19169-12345678-3-7-web")
+            return await confirm(lease, bindings)
+
+        world.chain.confirm = confirm_and_crash  # type: ignore[method-assign]
+        await world.until(lambda: bool(world.chain.failed))
+        assert [lease for lease, _, _ in world.chain.failed] == [LEASE]
+
+
 async def test_a_crash_after_the_watch_only_restarts() -> None:
     async with make_world() as world:
         world.chain.wishes[LEASE] = replace(make_desired(VISITED), watched=300.0)
