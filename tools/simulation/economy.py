@@ -66,6 +66,8 @@ class Economy:
         self.last_load = Load(0, 0)
         self._watchers: dict[bytes, list[Watcher]] = {}
         self._blocks = 0
+        self.full_checks = 0
+        """How often all invariants were checked from scratch."""
         self.started = int(self.world.block.now)
 
     def begin(self) -> None:
@@ -132,6 +134,7 @@ class Economy:
         """Raise Violated unless every invariant holds, from scratch, and every wei is accounted for."""
         self._refuse(invariants.check(self.machine.contracts))
         self._refuse(check_total(self.accounts, self.world.total_held()))
+        self.full_checks += 1
 
     def _refuse(self, problems: list[str]) -> None:
         if problems:

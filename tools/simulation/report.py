@@ -27,7 +27,7 @@ def tables(play: Play, alone: Sequence[Comparison], spread: Sequence[Comparison]
         f"{setting.epoch_days:g} days, "
         f"seed {setting.seed}. "
         f"{play.economy.blocks:,} blocks; after each every invariant held that it could have broken, and all of them "
-        f"{_checked(setting.check_every)}. "
+        f"from scratch {play.economy.full_checks:,} times. "
         f"{play.population.started:,} leases ran, {play.watch.suspected:,} suspicions were examined, "
         f"{play.prosecutor.cases:,} cases were opened. "
         f"{play.tenants.ran_dry:,} times an account ran dry, {play.tenants.priced_out:,} tenants were priced out. "
@@ -118,10 +118,6 @@ def _outages(play: Play) -> list[str]:
 
 def _allowed(play: Play, record: EpochRecord) -> int:
     return rules.budget(int(play.economy.params.rewards.pool), int(record.day * 86_400))
-
-
-def _checked(every: int) -> str:
-    return "from scratch too" if every == 1 else f"from scratch after every {every:,}th"
 
 
 def _plot_behaviours(rows: Sequence[Earned], path: Path) -> None:
