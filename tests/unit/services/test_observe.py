@@ -149,9 +149,10 @@ async def test_an_agent_is_ready_while_it_reads_chain_and_engine() -> None:
     async with MemoryEngine() as engine:
         metrics.watch(loop, MemoryRuntime(engine))  # type: ignore[arg-type]
         assert [check.passed for check in await metrics.checks()] == [False, False]
-        loop.chain_read_at = loop.engine_read_at = time.time()
+        loop.chain_read_at = loop.engine_read_at = time.monotonic()
         assert [check.passed for check in await metrics.checks()] == [True, True]
-        loop.chain_read_at = time.time() - 60
+        assert samples(registry, "flux_agent_chain_read_timestamp_seconds")[()] == pytest.approx(time.time(), abs=5)
+        loop.chain_read_at = time.monotonic() - 60
         chain, engine_ = await metrics.checks()
         assert (chain.passed, engine_.passed) == (False, True)
         assert "60 s ago" in chain.reason

@@ -102,7 +102,7 @@ class AgentMetrics(Collector):
             ("engine", "Time of the last reading of the container engine.", self._loop.engine_read_at),
         ):
             if read_at is not None:
-                yield GaugeMetricFamily(f"flux_agent_{name}_read_timestamp_seconds", words, read_at)
+                yield GaugeMetricFamily(f"flux_agent_{name}_read_timestamp_seconds", words, time.time() - _age(read_at))
         ended = CounterMetricFamily(
             "flux_instance_restarts", "Ends of its container, for any reason.", labels=_INSTANCE
         )
@@ -139,5 +139,10 @@ class AgentMetrics(Collector):
 def _fresh(name: str, read_at: float | None) -> Check:
     if read_at is None:
         return Check(name, False, "not read yet")
-    age = time.time() - read_at
+    age = _age(read_at)
     return Check(name, age <= READ_FRESH, f"last read {age:.0f} s ago, {READ_FRESH:g} s are allowed")
+
+
+def _age(read_at: float) -> float:
+    """Seconds since a time of the loop's clock, which is monotonic."""
+    return time.monotonic() - read_at
