@@ -84,7 +84,7 @@ class AgentLoop:
         self._ended: Counter[tuple[LeaseId, str]] = Counter()
         """Ends of containers by lease and component."""
         self.chain_read_at: float | None = None
-        """When the chain was last read, by the agent's clock."""
+        """When the chain was last read, by the agent's monotonic clock."""
         self.engine_read_at: float | None = None
         self._unhealthy: set[str] = set()
         """Containers that were stopped for their health, until their end was counted."""
@@ -190,6 +190,9 @@ class AgentLoop:
         self._observed = group(containers, networks, {**self._health.verdicts(), **passed})
         for lease, observed in self._observed.items():
             self._count_crashes(lease, observed)
+        seen = {view.id for view in containers}
+        self._exits = {container: ended for container, ended in self._exits.items() if container in seen}
+        self._unhealthy &= seen
 
     def _checked(self, containers: list[ContainerView]) -> dict[str, tuple[Health, ContainerView]]:
         views = {view.name: view for view in containers if view.state is ContainerState.RUNNING}

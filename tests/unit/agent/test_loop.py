@@ -175,6 +175,19 @@ async def test_a_crashed_container_is_started_again() -> None:
         assert world.chain.failed == []
 
 
+async def test_nothing_is_remembered_of_containers_that_are_gone() -> None:
+    async with make_world() as world:
+        world.chain.wishes[LEASE] = make_desired()
+        await world.until(lambda: bool(world.chain.confirmed))
+        world.engine.crash("flux-19169-12345678-3-7-database")
+        await world.until(lambda: bool(world.loop._exits) and world.running() == BOTH)
+        del world.chain.wishes[LEASE]
+        world.chain.closed.add(LEASE)
+        await world.until(lambda: not world.engine.containers)
+        await world.settle()
+        assert not world.loop._exits
+
+
 async def test_an_image_that_is_not_there_gives_the_lease_back() -> None:
     async with make_world() as world:
         missing = Component("web", "127.0.0.1:5000/none@sha256:" + "c" * 64, 100, 64)
