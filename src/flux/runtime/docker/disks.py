@@ -176,6 +176,17 @@ class Disk:
         for name in ("restored.img", "restored.img.new"):
             (self.folder / name).unlink(missing_ok=True)
 
+    def holds_data(self) -> bool:
+        """Whether there is a file system that is not being removed."""
+        return self.image.exists() and not self.is_doomed
+
+    def clear(self) -> bool:
+        """Delete what an interrupted making or removal left; whether that was all there was."""
+        if self.holds_data():
+            return False
+        self.delete()
+        return True
+
     def doom(self) -> None:
         """Note that it is to be removed, so that an interrupted removal is not taken for a forgotten volume."""
         (self.folder / "deleting").touch()

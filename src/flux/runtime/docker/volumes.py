@@ -149,16 +149,18 @@ class Volumes:
 
     async def _create(self, name: str, labels: Mapping[str, str], size_mib: int) -> Mapping[str, Any]:
         known = {**labels, _SIZE_LABEL: str(size_mib)}
-        if self._limits_size and size_mib:
+        disk = None if self._folder is None else Disk(self._folder / name)
+        # A disk that Docker forgot is used whatever stands in the way of new ones: never an empty volume instead.
+        kept = disk is not None and await self.on_disk(disk.holds_data)
+        if self._limits_size and size_mib and not kept:
             try:
                 return await self._tell(name, known, {"size": f"{size_mib}m"})
             except RuntimeFailure as error:
                 if "quota" not in error.message:
                     raise
                 self._limits_size = False
-        if not size_mib or self._folder is None or await self.obstacle():
+        if disk is None or (not kept and (not size_mib or await self.obstacle())):
             return await self._tell(name, known, {})
-        disk = Disk(self._folder / name)
         if disk.is_doomed:
             await self.on_disk(disk.delete)
         await self.on_disk(disk.make, labels, size_mib)
@@ -181,10 +183,11 @@ class Volumes:
             disk = Disk(folder)
             if folder.name.startswith(".") or await self._find(folder.name) is not None:
                 continue
-            labels = disk.labels()
-            if disk.is_doomed or not labels or not disk.image.exists():
-                await self.on_disk(disk.delete)
+            if await self.on_disk(disk.clear):
                 log.info("volume's disk removed", volume=folder.name)
+                continue
+            if not (labels := disk.labels()):
+                log.warning("volume's disk kept, though whose it is cannot be read", volume=folder.name)
                 continue
             await self.on_disk(disk.attach)
             known = {**labels, _SIZE_LABEL: str(disk.size_mib), _DISK_LABEL: str(folder)}
