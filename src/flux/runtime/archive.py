@@ -69,9 +69,12 @@ def pack(name: str, out: BinaryIO) -> None:
         member = name + path.rstrip("/")
         try:
             found = os.lstat(path)
-            _pack_one(path, member, found, links, out)
         except FileNotFoundError:
             continue  # it went while this was looking: the app runs
+        try:
+            _pack_one(path, member, found, links, out)
+        except FileNotFoundError:
+            links.pop((found.st_dev, found.st_ino), None)  # else its other names would lead to what is not there
 
 
 def _walk(folder: str) -> Iterator[str]:
@@ -107,8 +110,9 @@ def _pack_one(
     else:
         # A path that became a FIFO or a link meanwhile must not hold this up.
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                _pack_file(info, file, out)
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise FileNotFoundError(path)
+            _pack_file(info, file, out)
         return
     out.write(_header(info))
 
