@@ -94,6 +94,10 @@ class Observation:
                     truncated = truncated or len(message.data) > room
         except aiodocker.DockerError as error:
             found = failure(error.status, error.message, argv)
+        except TimeoutError:
+            raise
+        except (aiohttp.ClientError, OSError) as error:
+            found = broken_stream(error)
         if found is not None:
             raise found
         exit_code = (await self._connection.ask(process.inspect()))["ExitCode"]
