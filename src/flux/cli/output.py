@@ -58,7 +58,7 @@ class Output:
     def note(self, text: str) -> None:
         """Progress and remarks for people, on stderr; nothing in JSON mode."""
         if not self.json:
-            sys.stderr.write(text + "\n")
+            sys.stderr.write(_plain(text) + "\n")
             sys.stderr.flush()
 
     def table(self, columns: Sequence[Column | str], rows: Sequence[Sequence[str]], empty: str = "") -> None:
@@ -98,12 +98,12 @@ class Output:
         if self.json:
             self.document({"error": document})
         else:
-            sys.stderr.write(text + "\n")
+            sys.stderr.write(_plain(text) + "\n")
             sys.stderr.flush()
 
     def _draw(self, thing: Any, style: str = "") -> None:
         if isinstance(thing, str) and not style:
-            sys.stdout.write(thing + "\n")
+            sys.stdout.write(_plain(thing) + "\n")
         else:
             console = self._open_console()
             with console.capture() as drawn:
@@ -124,6 +124,10 @@ class Output:
 
 
 def _escaped(text: str) -> str:
-    """Text from elsewhere is shown as it is: no markup, no control characters that a terminal would obey."""
-    safe = "".join(character if character.isprintable() or character == "\n" else "�" for character in text)
-    return safe.replace("[", "\\[")
+    """Text from elsewhere is shown as it is, without markup."""
+    return _plain(text).replace("[", "\\[")
+
+
+def _plain(text: str) -> str:
+    """What nodes and endpoints say is shown without characters that a terminal would obey."""
+    return "".join(character if character.isprintable() or character in "\n\t" else "�" for character in text)

@@ -14,6 +14,8 @@ from flux.sdk.signer import Signer
 PATIENCE = 4.0
 """Seconds that a node may take to answer."""
 _PARALLEL = 32
+_TOO_LARGE = 2**63
+"""No counter gets there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,30 +94,45 @@ class UsageReader:
             try:
                 async with asyncio.timeout(PATIENCE):
                     status = await self.agents.status(node, self.signer, lease.id)
-                    counters = (await self.agents.stats(node, self.signer, lease.id))["components"]
+                    stats = await self.agents.stats(node, self.signer, lease.id)
             except TimeoutError:
                 return Instance(lease, error=f"no answer in {PATIENCE:g} s")
-            except (ClientError, KeyError, TypeError) as error:
-                return Instance(lease, error=str(error) or type(error).__name__)
-        components = tuple(
+            except ClientError as error:
+                return Instance(lease, error=str(error))
+        try:
+            components = self._components(lease.id, status["components"], stats["components"])
+        except (LookupError, TypeError, AttributeError):
+            return Instance(lease, error="the node's answer makes no sense")
+        return Instance(lease, components, waiting_for=str(status.get("waiting_for", "")))
+
+    def _components(self, lease: LeaseId, states: Any, stats: Any) -> tuple[Component, ...]:
+        """Out of what a node says, which may be anything."""
+        known = {item["component"]: _counters(stats.get(item["component"], {})) for item in states}
+        return tuple(
             Component(
                 str(item["component"]),
                 str(item["state"]),
                 str(item["health"]),
-                counters.get(item["component"], {}),
-                self._cores(lease.id, str(item["component"]), counters.get(item["component"], {})),
+                known[item["component"]],
+                self._cores(lease, str(item["component"]), known[item["component"]]),
             )
-            for item in status["components"]
+            for item in states
         )
-        return Instance(lease, components, waiting_for=str(status.get("waiting_for", "")))
 
     def _cores(self, lease: LeaseId, component: str, now: Mapping[str, Any]) -> float | None:
         before = self._before.get((lease, component))
-        if before is None or not now:
+        if before is None or not {"read_at", "cpu_ns"} <= before.keys() & now.keys():
             return None
         seconds = now["read_at"] - before["read_at"]
         used = now["cpu_ns"] - before["cpu_ns"]
         return used / 1e9 / seconds if seconds > 0 and used >= 0 else None
+
+
+def _counters(told: Any) -> dict[str, Any]:
+    """Those that can be shown and reckoned with."""
+    return {
+        str(name): value for name, value in told.items() if isinstance(value, int | float) and 0 <= value < _TOO_LARGE
+    }
 
 
 def document(instance: Instance) -> dict[str, Any]:

@@ -40,7 +40,7 @@ MAX_CLOCK_DIFFERENCE = 60
 NONCE_BYTES = 16
 _MAX_PING_BYTES = 1024
 _MAX_REASON_BYTES = 300
-_MAX_STATS_BYTES = 256 * 1024
+_MAX_DOCUMENT_BYTES = 256 * 1024
 
 
 class AgentRefused(ClientError):
@@ -180,10 +180,8 @@ class AgentClient:
         return challenge + signature, answer
 
     async def status(self, node: Node, signer: Signer, lease: LeaseId) -> dict[str, Any]:
-        """What runs for a lease: components with state, health, exit code."""
-        async with self._get(node, signer, f"/v1/leases/{lease}/status") as response:
-            answer: dict[str, Any] = decode_json(await response.read())
-            return answer
+        """What runs for a lease: components with state, health, exit code. Raises AgentRefused, Unreachable."""
+        return await self._document(node, signer, f"/v1/leases/{lease}/status")
 
     async def logs(
         self, node: Node, signer: Signer, lease: LeaseId, *, follow: bool, tail: int, component: str = ""
@@ -228,10 +226,8 @@ class AgentClient:
             await read_at_most(response, _MAX_REASON_BYTES)
 
     async def stats(self, node: Node, signer: Signer, lease: LeaseId) -> dict[str, Any]:
-        """Counters of a lease's running containers, by component."""
-        async with self._get(node, signer, f"/v1/leases/{lease}/stats") as response:
-            answer: dict[str, Any] = decode_json(await read_at_most(response, _MAX_STATS_BYTES))
-            return answer
+        """Counters of a lease's running containers, by component. Raises AgentRefused, Unreachable."""
+        return await self._document(node, signer, f"/v1/leases/{lease}/stats")
 
     async def round_trip(self, node: Node, seconds: float) -> float | None:
         """Seconds that a signed ping took on a connection that was open before; None without a good answer."""
@@ -256,6 +252,16 @@ class AgentClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unreachable(_base(node), str(error) or type(error).__name__) from error
         return Download(bytes(body), time.perf_counter() - begun, tuple(arrivals))
+
+    async def _document(self, node: Node, signer: Signer, target: str) -> dict[str, Any]:
+        try:
+            async with self._get(node, signer, target) as response:
+                answer = decode_json(await read_at_most(response, _MAX_DOCUMENT_BYTES))
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise Unreachable(_base(node), str(error) or type(error).__name__) from error
+        if not isinstance(answer, dict):
+            raise Unreachable(_base(node), "it did not answer with a document")
+        return answer
 
     def _get(self, node: Node, signer: Signer, target: str) -> "_Opened":
         return _Opened(self._session, node, signer, target)
