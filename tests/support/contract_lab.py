@@ -188,6 +188,9 @@ class HandMarket:
     def revisions_in_use(self, ctx: Context, app: AppId) -> list[Revision]:
         return [lease.revision for lease in self.open_leases(app)]
 
+    def revisions_leased(self, ctx: Context, app: AppId) -> list[Revision]:
+        return self.revisions_in_use(ctx, app)
+
     def rate_of(self, ctx: Context, spec: AppSpec, ask: Ask) -> RatePerSecond:
         return rate_of(price_of(needs_of(spec), ask))
 

@@ -78,6 +78,10 @@ class MarketLink:
         """Revisions that leases run or a rollout may go back to."""
         return self.market.revisions_in_use(ctx, app)
 
+    def revisions_leased(self, ctx: Context, app: AppId) -> Sequence[Revision]:
+        """Revisions that leases run."""
+        return self.market.revisions_leased(ctx, app)
+
     def rate_of(self, ctx: Context, spec: AppSpec, ask: Ask) -> RatePerSecond:
         """Price of one instance at an ask."""
         return self.market.rate_of(ctx, spec, ask)
@@ -173,6 +177,10 @@ class AppsLink:
     def check(self, spec: bytes) -> AppSpec:
         """The spec of bytes from outside."""
         return self.apps.check(spec)
+
+    def specs_to_run(self, ctx: Context, app: AppId) -> Sequence[AppSpec]:
+        """What nodes run or should run of an app."""
+        return self.apps.specs_to_run(ctx, app)
 
     def close_denied(self, ctx: Context, app: AppId) -> None:
         """End an open app."""

@@ -232,6 +232,12 @@ class Apps(Contract):
         self.state.apps.set(app, self._at(record, revision))
         return True
 
+    def specs_to_run(self, ctx: Context, app: AppId) -> list[AppSpec]:
+        """For the policy: the current revision's spec, and those of others that still have a lease."""
+        current = self.app(ctx, app).revision
+        others = (revision for revision in self._market.revisions_leased(ctx, app) if revision != current)
+        return [self.app_spec(app, revision) for revision in (current, *others)]
+
     def close_denied(self, ctx: Context, app: AppId) -> None:
         """For the policy: end an open app as its owner would."""
         self._close(ctx, self.app(ctx, app))

@@ -23,6 +23,10 @@ class MarketPort(Protocol):
         """Revisions that an open lease runs or a rollout may go back to."""
         ...
 
+    def revisions_leased(self, ctx: Context, app: AppId) -> Sequence[Revision]:
+        """Revisions that an open lease runs."""
+        ...
+
 
 class EscrowPort(Protocol):
     """The escrow, which holds the app's money."""

@@ -326,6 +326,10 @@ class Market(Contract):
             used[rollout.source] = None
         return sorted(used)
 
+    def revisions_leased(self, ctx: Context, app: AppId) -> list[Revision]:
+        """Revisions that an open lease runs, ascending."""
+        return sorted({lease.revision: None for lease in self._book.open_of_app(app)})
+
     def app_changed(self, ctx: Context, app: AppId) -> None:
         """For apps: make instances match the app's record."""
         record = self._apps.app(ctx, app)

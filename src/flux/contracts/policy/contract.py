@@ -112,7 +112,7 @@ class Policy(Contract):
             self.host.schedule(later.enforced_from, ENFORCEMENT, app)
             self.state.apps.set(app, later)
         else:
-            digest, denial = self._denied_image(self._apps.app_spec(app, record.revision))
+            digest, denial = self._denied_image(ctx, app)
             later = self._appealed(denial)
             self.state.images.set(digest, later)
         self.host.emit(DenialAppealed(app, later.enforced_from, statement))
@@ -128,7 +128,7 @@ class Policy(Contract):
             raise NotDenied()
         denial = self.state.apps.find(app)
         if denial is None:
-            _, denial = self._denied_image(self._apps.app_spec(app, record.revision))
+            _, denial = self._denied_image(ctx, app)
         if ctx.now < denial.enforced_from:
             raise NotYetEnforced(app, denial.enforced_from)
         self._close(ctx, app, denial)
@@ -177,10 +177,12 @@ class Policy(Contract):
         self._apps.close_denied(ctx, app)
         self.host.emit(AppClosedByPolicy(app, denial.reason))
 
-    def _denied_image(self, spec: AppSpec) -> tuple[Hash, Denial]:
-        for digest in rules.images_of(spec):
-            if (denial := self.state.images.find(digest)) is not None:
-                return digest, denial
+    def _denied_image(self, ctx: Context, app: AppId) -> tuple[Hash, Denial]:
+        """Of what nodes run or should run: a revision that never comes hides nothing of the one that stays."""
+        for spec in self._apps.specs_to_run(ctx, app):
+            for digest in rules.images_of(spec):
+                if (denial := self.state.images.find(digest)) is not None:
+                    return digest, denial
         raise NotDenied()
 
     def _denial(self, ctx: Context, reason: str) -> Denial:

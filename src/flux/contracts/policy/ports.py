@@ -1,8 +1,9 @@
 """What the policy needs of others."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from flux.contracts.apps.types import App, AppId, AppSpec, Revision
+from flux.contracts.apps.types import App, AppId, AppSpec
 from flux.kernel.context import Context
 
 
@@ -13,8 +14,8 @@ class AppsPort(Protocol):
         """The record. Raises UnknownApp."""
         ...
 
-    def app_spec(self, app: AppId, revision: Revision) -> AppSpec:
-        """The spec of a revision that is kept."""
+    def specs_to_run(self, ctx: Context, app: AppId) -> Sequence[AppSpec]:
+        """Of the current revision, and of others that still have a lease."""
         ...
 
     def close_denied(self, ctx: Context, app: AppId) -> None:

@@ -23,7 +23,7 @@ from flux.contracts.policy.types import (
 )
 from flux.kernel.errors import Unauthorized
 from flux.primitives.types import U16, U64, ChainTime, Hash
-from support.contract_lab import FLUX, IMAGE, account, component
+from support.contract_lab import FLUX, IMAGE, account, component, spec
 from support.protocol_world import ProtocolWorld
 
 DIGEST = Hash(bytes.fromhex(IMAGE.rpartition(":")[2]))
@@ -190,3 +190,16 @@ def test_the_invariants_notice_a_denial_without_notice(world: ProtocolWorld) -> 
     assert "gives no notice" in found
     assert "holds" in found
     assert component().image == IMAGE
+
+
+def test_a_revision_that_never_comes_hides_no_denied_image_that_still_runs(world: ProtocolWorld) -> None:
+    app = world.deploy()
+    world.run_all(app)
+    decree(world, "deny_image", DIGEST, "malware")
+    other = component(image="registry.test/hello@sha256:" + "cd" * 32, memory_mib=50_000)
+    world.send(OWNER, world.apps.update, app, U16(1), encode_spec(spec(other)), b"")
+    world.block(seconds=world.params.policy.notice)
+    world.block()
+    assert [lease.revision for lease in world.open(app)] == [1]
+    world.send(account("anybody"), world.policy.enforce, app)
+    assert status(world, app) is AppStatus.CLOSED
