@@ -182,11 +182,12 @@ class Market(Contract):
         else:
             self._succession.give_up(ctx, newest, CloseReason.MOVED)
 
-    @method(gas=500_000)
+    @method(gas=10_000_000)
     def rebalance(self, ctx: Context, app: AppId, ordinal: Ordinal) -> NodeId:
         """Start an instance on the cheaper node that placement would choose today; the old one ends when it runs.
 
-        One at a time. Raises UnknownApp, NotAppOwner, NotSettled, NothingSaved.
+        One at a time; the price of a call is that of one look at all nodes.
+        Raises UnknownApp, NotAppOwner, NotSettled, NothingSaved.
         """
         record = self._apps.app(ctx, app)
         if ctx.sender != record.owner:
@@ -195,9 +196,9 @@ class Market(Contract):
             lease.state is not LeaseState.RUNNING for lease in self._book.open_of_app(app)
         ):
             raise NotSettled(app)
-        found = next((item for item in self._relocations.find(ctx, record) if item.ordinal == ordinal), None)
-        if found is None:
+        if not (looked := self._relocations.find(ctx, record, ordinal)):
             raise NothingSaved(app, ordinal)
+        (found,) = looked
         spec = self._book.spec(app, record.revision)
         needs = rules.needs_of(spec)
         ask, price = self._nodes.node(ctx, found.to).ask, self._book.price(ctx)

@@ -11,7 +11,7 @@ from flux.contracts.market.placement import place
 from flux.contracts.market.placer import Placer
 from flux.contracts.market.requests import Choice, Demand, Presence, wish_of
 from flux.contracts.market.rules import rate_of
-from flux.contracts.market.types import Lease, LeaseState, Relocation
+from flux.contracts.market.types import Lease, LeaseState, Ordinal, Relocation
 from flux.contracts.nodes.types import NodeId
 from flux.kernel.context import Context
 
@@ -23,8 +23,10 @@ class Relocations:
         self._book = book
         self._placer = placer
 
-    def find(self, ctx: Context, app: App) -> list[Relocation]:
+    def find(self, ctx: Context, app: App, only: Ordinal | None = None) -> list[Relocation]:
         """In the order of instances, each as if those before it had moved. Bounded by the app's instances.
+
+        `only` looks at one of them, as if no other moved.
 
         None of an app with volumes, whose data would stay behind, or at most one of which may run.
         """
@@ -36,7 +38,7 @@ class Relocations:
         fleet = self._placer.fleet(ctx)
         found: list[Relocation] = []
         for lease in sorted(leases, key=lambda item: (item.ordinal, item.id)):
-            if lease.state is not LeaseState.RUNNING:
+            if lease.state is not LeaseState.RUNNING or only not in (None, lease.ordinal):
                 continue
             others = tuple(dict.fromkeys(node for id, node in hosts.items() if id != lease.id))
             after, choice = self._choose(ctx, fleet, app, lease, others)

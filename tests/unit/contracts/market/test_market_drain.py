@@ -187,3 +187,11 @@ def test_only_the_owner_rebalances_and_data_is_not_left_behind() -> None:
         world.send(OWNER, world.market.rebalance, app, lease.ordinal)
     with pytest.raises(NotAppOwner):
         world.send(account("stranger"), world.market.rebalance, app, lease.ordinal)
+
+
+def test_any_instance_may_be_the_first_to_move_and_takes_the_cheapest_node() -> None:
+    world, app, leases = a_shop(nodes=3, instances=2)
+    cheapest = world.node(8, price=1)
+    world.node(9, price=2)
+    world.block()
+    assert world.send(OWNER, world.market.rebalance, app, leases[1].ordinal) == cheapest
