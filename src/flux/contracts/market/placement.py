@@ -5,7 +5,7 @@ The choice for one instance is the feasible node with the smallest (spread, pric
 - price: of this instance on this node, milli-gwei per hour;
 - cohort: the 30 days in which the node registered, earlier first;
 - tie: the block seed's own order.
-Before that comes the node that holds the instance's volumes, if it is feasible.
+Before that comes the node that holds the instance's volumes, if it is feasible; such instances of an app come first.
 A naive loop over all nodes makes the same choices (tests/unit/contracts/market/naive.py). This one rests on two facts:
 while a block is placed capacity only shrinks, so candidates may be looked up early, for many apps together
 (survey.py), if each is asked again when its turn comes; and the cheapest candidate that shares as little as any node

@@ -36,19 +36,27 @@ class Session:
         """Whether it matters which fault domains the instances share."""
 
     def place(self, candidates: Shortlist) -> tuple[Choice | None, ...]:
-        """Choose a node for each instance and take its capacity; None where no node can."""
+        """Choose a node for each instance and take its capacity; None where no node can.
+
+        Those whose volumes are somewhere come first, so that no other instance of the app takes their node.
+        """
         self._adopt(candidates)
         for node in self._hosts:
             self._count(node, 1)
-        choices = tuple([self._place(leaving, preferred) for leaving, preferred in self._instances])
+        kept = [None if preferred is None else self._keep(preferred) for _, preferred in self._instances]
+        instances = zip(self._instances, kept, strict=True)
+        choices = tuple([choice or self._place(leaving) for (leaving, _), choice in instances])
         for node in self._hosts:
             self._count(node, -1)
         return choices
 
-    def _place(self, leaving: NodeId | None, preferred: NodeId | None) -> Choice | None:
-        """`leaving` stays a host, but its fault domains do not count. `preferred` is chosen if it is feasible."""
-        if preferred is not None and (price := self._price_at(preferred - 1)) is not None:
-            return self._take(preferred - 1, price)
+    def _keep(self, preferred: NodeId) -> Choice | None:
+        """The node that holds an instance's volumes, if it is feasible."""
+        price = self._price_at(preferred - 1)
+        return None if price is None else self._take(preferred - 1, price)
+
+    def _place(self, leaving: NodeId | None) -> Choice | None:
+        """`leaving` stays a host, but its fault domains do not count."""
         if leaving is not None and leaving - 1 in self._hosts:
             self._count(leaving - 1, -1)
             index = self._choose()

@@ -4,7 +4,7 @@ Written without NumPy and without the market's own code, so that the engine has 
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from fractions import Fraction
 
 from flux.contracts.market.fleet import NodeFacts
@@ -38,18 +38,24 @@ class NaiveFleet:
 
     def place(self, demands: Iterable[Demand]) -> list[tuple[Choice | None, ...]]:
         """One after the other; instances of one app see each other's nodes."""
-        return [tuple(self.place_app(demand)) for demand in demands]
+        return [self.place_app(demand) for demand in demands]
 
-    def place_app(self, demand: Demand) -> Iterator[Choice | None]:
-        """The instances of one app."""
+    def place_app(self, demand: Demand) -> tuple[Choice | None, ...]:
+        """The instances of one app: first those that go back to their volumes, then the others."""
         hosts = list(dict.fromkeys(demand.presence.hosts))
         preferred = demand.preferred or (None,) * len(demand.leaving)
-        for leaving, holder in zip(demand.leaving, preferred, strict=True):
-            fact = self.choose(demand, hosts, leaving, holder)
-            if fact is not None:
-                hosts.append(fact.node.id)
-                self.take(fact.node.id, demand.wish)
-            yield None if fact is None else Choice(fact.node.id, price(demand.wish, fact, self.usd))
+        choices: list[Choice | None] = [None] * len(preferred)
+        for goes_back in (True, False):
+            for index, (leaving, holder) in enumerate(zip(demand.leaving, preferred, strict=True)):
+                fact = None
+                if choices[index] is None:
+                    feasible = self.feasible(demand, hosts)
+                    fact = self.find(feasible, holder) if goes_back else self.choose(demand, feasible, hosts, leaving)
+                if fact is not None:
+                    hosts.append(fact.node.id)
+                    self.take(fact.node.id, demand.wish)
+                    choices[index] = Choice(fact.node.id, price(demand.wish, fact, self.usd))
+        return tuple(choices)
 
     def take(self, node: NodeId, wish: Wish) -> None:
         """Take an instance's needs and one slot."""
@@ -58,15 +64,19 @@ class NaiveFleet:
         for index, need in enumerate((needs.cpu_milli, needs.memory_mib, needs.disk_mib, 1, needs.gpu_count)):
             left[index] -= need
 
-    def choose(
-        self, demand: Demand, hosts: list[NodeId], leaving: NodeId | None, holder: NodeId | None
-    ) -> NodeFacts | None:
-        """The node that holds the instance's volumes if it is feasible, else the smallest key among feasible nodes."""
+    def feasible(self, demand: Demand, hosts: list[NodeId]) -> list[NodeFacts]:
+        """Nodes that nothing speaks against."""
         excluded = demand.presence.excluded
-        feasible = [fact for fact in self.facts if self.verdict(demand.wish, fact, hosts, excluded) is Rejection.NONE]
-        for fact in feasible:
-            if fact.node.id == holder:
-                return fact
+        return [fact for fact in self.facts if self.verdict(demand.wish, fact, hosts, excluded) is Rejection.NONE]
+
+    def find(self, feasible: list[NodeFacts], holder: NodeId | None) -> NodeFacts | None:
+        """The node that holds the instance's volumes, if it is feasible."""
+        return next((fact for fact in feasible if fact.node.id == holder), None)
+
+    def choose(
+        self, demand: Demand, feasible: list[NodeFacts], hosts: list[NodeId], leaving: NodeId | None
+    ) -> NodeFacts | None:
+        """The smallest key among feasible nodes."""
         return min(feasible, key=lambda fact: self.key(demand.wish, fact, hosts, leaving), default=None)
 
     def key(self, wish: Wish, fact: NodeFacts, hosts: list[NodeId], leaving: NodeId | None) -> tuple[int, ...]:

@@ -109,3 +109,15 @@ def test_a_restored_node_goes_on_holding_its_volumes() -> None:
     find_again(world, lease.node)
     world.block()
     assert holder(world, app) == lease.node
+
+
+def test_an_instance_without_data_leaves_the_node_of_another_ones_data_alone() -> None:
+    world, app, leases = a_shop(nodes=5, instances=2, of=WITH_DATA)
+    first, second = sorted(leases, key=lambda lease: lease.ordinal)
+    world.send(OWNER, world.apps.pause, app)
+    operate(world, first.node, "drain")
+    set_price(world, second.node, 1)
+    world.block()
+    world.send(OWNER, world.apps.resume, app)
+    world.run_all(app)
+    assert {lease.ordinal: lease.node for lease in world.open(app)}[second.ordinal] == second.node
