@@ -23,7 +23,7 @@ from flux.contracts.market.rollout_rules import (
     why_revised,
 )
 from flux.contracts.market.rollouts import Rollouts
-from flux.contracts.market.types import CloseReason, Lease, LeaseId, LeaseState, Rejection, RolloutState
+from flux.contracts.market.types import CloseReason, Lease, LeaseId, LeaseState, Rejection, RolloutState, Waiting
 from flux.contracts.nodes.types import Ask, NodeId, NodeStatus
 from flux.kernel.context import Context
 
@@ -87,8 +87,10 @@ class Succession:
         self.update_next(ctx, lease.app)
 
     def keep(self, ctx: Context, lease: Lease) -> None:
-        """A lease runs again: its successor is not needed unless something else asks for it."""
-        if not self._must_leave(ctx, lease) and lease.revision == self._book.apps.app(ctx, lease.app).revision:
+        """A lease runs again: its successor is not needed unless something else asks for it, which may be new."""
+        if self._must_leave(ctx, lease):
+            self.replace(ctx, lease, CloseReason.DRAINED)
+        elif lease.revision == self._book.apps.app(ctx, lease.app).revision:
             waiting = self._book.state.waiting.find((lease.app, lease.ordinal))
             if waiting is not None and waiting.replaces == lease.id:
                 self._book.state.waiting.delete((lease.app, lease.ordinal))
@@ -279,16 +281,18 @@ class Succession:
 
         It stays on its node where it fits: start-first, or stop-first where that is wanted, or it has volumes, or there
         is no room for two, but never while another instance is down. Where it does not fit, it runs on until it is
-        placed elsewhere; what has volumes does not go elsewhere for a revision.
+        placed elsewhere; what has volumes does not go elsewhere for a revision. Where at most one may run it stops in
+        any case, so another one that no node takes holds it back.
         """
+        if spec.at_most_one and any(not is_untried(item) for item in self._down(app.id)):
+            return _Brought.HELD
         order = update_of(spec).order
         starts_first = order == "start-first" or (order == "auto" and not spec.volumes)
         if starts_first and self._fits(ctx, spec, lease, beside=True):
             self._assign_here(ctx, app, spec, lease, lease.id)
             return _Brought.STARTS
         if order != "start-first" and self._fits(ctx, spec, lease, beside=False):
-            waiting = self._book.waiting_of(app.id)
-            if any(self._book.find_open(item.replaces) is None for _, item in waiting):
+            if self._down(app.id):
                 return _Brought.HELD
             self._book.close(ctx, lease, why_revised(lease, app.revision))
             self._assign_here(ctx, app, spec, lease, NO_LEASE)
@@ -297,6 +301,10 @@ class Succession:
             return _Brought.STUCK
         self._book.await_node(ctx, app.id, lease.ordinal, lease.id)
         return _Brought.AWAITS_NODE
+
+    def _down(self, app: AppId) -> list[Waiting]:
+        """Instances that wait for a node and run nowhere meanwhile."""
+        return [item for _, item in self._book.waiting_of(app) if self._book.find_open(item.replaces) is None]
 
     def _fits(self, ctx: Context, spec: AppSpec, lease: Lease, *, beside: bool) -> bool:
         """Whether the node of `lease` may run an instance of `spec`, beside it or in its place."""

@@ -200,3 +200,22 @@ def test_every_instance_of_a_larger_app_has_a_fence_of_its_own() -> None:
     held: Any = {lease.ordinal: lease.state for lease in world.open(app)}
     assert held == {0: LeaseState.RUNNING, 2: LeaseState.RUNNING}
     assert world.world.balance(account("anybody")) == 0
+
+
+def test_an_update_that_no_node_can_run_takes_no_more_than_one_instance_down() -> None:
+    world, app, _ = a_shop(nodes=4, instances=3, of=ONE)
+    too_large = spec(component(memory_mib=50_000), at_most_one=True)
+    world.send(OWNER, world.apps.update, app, U16(3), encode_spec(too_large), b"")
+    for _ in range(4):
+        world.block(seconds=fence(world) // 3 * 2)
+        assert len(world.open(app)) == 2
+
+
+def test_an_instance_that_is_found_again_on_a_draining_node_leaves_it_then() -> None:
+    world, app, (lease,) = a_shop(nodes=6, of=ONE)
+    lose(world, lease.node)
+    operate(world, lease.node, "drain")
+    find_again(world, lease.node)
+    world.block()
+    assert reason(world, lease) is CloseReason.DRAINED
+    assert waits_out(world, app).node != lease.node
