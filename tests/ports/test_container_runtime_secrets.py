@@ -1,8 +1,10 @@
 """What every adapter promises about secrets: readable in their container, gone with it, in no view of the engine."""
 
 import json
+import os
 import subprocess
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import aiodocker
@@ -10,7 +12,7 @@ import pytest
 
 from flux.runtime.docker import DockerRuntime
 from flux.runtime.docker.secret_folder import SecretFolder
-from flux.runtime.errors import EngineFailed, RequestRefused
+from flux.runtime.errors import EngineFailed, ImageNotFound, RequestRefused
 from flux.runtime.types import ContainerId, ImageReference, SecretFile
 from support.runtime_lab import Lab
 
@@ -79,6 +81,15 @@ async def test_docker_knows_where_a_secret_is_and_not_what(docker_lab: Lab, engi
     assert written.exit_code != 0
     await docker_lab.runtime.remove(container, force=True)
     assert not source.parent.exists()
+
+
+@pytest.mark.docker
+async def test_no_secret_stays_of_a_container_that_could_not_be_made(docker_lab: Lab) -> None:
+    spec = replace(docker_lab.spec(secrets=SECRETS), image=ImageReference(f"127.0.0.1:5000/none@sha256:{'c' * 64}"))
+    with pytest.raises(ImageNotFound):
+        await docker_lab.runtime.create(spec)
+    places = [Path("/run/flux-secrets"), Path(f"/dev/shm/flux-secrets-{os.getuid()}")]
+    assert not [place for place in places if (place / spec.name).exists()]
 
 
 def test_secrets_go_to_the_first_folder_that_is_this_users_alone(tmp_path: Path) -> None:

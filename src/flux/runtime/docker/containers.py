@@ -56,6 +56,10 @@ class Containers:
             return await self._create(spec)
         except NameConflict:
             existing = await self.find(ContainerId(spec.name))
+        except RuntimeFailure as error:
+            if not error.retry:
+                await asyncio.to_thread(self._secrets.clear, spec.name)  # nobody removes what was never made
+            raise
         if existing is None:
             # It was removed between the two requests.
             return await self._create(spec)
