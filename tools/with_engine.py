@@ -45,6 +45,10 @@ def _interrupt(number: int, _: FrameType | None) -> None:
     raise Interrupted(number)
 
 
+def _let_signals_in() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
 def _ignore_signals() -> None:
     """The way out is short, and must be walked to its end."""
     for number in _SIGNALS:
@@ -52,11 +56,15 @@ def _ignore_signals() -> None:
 
 
 def _run(command: list[str]) -> int:
+    # A signal between the start and the wait would leave the command to nobody.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
-        process = subprocess.Popen(command)
+        process = subprocess.Popen(command, preexec_fn=_let_signals_in)
     except OSError as error:
+        _let_signals_in()
         raise ToolError(f"Cannot run {command[0]}: {error.strerror}") from error
     try:
+        _let_signals_in()
         status = process.wait()
     except Interrupted as interruption:
         _ignore_signals()
