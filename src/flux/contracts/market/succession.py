@@ -102,7 +102,7 @@ class Succession:
     def revision_changed(self, ctx: Context, record: App, before: Revision, leases: list[Lease]) -> None:
         """The owner chose another revision; `leases` are all that are known of the app."""
         self.rollouts.begin(ctx, record, before, leases)
-        self._forget_needless(ctx, record)
+        self._await_anew(ctx, record)
 
     def update_next(self, ctx: Context, app: AppId) -> None:
         """Bring leases of other revisions to the current one: at once where nothing runs yet, else step by step.
@@ -202,7 +202,7 @@ class Succession:
         """A step failed. True when the app is on its way back."""
         if not self.rollouts.fail(ctx, record, why):
             return False
-        self._forget_needless(ctx, self._book.apps.app(ctx, record.id))
+        self._await_anew(ctx, self._book.apps.app(ctx, record.id))
         return True
 
     def _go_back_here(self, ctx: Context, lease: Lease) -> None:
@@ -219,12 +219,14 @@ class Succession:
         where = f"its volumes are on node {lease.node}, which cannot run revision {record.revision}"
         self._fail_at_standstill(ctx, record, f"instance {lease.ordinal} stays: {where} ({words})")
 
-    def _forget_needless(self, ctx: Context, record: App) -> None:
-        """Instances that run the current revision (again) need no successor, unless they must leave their node."""
+    def _await_anew(self, ctx: Context, record: App) -> None:
+        """Another revision is current: who runs it needs no successor, unless it must leave; who waits tries it."""
         for ordinal, waiting in self._book.waiting_of(record.id):
             replaced = self._book.find_open(waiting.replaces)
             if replaced is not None and replaced.revision == record.revision and not self._must_leave(ctx, replaced):
                 self._book.state.waiting.delete((record.id, ordinal))
+            elif ordinal < record.instances:
+                self._book.await_node(ctx, record.id, ordinal, waiting.replaces)
 
     def _await_successor(self, ctx: Context, lease: Lease, reason: CloseReason, *, by_node: bool = False) -> None:
         """Of a lease that was just closed. A revision that failed in place leaves what runs there alone."""

@@ -219,3 +219,14 @@ def test_an_instance_that_is_found_again_on_a_draining_node_leaves_it_then() -> 
     world.block()
     assert reason(world, lease) is CloseReason.DRAINED
     assert waits_out(world, app).node != lease.node
+
+
+def test_what_a_revision_stopped_and_no_node_took_runs_again_when_the_app_goes_back() -> None:
+    world, app, _ = a_shop(nodes=4, instances=2, of=ONE)
+    too_large = spec(component(memory_mib=50_000), at_most_one=True)
+    world.send(OWNER, world.apps.update, app, U16(2), encode_spec(too_large), b"")
+    world.block(seconds=fence(world))
+    world.block(seconds=2 * world.params.market.rollout_deadline)
+    world.block()
+    world.run_all(app)
+    assert [(lease.ordinal, lease.revision) for lease in world.open(app)] == [(1, 1), (0, 1)]
