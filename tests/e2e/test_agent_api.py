@@ -49,7 +49,7 @@ async def hosted(lab: CloudLab) -> AsyncIterator[tuple[Lease, Node]]:
 
 
 def headers(node: Node, signer: Signer, target: str, unix_time: int) -> dict[str, str]:
-    return signed_headers(signer, node.id, "GET", target, unix_time)
+    return signed_headers(signer, node.endpoint.certificate, "GET", target, unix_time)
 
 
 async def get(node: Node, target: str, **options: Any) -> tuple[int, str]:

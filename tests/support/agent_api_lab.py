@@ -86,7 +86,14 @@ async def agent_api_lab(
         number = NodeId(U32(3))
         sessions = ExecApi(runtime, limits)
         api = AgentApi(
-            number, identity, cast(AgentLoop, loop), runtime, Authoriser(number, time.time), owner_of, None, sessions
+            number,
+            identity,
+            cast(AgentLoop, loop),
+            runtime,
+            Authoriser(identity.certificate, time.time),
+            owner_of,
+            None,
+            sessions,
         )
         runner = web.AppRunner(api.application(), access_log=None, shutdown_timeout=1)
         await runner.setup()

@@ -77,7 +77,7 @@ async def challenge_lab(
         stack.push_async_callback(prover.close)
         plan = PlotPlan(plot_seed(b"\x09" * 32, NODE), SIZES.plot_blocks, SIZES.plot_key_kib)
         source = FixedSource(Round(EPOCH, frozenset({MEMBER.address}), plan))
-        authoriser = Authoriser(NODE, time.time)
+        authoriser = Authoriser(identity.certificate, time.time)
         api = AgentApi(
             NODE,
             identity,

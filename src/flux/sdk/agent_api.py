@@ -51,18 +51,22 @@ class AgentRefused(ClientError):
         self.status = status
 
 
-def request_hash(node: NodeId, method: str, target: str, unix_time: int, nonce: bytes) -> Hash:
-    """What the owner signs. `target` is path and query as sent; the nonce tells equal requests of one second apart."""
-    text = f"flux agent request\nnode: {node}\n{method} {target}\ntime: {unix_time}\nnonce: {to_hex(nonce)}"
+def request_hash(certificate: Hash, method: str, target: str, unix_time: int, nonce: bytes) -> Hash:
+    """What the owner signs. `target` is path and query as sent; the nonce tells equal requests of one second apart.
+
+    The node is named by its certificate: numbers of nodes and leases are the same on many chains.
+    """
+    to = to_hex(certificate)
+    text = f"flux agent request\nto: {to}\n{method} {target}\ntime: {unix_time}\nnonce: {to_hex(nonce)}"
     return personal_message_hash(text.encode())
 
 
 def signed_headers(
-    signer: Signer, node: NodeId, method: str, target: str, unix_time: int, nonce: bytes | None = None
+    signer: Signer, certificate: Hash, method: str, target: str, unix_time: int, nonce: bytes | None = None
 ) -> dict[str, str]:
     """The headers that authorise a request, once; the nonce is drawn unless one is given."""
     nonce = os.urandom(NONCE_BYTES) if nonce is None else nonce
-    signature = signer.sign_hash(request_hash(node, method, target, unix_time, nonce))
+    signature = signer.sign_hash(request_hash(certificate, method, target, unix_time, nonce))
     return {
         ACCOUNT_HEADER: to_text(signer.address),
         TIME_HEADER: str(unix_time),
@@ -198,7 +202,7 @@ class AgentClient:
     ) -> AsyncIterator[ExecClient]:
         """A command in a container, to talk to. Raises Unreachable, AgentRefused."""
         target = f"/v1/leases/{lease}/exec?component={quote(component)}"
-        headers = signed_headers(signer, node.id, "GET", target, int(time.time()))
+        headers = signed_headers(signer, node.endpoint.certificate, "GET", target, int(time.time()))
         pin = _pin(node.endpoint.certificate)
         try:
             async with open_session(self._session, f"{_base(node)}{target}", headers, pin, start) as session:
@@ -280,13 +284,14 @@ class _Opened:
         options: Mapping[str, Any] | None = None,
     ) -> None:
         given = dict(options or {})
-        headers = given.pop("headers", {}) | signed_headers(signer, node.id, method, target, int(time.time()))
+        certificate, now = node.endpoint.certificate, int(time.time())
+        headers = given.pop("headers", {}) | signed_headers(signer, certificate, method, target, now)
         self._node = node
         # A redirect would lead away from the certificate that the chain records.
         self._context = session.request(
             method,
             URL(f"{_base(node)}{target}", encoded=True),
-            ssl=_pin(node.endpoint.certificate),
+            ssl=_pin(certificate),
             headers=headers,
             allow_redirects=False,
             **given,

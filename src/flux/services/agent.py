@@ -122,7 +122,7 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
             wanted = loop.desired().get(lease)
             return None if wanted is None else (await apps.app(wanted.lease.app)).owner
 
-        authoriser = Authoriser(node.id, time.time)
+        authoriser = Authoriser(identity.certificate, time.time)
         challenges = ChainChallengeSource(client, node.id)
         prover = Prover(node.id, identity.signer, config.home, TimeBudget(time.monotonic))
         stack.push_async_callback(prover.close)

@@ -3,23 +3,26 @@
 import pytest
 
 from flux.agent.api.auth import Authoriser, NotAuthorised
-from flux.contracts.nodes.types import NodeId
 from flux.primitives.address import to_text
-from flux.primitives.types import U32, Address
+from flux.primitives.types import Address, Hash
 from flux.sdk.agent_api import ACCOUNT_HEADER, NONCE_HEADER, SIGNATURE_HEADER, TIME_HEADER, signed_headers
 from flux.sdk.signer import LocalSigner
 
 OWNER = LocalSigner(b"\x01" * 32)
 STRANGER = LocalSigner(b"\x02" * 32)
-NODE = NodeId(U32(3))
+CERTIFICATE = Hash(b"\x03" * 32)
 NOW = 1_800_000_000
 TARGET = "/v1/leases/7/logs?follow=0"
 
 
 def signed(
-    signer: LocalSigner = OWNER, node: int = NODE, target: str = TARGET, time: int = NOW, nonce: bytes | None = None
+    signer: LocalSigner = OWNER,
+    certificate: Hash = CERTIFICATE,
+    target: str = TARGET,
+    time: int = NOW,
+    nonce: bytes | None = None,
 ) -> dict[str, str]:
-    return signed_headers(signer, NodeId(U32(node)), "GET", target, time, nonce)
+    return signed_headers(signer, certificate, "GET", target, time, nonce)
 
 
 async def owner() -> Address:
@@ -27,7 +30,7 @@ async def owner() -> Address:
 
 
 def make_authoriser() -> Authoriser:
-    return Authoriser(NODE, lambda: float(NOW))
+    return Authoriser(CERTIFICATE, lambda: float(NOW))
 
 
 async def test_the_owner_is_let_in() -> None:
@@ -62,7 +65,7 @@ async def test_a_nonce_written_in_other_letters_is_the_same_request() -> None:
 
 async def test_a_request_is_remembered_for_as_long_as_its_time_is_accepted() -> None:
     now = float(NOW)
-    authoriser = Authoriser(NODE, lambda: now)
+    authoriser = Authoriser(CERTIFICATE, lambda: now)
     ahead, present = signed(time=NOW + 60), signed()
     for headers in (ahead, present):
         await authoriser.check(headers, "GET", TARGET, owner)
@@ -80,7 +83,7 @@ async def test_a_request_is_remembered_for_as_long_as_its_time_is_accepted() -> 
 @pytest.mark.parametrize(
     "headers",
     [
-        signed(node=4),
+        signed(certificate=Hash(b"\x04" * 32)),
         signed(target="/v1/leases/8/logs?follow=0"),
         signed(time=NOW - 61),
         signed(time=NOW + 61),

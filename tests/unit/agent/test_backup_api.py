@@ -112,7 +112,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             return OWNER.address if lease == LEASE.id else None
 
         backups = BackupApi(NODE, loop, runtime, BackupLimits(per_node=1, stall_seconds=2))
-        authoriser = Authoriser(NODE.node, time.time)
+        authoriser = Authoriser(identity.certificate, time.time)
         api = AgentApi(NODE.node, identity, loop, runtime, authoriser, owner_of, backups=backups)
         runner = web.AppRunner(api.application(), access_log=None, shutdown_timeout=1)
         await runner.setup()

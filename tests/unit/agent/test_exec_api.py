@@ -87,7 +87,7 @@ async def test_nobody_but_the_owner_gets_a_session(api: AgentApiLab) -> None:
 async def test_a_request_for_a_session_counts_once(api: AgentApiLab) -> None:
     target = f"/v1/leases/{api.lease.id}/exec?component="
     url = f"https://{api.node.endpoint.host}:{api.node.endpoint.port}{target}"
-    headers = signed_headers(OWNER, api.node.id, "GET", target, int(time.time()))
+    headers = signed_headers(OWNER, api.node.endpoint.certificate, "GET", target, int(time.time()))
     async with aiohttp.ClientSession() as http:
         pin = aiohttp.Fingerprint(api.node.endpoint.certificate)
         async with http.ws_connect(url, ssl=pin, headers=headers):

@@ -179,7 +179,7 @@ async def keeper_lab(folder: Path, instances: int = 1, nodes: int = 5) -> AsyncI
 async def _serve(stack: AsyncExitStack, client: FluxClient, chain: LocalChain, number: NodeId) -> web.AppRunner:
     """The API of one node, on the port that the chain has of it."""
     identity = chain.identities[number]
-    authoriser = Authoriser(number, time.time)
+    authoriser = Authoriser(identity.certificate, time.time)
     shares = ShareApi(number, identity.seal_key, authoriser, HoldingSource(client).find)
     api = AgentApi(number, identity, None, None, authoriser, None, shares=shares)  # type: ignore[arg-type]
     runner = web.AppRunner(api.application(), access_log=None, shutdown_timeout=1)
@@ -258,14 +258,15 @@ async def test_a_share_is_given_to_the_holder_of_the_open_lease_and_to_nobody_el
         assert await lab.ask(holder, first.node, lease) == 404, "that node keeps nothing"
 
         now, target = int(time.time()), f"/v1/leases/{lease.id}/share"
-        overheard = signed_headers(holder, keeper, "GET", target, now)
+        certificate = lab.identity(keeper).certificate
+        overheard = signed_headers(holder, certificate, "GET", target, now)
         assert await lab.ask(holder, keeper, lease, overheard) == 200
         assert await lab.ask(holder, keeper, lease, overheard) == 401, "a replay"
         other = next(number for number in keepers if number not in (keeper, lease.node))
         assert await lab.ask(holder, other, lease, overheard) == 401, "signed for another keeper"
-        old = signed_headers(holder, keeper, "GET", target, now - 3600)
+        old = signed_headers(holder, certificate, "GET", target, now - 3600)
         assert await lab.ask(holder, keeper, lease, old) == 401, "signed an hour ago"
-        elsewhere = signed_headers(holder, keeper, "GET", f"/v1/leases/{first.id}/share", now)
+        elsewhere = signed_headers(holder, certificate, "GET", f"/v1/leases/{first.id}/share", now)
         assert await lab.ask(holder, keeper, lease, elsewhere) == 401, "signed for another lease"
 
         await Apps(lab.client).pause(TENANT, lab.app)

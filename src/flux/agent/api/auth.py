@@ -6,7 +6,6 @@ share of a seed, when the chain says so, each by its agent's key.
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
-from flux.contracts.nodes.types import NodeId
 from flux.primitives.address import AddressError, parse
 from flux.primitives.hexadecimal import HexError, from_hex
 from flux.primitives.types import Address, Hash
@@ -33,8 +32,8 @@ class NotAuthorised(Exception):
 class Authoriser:
     """Checks signatures and remembers those it saw, so that none is accepted twice."""
 
-    def __init__(self, node: NodeId, clock: Callable[[], float]) -> None:
-        self._node = node
+    def __init__(self, certificate: Hash, clock: Callable[[], float]) -> None:
+        self._certificate = certificate
         self._clock = clock
         self._seen: dict[bytes, float] = {}
 
@@ -84,7 +83,7 @@ class Authoriser:
             raise NotAuthorised(
                 401, f"the request's time differs from the node's by more than {MAX_CLOCK_DIFFERENCE} s"
             )
-        request = request_hash(self._node, method, target, unix_time, nonce)
+        request = request_hash(self._certificate, method, target, unix_time, nonce)
         if signer_of(request, signature) != account:
             raise NotAuthorised(401, "the signature does not fit the request and account")
         return account, request
