@@ -148,8 +148,7 @@ class Contract:
         self.host = host
 
     def __init_subclass__(cls) -> None:
-        methods: dict[bytes, Method] = {}
-        handlers: dict[int, str] = {}
+        methods, handlers = dict(cls.methods), dict(cls.schedule_handlers)
         for attribute, function in vars(cls).items():
             if (declaration := getattr(function, "__flux_method__", None)) is not None:
                 declared = Method(attribute, function, declaration)
