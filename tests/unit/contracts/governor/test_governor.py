@@ -1,21 +1,17 @@
 """The governor: the life of a proposal, attacks on it, and what is refused."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from flux.contracts.addresses import ACCOUNTS, GOVERNOR, PARAMETERS, TREASURY, VOTES
+from flux.contracts.addresses import ACCOUNTS, GOVERNOR, PARAMETERS, TREASURY
 from flux.contracts.governor import invariants, rules
-from flux.contracts.governor.contract import Governor
 from flux.contracts.governor.types import (
     GovernorAlreadyCastVote,
     GovernorForbiddenAction,
     GovernorInsufficientDeposit,
     GovernorInsufficientProposerVotes,
     GovernorInvalidProposalLength,
-    GovernorInvalidSignature,
-    GovernorInvalidVoteParams,
     GovernorInvalidVoteType,
     GovernorNonexistentProposal,
     GovernorNotReady,
@@ -33,83 +29,13 @@ from flux.contracts.governor.types import (
     VoteCast,
 )
 from flux.contracts.parameters.types import ParameterOutOfBounds, UnknownParameter
-from flux.kernel.contract import Contract
 from flux.kernel.errors import Unauthorized, UnknownMethod
 from flux.primitives.keccak import keccak256
-from flux.primitives.signature import SigningKey
-from flux.primitives.typed_data import Domain, digest, struct_hash
-from flux.primitives.types import U8, U16, U64, U256, Address, Hash, Wei
-from flux.sdk.call import Call
+from flux.primitives.types import U8, U64, U256, Address, Hash, Wei
 from support.contract_lab import FLUX, account
-from support.protocol_world import ProtocolWorld
+from support.governor_lab import ABSTAIN, AGAINST, FOR, Lab, call, lab
 
-AGAINST, FOR, ABSTAIN = U8(0), U8(1), U8(2)
-Action = tuple[Address, bytes]
-
-
-def call(contract: type[Contract], name: str, *arguments: object) -> Action:
-    """A call of a contract."""
-    declared = next(item for item in contract.methods.values() if item.attribute == name)
-    made = Call(contract.address, declared.name, tuple(declared.arguments.values()), declared.returns)
-    return contract.address, made.encode(*arguments)
-
-
-class Lab(ProtocolWorld):
-    """Voters with locked FLUX: ann 6,000, bob 3,000, eve 1,000."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ann, self.bob, self.eve = self.fund("ann"), self.fund("bob"), self.fund("eve")
-        for voter, amount in ((self.ann, 6_000), (self.bob, 3_000), (self.eve, 1_000)):
-            self.send(voter, self.votes.lock, value=amount * FLUX)
-        self.block()
-
-    def set(self, path: str, value: int) -> Action:
-        return call(type(self.parameters), "set_parameter", path, U256(value))
-
-    def grant(self, recipient: Address, amount: int) -> Action:
-        return call(type(self.accounts), "grant", recipient, Wei(U256(amount)))
-
-    def arguments(self, actions: Sequence[Action], text: str) -> tuple[Any, ...]:
-        values = [U256(0)] * len(actions)
-        return [target for target, _ in actions], values, [data for _, data in actions], text
-
-    def propose(self, actions: Sequence[Action], text: str = "why not", proposer: Address | None = None) -> U256:
-        made: U256 = self.send(proposer or self.ann, self.governor.propose, *self.arguments(actions, text))
-        return made
-
-    def by_hand(
-        self, method: str, actions: Sequence[Action], text: str = "why not", sender: Address | None = None
-    ) -> Any:
-        *start, text = self.arguments(actions, text)
-        return self.send(sender or self.eve, getattr(self.governor, method), *start, keccak256(text.encode()))
-
-    def open_vote(self) -> None:
-        self.block(seconds=self.params.governor.voting_delay + 1)
-
-    def close_vote(self) -> None:
-        """To the block at whose end the vote is counted, and over it."""
-        self.block(seconds=self.params.governor.voting_period)
-        self.block()
-
-    def vote(self, voter: Address, id: U256, support: U8 = FOR) -> None:
-        self.send(voter, self.governor.cast_vote, id, support)
-
-    def state(self, id: U256) -> ProposalState:
-        return self.governor.state(self.world.context(self.eve), id)
-
-    def pass_(self, id: U256) -> None:
-        self.open_vote()
-        self.vote(self.ann, id)
-        self.close_vote()
-
-    def held(self, voter: Address) -> int:
-        return int(self.votes.holding(self.world.context(voter), voter).held)
-
-
-@pytest.fixture
-def lab() -> Lab:
-    return Lab()
+__all__ = ["lab"]
 
 
 def test_a_proposal_that_passes_queues_and_executes_by_itself(lab: Lab) -> None:
@@ -389,66 +315,6 @@ def test_unknown_proposals_votes_and_reasons_are_refused(lab: Lab) -> None:
         lab.send(lab.ann, lab.governor.cast_vote_with_reason, id, FOR, "x" * 1_025)
 
 
-def test_a_signed_ballot_counts_once_and_for_its_signer_only(lab: Lab) -> None:
-    key = SigningKey(keccak256(b"signer"))
-    lab.send(lab.ann, lab.votes.delegate, key.address)
-    lab.block()
-    id = lab.propose([lab.set("market.exclusion", 99)], proposer=lab.bob)
-    lab.open_vote()
-
-    def ballot(support: int, nonce: int) -> bytes:
-        kind = "Ballot(uint256 proposalId,uint8 support,address voter,uint256 nonce)"
-        domain = Domain("Flux Governor", "1", 0, GOVERNOR)
-        return key.sign(digest(domain, struct_hash(kind, [id, support, key.address, nonce]))).to_bytes()
-
-    cast = lab.governor.cast_vote_by_sig
-    for support, voter, signature in (
-        (FOR, key.address, ballot(0, 0)),
-        (FOR, lab.bob, ballot(1, 0)),
-        (FOR, key.address, ballot(1, 1)),
-        (FOR, key.address, b"short"),
-    ):
-        with pytest.raises(GovernorInvalidSignature):
-            lab.send(lab.eve, cast, id, support, voter, signature)
-    lab.send(lab.eve, cast, id, FOR, key.address, ballot(1, 0))
-    with pytest.raises(GovernorInvalidSignature):
-        lab.send(lab.eve, cast, id, FOR, key.address, ballot(1, 0))
-    assert lab.governor.proposal_votes(lab.world.context(lab.eve), id).for_votes == 6_000 * FLUX
-
-
-def test_a_ballot_signed_with_a_reason_counts_and_parameters_mean_nothing(lab: Lab) -> None:
-    key = SigningKey(keccak256(b"signer"))
-    lab.send(lab.ann, lab.votes.delegate, key.address)
-    lab.block()
-    id = lab.propose([lab.set("market.exclusion", 99)], proposer=lab.bob)
-    lab.open_vote()
-    members = "uint256 proposalId,uint8 support,address voter,uint256 nonce,string reason,bytes params"
-    message = struct_hash(f"ExtendedBallot({members})", [id, 1, key.address, 0, "because", b""])
-    signature = key.sign(digest(Domain("Flux Governor", "1", 0, GOVERNOR), message)).to_bytes()
-    cast = lab.governor.cast_vote_with_reason_and_params_by_sig
-    with pytest.raises(GovernorInvalidSignature):
-        lab.send(lab.eve, cast, id, FOR, key.address, "another", b"", signature)
-    with pytest.raises(GovernorInvalidVoteParams):
-        lab.send(lab.eve, cast, id, FOR, key.address, "because", b"1", signature)
-    lab.send(lab.eve, cast, id, FOR, key.address, "because", b"", signature)
-    with pytest.raises(GovernorInvalidVoteParams):
-        lab.send(lab.bob, lab.governor.cast_vote_with_reason_and_params, id, FOR, "", b"1")
-    lab.send(lab.bob, lab.governor.cast_vote_with_reason_and_params, id, FOR, "me too", b"")
-    context = lab.world.context(lab.eve)
-    past = U256(context.now - 1)
-    assert lab.governor.get_votes_with_params(context, lab.bob, past, b"") == lab.governor.get_votes(
-        context, lab.bob, past
-    )
-    votes = lab.governor.proposal_votes(context, id).for_votes
-    assert votes == 6_000 * FLUX + lab.governor.get_votes(context, lab.bob, past)
-
-
-def test_every_method_of_an_interface_that_it_claims_is_there() -> None:
-    present = {item.signature for item in Governor.methods.values()}
-    assert present >= {*rules.GOVERNOR_INTERFACE, *rules.CLOCK_INTERFACE, "supportsInterface(bytes4)", "eip712Domain()"}
-    assert [id.hex() for id in rules.INTERFACES] == ["01ffc9a7", "65455a86", "da287a1d", "84b0196e"]
-
-
 def test_the_quorum_has_a_floor_and_is_the_one_of_the_proposals_day(lab: Lab) -> None:
     context = lab.world.context(lab.eve)
     now = U256(context.now - 1)
@@ -462,41 +328,6 @@ def test_the_quorum_has_a_floor_and_is_the_one_of_the_proposals_day(lab: Lab) ->
     assert lab.params.governor.quorum_basis_points == 6_000
     info = lab.governor.proposal(lab.world.context(lab.eve), old)
     assert (info.quorum, info.state, info.description) == (2_000 * FLUX, ProposalState.ACTIVE, "old")
-
-
-def test_tools_find_what_they_look_for(lab: Lab) -> None:
-    context = lab.world.context(lab.eve)
-    governor, params = lab.governor, lab.params.governor
-    actions = [lab.set("market.exclusion", 99)]
-    id = lab.propose(actions)
-    targets, values, calldatas, text = lab.arguments(actions, "why not")
-    assert governor.hash_proposal(context, targets, values, calldatas, keccak256(text.encode())) == id
-    assert governor.proposal_proposer(context, id) == lab.ann
-    assert governor.proposal_snapshot(context, id) == context.now + params.voting_delay
-    assert governor.proposal_deadline(context, id) == context.now + params.voting_delay + params.voting_period
-    assert (governor.proposal_eta(context, id), governor.proposal_needs_queuing(context, id)) == (0, True)
-    details = governor.proposal_details(context, id)
-    assert (details.targets, details.values, details.calldatas) == (tuple(targets), (0,), tuple(calldatas))
-    assert governor.proposal_count(context) == 1
-    assert [item.proposal.id for item in governor.proposals(context, U64(0), U16(5))] == [id]
-    assert governor.voting_delay(context) == params.voting_delay
-    assert governor.voting_period(context) == params.voting_period
-    assert governor.proposal_threshold(context) == params.proposal_threshold
-    assert governor.get_votes(context, lab.bob, U256(context.now - 1)) == 3_000 * FLUX
-    assert (governor.clock(context), governor.CLOCK_MODE(context)) == (context.now, "mode=timestamp")
-    assert governor.COUNTING_MODE(context) == "support=bravo&quorum=for,abstain"
-    assert (governor.name_(context), governor.version(context)) == ("Flux Governor", "1")
-    assert (governor.token(context), governor.timelock(context)) == (VOTES, GOVERNOR)
-    signatures = {item.signature for item in governor.methods.values()}
-    assert {
-        "propose(address[],uint256[],bytes[],string)",
-        "castVote(uint256,uint8)",
-        "castVoteWithReason(uint256,uint8,string)",
-        "castVoteBySig(uint256,uint8,address,bytes)",
-        "queue(address[],uint256[],bytes[],bytes32)",
-        "execute(address[],uint256[],bytes[],bytes32)",
-        "cancel(address[],uint256[],bytes[],bytes32)",
-    } <= signatures
 
 
 def test_the_invariants_notice_ballots_and_deposits_from_nowhere(lab: Lab) -> None:
