@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -72,12 +72,11 @@ class Daemon:
         Raises ToolError with its last words when it does not.
         """
         self._end_orphans()
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.stop)
             self.resume()
             self._remove_contents()
-        except BaseException:
-            self.stop()
-            raise
+            undo.pop_all()
 
     def resume(self) -> None:
         """Start it with what it had before it ended, and wait until it answers."""
@@ -179,16 +178,15 @@ class Daemon:
 
     def _wait_until_answering(self, pid: int) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        try:
+        with ExitStack() as undo:
+            undo.callback(_end, pid)
             while not self.is_answering():
                 if not _is_alive(pid):
                     raise ToolError(f"dockerd stopped while starting. Its last words:\n{self._last_words()}")
                 if time.monotonic() > deadline:
                     raise ToolError(f"dockerd did not answer in {_START_SECONDS} s. Log: {self.log}")
                 time.sleep(0.05)
-        except BaseException:
-            _end(pid)
-            raise
+            undo.pop_all()
 
     def _last_words(self) -> str:
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-10:])

@@ -48,6 +48,7 @@ from flux.contracts.staking.invariants import check as check_staking
 from flux.contracts.staking.types import Shares
 from flux.kernel.context import Context, Host
 from flux.kernel.contract import Contract
+from flux.kernel.errors import Revert
 from flux.primitives.address import ZERO_ADDRESS
 from flux.primitives.keccak import keccak256
 from flux.primitives.types import U8, U16, U32, U64, U256, WEI_PER_FLUX, Address, ChainTime, Hash, Wei
@@ -295,7 +296,7 @@ class Lab:
         leases, powers, positions = dict(self.market.leases), dict(self.heard.powers), len(self.heard.positions)
         try:
             return self.world.send(sender, value, function, *args, **kw)
-        except Exception:
+        except Revert:
             self.market.leases, self.heard.powers = leases, powers
             del self.heard.positions[positions:]
             raise

@@ -51,7 +51,11 @@ async def run(
         node = await Nodes(client).node(lease.node)
         total, said_at = 0, time.monotonic()
         try:
-            with _create(unfinished) as file:
+            file = _create(unfinished)
+        except FileExistsError:
+            raise UsageError(f"{unfinished} is there: another backup writes it, or died", "remove it") from None
+        try:
+            with file:
                 writer = BackupWriter(file, header, backup_key(signer, header))
                 async for piece in agents.backup(node, signer, lease.id, volumes):
                     writer.write(piece)
@@ -63,11 +67,8 @@ async def run(
                 file.flush()
                 os.fsync(file.fileno())
             unfinished.rename(to)
-        except FileExistsError:
-            raise UsageError(f"{unfinished} is there: another backup writes it, or died", "remove it") from None
-        except BaseException:
+        finally:
             unfinished.unlink(missing_ok=True)
-            raise
     size = to.stat().st_size
     context.output.line(f"{app.name} instance {lease.ordinal}: {', '.join(volumes)} in {to} ({size:,} bytes).")
     context.output.line(f"Only {header.owner} can open it.")

@@ -9,12 +9,13 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from flux.chain import tables
 from flux.chain.application import Application, FinalizedBlock
 from flux.chain.block import Block
+from flux.chain.world import ChainWorld
 from flux.contracts import addresses
 from flux.contracts.market.state import MarketState
 from flux.contracts.market.types import CloseReason, LeaseAssigned, LeaseClosed, LeaseState
+from flux.kernel.context import ContractStorage
 from flux.kernel.events import event_codec
 from flux.services.observe.server import Check
 
@@ -116,7 +117,7 @@ class MarketCensus(Collector):
         if now - self._counted_at < CENSUS_FRESH:
             return
         with self._application.ledger.state_at() as view:
-            state = MarketState(_ContractStorage(view.reader.get, view.reader.range))
+            state = MarketState(ContractStorage(ChainWorld(view.reader), addresses.MARKET))
             self._leases = Tally(LeaseState(lease.state).name.lower() for _, lease in state.leases.items())
             self._waiting = sum(1 for _ in state.waiting.items())
         self._counted_at = now
@@ -146,33 +147,6 @@ class _ChainState(Collector):
         yield waiting
         suspended = self._application.suspended is not None
         yield GaugeMetricFamily("flux_chain_suspended", "1 while blocks cannot be written.", float(suspended))
-
-
-class _ContractStorage:
-    """The market's storage in a state, to read."""
-
-    def __init__(
-        self, get: Callable[[bytes], bytes | None], range_: Callable[[bytes, bytes], Iterator[tuple[bytes, bytes]]]
-    ) -> None:
-        self._get = get
-        self._range = range_
-        self._prefix = tables.storage(addresses.MARKET, b"")
-
-    def get(self, key: bytes) -> bytes | None:
-        return self._get(self._prefix + key)
-
-    def range(self, start: bytes, end: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
-        if reverse:
-            raise NotImplementedError("a count goes forwards")
-        size = len(self._prefix)
-        for key, value in self._range(self._prefix + start, self._prefix + end):
-            yield key[size:], value
-
-    def set(self, key: bytes, value: bytes) -> None:
-        raise NotImplementedError("a count writes nothing")
-
-    def delete(self, key: bytes) -> None:
-        raise NotImplementedError("a count writes nothing")
 
 
 def reason_name(number: int) -> str:
