@@ -42,19 +42,12 @@ def runs(world: World) -> list[str]:
     return sorted(f"{item.id}@{item.started_at}" for item in world.engine.containers.values() if item.is_running)
 
 
-async def looks(world: World, count: int = 3) -> None:
-    """Let the loop go round a few times."""
-    for _ in range(count):
-        world.loop.wake()
-        await asyncio.sleep(0.01)
-
-
 async def test_without_the_chain_for_an_hour_everything_runs_on_and_what_crashes_is_restarted() -> None:
     async with make_world() as world:
         await running_instance(world)
         world.chain.reachable = False
         world.loop._clock = lambda: time.monotonic() + HOUR  # the hour passes
-        await looks(world)
+        await world.settle()
         assert world.running() == BOTH
         world.engine.crash(BOTH[1])
         await world.until(lambda: world.running() == BOTH)
@@ -67,7 +60,7 @@ async def test_an_engine_that_restarts_gets_its_containers_started_again() -> No
         world.engine.go_down()
         for name in BOTH:
             world.engine.crash(name, exit_code=137)
-        await looks(world)
+        await world.settle()
         world.engine.come_back()
         await world.until(lambda: world.running() == BOTH)
         assert world.chain.failed == []
@@ -81,9 +74,7 @@ async def test_an_agent_that_is_upgraded_in_place_restarts_nothing() -> None:
         runtime = MemoryRuntime(world.engine)
         newer = AgentLoop(NODE, world.chain, runtime, Applier(runtime, world.chain, PortPool(42000, 42099)))
         task = asyncio.create_task(newer.run())
-        for _ in range(5):
-            newer.wake()
-            await asyncio.sleep(0.01)
+        await World(world.engine, world.chain, newer).settle()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert runs(world) == before
@@ -99,7 +90,7 @@ async def test_a_jump_of_the_wall_clock_neither_gives_back_nor_restarts_anything
         before = await running_instance(world)
         real = time.time
         monkeypatch.setattr(time, "time", lambda: real() + jump)
-        await looks(world)
+        await world.settle()
         assert runs(world) == before
         world.engine.crash(BOTH[1])
         await world.until(lambda: world.running() == BOTH)
@@ -122,7 +113,7 @@ async def test_without_the_registry_what_is_here_runs_and_is_restarted() -> None
     async with make_world() as world:
         await running_instance(world)
         pulled, world.engine.registry = world.engine.registry, {}
-        await looks(world)
+        await world.settle()
         assert world.running() == BOTH
         world.engine.registry = pulled
         assert world.chain.failed == []
@@ -134,7 +125,7 @@ async def test_a_new_lease_of_an_instance_waits_until_the_old_one_has_let_go_of_
         await running_instance(world)
         again = replace(make_desired(), lease=make_lease(9))
         world.chain.wishes = {again.lease.id: again}
-        await looks(world)
+        await world.settle()
         assert world.running() == BOTH, "the old one runs on: nobody said yet that its lease is over"
         world.chain.closed.add(LEASE)
         both: list[set[str]] = []

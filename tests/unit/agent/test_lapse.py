@@ -85,8 +85,7 @@ async def test_an_instance_stops_when_its_lease_could_not_be_renewed_and_comes_b
         world.hand.now += 0.1
         await world.guard.check()
         assert world.running() == []
-        world.loop.wake()
-        await asyncio.sleep(0)
+        await world.settle()
         assert world.running() == []
         world.chain.reachable = True
         world.hear(2)
@@ -110,8 +109,7 @@ async def test_apps_that_do_not_ask_for_it_run_on_without_the_chain_for_an_hour(
         world.chain.reachable = False
         world.hand.now += 3_600
         await world.guard.check()
-        world.loop.wake()
-        await asyncio.sleep(0)
+        await world.settle()
         assert world.running() == [NAME]
 
 
