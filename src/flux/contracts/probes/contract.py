@@ -1,11 +1,11 @@
 """Probes: nodes watch nodes. Who watches whom is drawn each epoch; reports cost no fee and are checked in full."""
 
-from collections.abc import Callable, Sequence
-
 from flux.contracts.addresses import PROBES
-from flux.contracts.nodes.types import Node, NodeId, NodeStatus, UnknownNode
+from flux.contracts.nodes.types import NodeId, NodeStatus, UnknownNode
 from flux.contracts.probes import rules
+from flux.contracts.probes.availabilities import Availabilities
 from flux.contracts.probes.brake import BRAKE_TURN, MassFailureBrake
+from flux.contracts.probes.committees import Committees, must_answer
 from flux.contracts.probes.conduct import Conducts
 from flux.contracts.probes.ports import AvailabilityPort, EpochPort, FaultsPort, MarketPort, NodesPort, SeedPort
 from flux.contracts.probes.state import ProbesState
@@ -32,7 +32,6 @@ from flux.contracts.probes.types import (
     ProbesParams,
     ReportCount,
     Reports,
-    Seen,
     Suspicion,
     SuspicionReported,
     TargetCount,
@@ -96,6 +95,8 @@ class Probes(Contract):
         self._epochs = epochs
         self._availability = availability
         self._faults = faults
+        self._committees = Committees(self.state, params, nodes)
+        self._availabilities = Availabilities(self.state, params, self._committees, self.conducts)
         self._brake = MassFailureBrake(host, self.state, params, nodes)
 
     @method(gas=60_000, lane=True)
@@ -106,8 +107,10 @@ class Probes(Contract):
         TooManyReports.
         """
         reporter = self._reporter(ctx)
-        target = self._watched(node)
-        committee = self._watchers(target, ctx)
+        target = self._committees.record(node)
+        if not must_answer(target):
+            raise NotSuspected(node)
+        committee = self._committees.first(ctx, target)
         if reporter not in committee:
             raise NotInCommittee(reporter, node, self.state.epoch.get().epoch)
         suspicion = self._current(node, ctx)
@@ -163,7 +166,8 @@ class Probes(Contract):
             raise AlreadyReported(reporter, reporter)
         rules.check_counts(counts)
         for count in counts:
-            self._see(ctx, reporter, previous, count)
+            left = self._availabilities.see(ctx, reporter, previous, count)
+            self._availability.availability_known(ctx, epoch, count.node, left)
         self.state.digests.set(reporter, Digest(epoch, digest, is_full=len(counts) == MAX_TARGETS))
         self.host.emit(AvailabilityReported(reporter, epoch, digest))
 
@@ -175,7 +179,7 @@ class Probes(Contract):
     @view()
     def availability(self, ctx: Context, node: NodeId) -> Availability:
         """What the committee says of a node; empty when nobody ever reported on it."""
-        return self.state.availabilities.find(node) or Availability(Epoch(U64(0)), (), ())
+        return self._availabilities.of(node)
 
     @view()
     def conduct(self, ctx: Context, node: NodeId) -> Conduct:
@@ -190,23 +194,24 @@ class Probes(Contract):
     @view(gas=20_000)
     def committee(self, ctx: Context, node: NodeId) -> list[NodeId]:
         """Who watches the node now, in drawn order. Raises UnknownNode."""
-        return self._watchers(self._record(node), ctx)
+        return self._committees.first(ctx, self._committees.record(node))
 
     @view(gas=40_000)
     def second_committee(self, ctx: Context, node: NodeId) -> list[NodeId]:
         """Who confirms that a suspect node is alive after all. Raises UnknownNode."""
-        return self._draw(self._record(node), rules.SECOND, self.params.second_committee, ctx, sees=True)
+        return self._committees.second(ctx, self._committees.record(node))
 
     @view(gas=1_000_000)
     def targets(self, ctx: Context, node: NodeId) -> list[NodeId]:
         """Whom the node watches. Walks all nodes: for agents, once an epoch and after changes."""
-        return self._targets(ctx, node, lambda target: self._watchers(target, ctx))
+        watched = self._committees.watched(ctx, node)
+        return [target.id for target in watched if node in self._committees.first(ctx, target)]
 
     @view(gas=1_000_000)
     def past_targets(self, ctx: Context, node: NodeId) -> list[NodeId]:
         """Whom the node can report on for the epoch before the current one. Walks all nodes, as `targets` does."""
-        seed = self.state.previous.get().seed
-        return self._targets(ctx, node, lambda target: self.committee_at(ctx, target.id, seed))
+        seed, watched = self.state.previous.get().seed, self._committees.watched(ctx, node)
+        return [target.id for target in watched if node in self._committees.first_under(ctx, target, seed)]
 
     @view()
     def suspicion(self, ctx: Context, node: NodeId) -> Suspicion:
@@ -225,11 +230,11 @@ class Probes(Contract):
 
     def draw(self, ctx: Context, node: NodeId, purpose: bytes, seats: U16) -> list[NodeId]:
         """For other contracts: a committee of their own over the node, in drawn order. Raises UnknownNode."""
-        return self._draw(self._record(node), purpose, seats, ctx)
+        return self._committees.other(ctx, self._committees.record(node), purpose, seats)
 
     def committee_at(self, ctx: Context, node: NodeId, seed: Hash) -> list[NodeId]:
         """Who watches the node under a seed. Raises UnknownNode."""
-        return self._draw(self._record(node), rules.FIRST, self.params.committee, ctx, seed)
+        return self._committees.first_under(ctx, self._committees.record(node), seed)
 
     def epoch_began(self, ctx: Context, epoch: U64) -> ChainTime:
         """For slashing: about when an epoch that is not ahead began; exact while all epochs are equally long."""
@@ -307,96 +312,15 @@ class Probes(Contract):
     def _contradict(self, ctx: Context, suspicion: Suspicion) -> None:
         """Count the refuted suspicion against those who voted for it; an operator's own nodes harm only themselves."""
         epoch = self.state.epoch.get().epoch
-        operator = self._record(suspicion.node).operator
+        operator = self._committees.record(suspicion.node).operator
         for reporter in suspicion.votes:
-            if self._record(reporter).operator != operator:
+            if self._committees.record(reporter).operator != operator:
                 self.state.refuted.set(reporter, rules.refuted(self.state.refuted.find(reporter), epoch))
                 self._faults.suspicion_refuted(ctx, reporter)
 
     def _forget(self, node: NodeId) -> None:
         self.state.suspects.discard(node)
         self.state.suspicions.delete(node)
-
-    def _targets(self, ctx: Context, node: NodeId, committee: Callable[[Node], list[NodeId]]) -> list[NodeId]:
-        found = []
-        for number in range(1, self._nodes.count(ctx) + 1):
-            target = self._nodes.find(NodeId(U32(number)))
-            if target is None or not _must_answer(target) or target.id == node:
-                continue
-            if node in committee(target):
-                found.append(target.id)
-        return found
-
-    def _see(self, ctx: Context, reporter: NodeId, epoch: EpochInfo, count: TargetCount) -> None:
-        """Take in what one member saw of one node."""
-        committee = self.committee_at(ctx, count.node, epoch.seed)
-        if reporter not in committee:
-            raise NotInCommittee(reporter, count.node, epoch.epoch)
-        known = self.state.availabilities.find(count.node)
-        if known is None or known.epoch != epoch.epoch:
-            self._judge(count.node, known)
-            known = Availability(epoch.epoch, (), tuple(committee))
-        known = known.but(seen=(*known.seen, Seen(reporter, rules.availability(count))))
-        self.state.availabilities.set(count.node, known)
-        left = self._less_faults(epoch, count.node, rules.agreed(known.seen, len(committee)))
-        self._availability.availability_known(ctx, epoch.epoch, count.node, left)
-
-    def _judge(self, node: NodeId, done: Availability | None) -> None:
-        """Note of each member whether it said what the committee agreed on; an operator's own nodes are left alone."""
-        if done is None or self._is_own(node, done.committee):
-            return
-        for member, failed in rules.duties(done, self.params.duty_tolerance):
-            digest = self.state.digests.find(member)
-            if not failed or digest is None or not digest.is_full:
-                self.conducts.note_duty(member, failed=failed)
-
-    def _is_own(self, node: NodeId, committee: Sequence[NodeId]) -> bool:
-        """Whether the committee is of the node's own operator, for want of others."""
-        operator = self._record(node).operator
-        return any(self._record(member).operator == operator for member in committee)
-
-    def _less_faults(self, epoch: EpochInfo, node: NodeId, availability: U32) -> U32:
-        """What is left of a node's availability after what it did wrong."""
-        refuted = rules.refuted_in(self.state.refuted.find(node), epoch.epoch)
-        left = rules.less(availability, refuted * self.params.refuted_loss)
-        left = rules.less(left, self.conducts.loss(node))
-        return left if self._record(node).located else rules.less(left, self.params.unlocated_loss)
-
-    def _watchers(self, target: Node, ctx: Context) -> list[NodeId]:
-        """Who watches the node now. Suspect nodes do not: a committee that is lost with its node would never say so."""
-        return self._draw(target, rules.FIRST, self.params.committee, ctx, sees=True)
-
-    def _draw(
-        self, target: Node, purpose: bytes, seats: U16, ctx: Context, seed: Hash | None = None, *, sees: bool = False
-    ) -> list[NodeId]:
-        """Active nodes of distinct operators other than the target's; of its own only where there is no other.
-
-        Those that must see it now are not suspect themselves.
-        """
-        seed = seed or self.state.epoch.get().seed
-        members: list[NodeId] = []
-        operators = {target.operator}
-        own: list[NodeId] = []
-        seen = {target.id}
-        for drawn in rules.candidates(seed, purpose, target.id, self._nodes.count(ctx), seats):
-            if drawn in seen:
-                continue
-            seen.add(drawn)
-            candidate = self._nodes.find(drawn)
-            if (
-                candidate is None
-                or candidate.status is not NodeStatus.ACTIVE
-                or (sees and drawn in self.state.suspects)
-            ):
-                continue
-            if candidate.operator == target.operator:
-                own.append(drawn)
-            elif candidate.operator not in operators:
-                operators.add(candidate.operator)
-                members.append(drawn)
-                if len(members) == seats:
-                    break
-        return members or own[:seats]
 
     def _current(self, node: NodeId, ctx: Context) -> Suspicion:
         found = self.state.suspicions.find(node)
@@ -429,19 +353,3 @@ class Probes(Contract):
         if record is None or record.status is not NodeStatus.ACTIVE:
             raise NotAgent(ctx.sender)
         return node
-
-    def _record(self, node: NodeId) -> Node:
-        record = self._nodes.find(node)
-        if record is None:
-            raise UnknownNode(node)
-        return record
-
-    def _watched(self, node: NodeId) -> Node:
-        record = self._record(node)
-        if not _must_answer(record):
-            raise NotSuspected(node)
-        return record
-
-
-def _must_answer(node: Node) -> bool:
-    return node.status in (NodeStatus.ACTIVE, NodeStatus.LEAVING)
