@@ -6,7 +6,7 @@ import tarfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ from flux.agent.identity import create
 from flux.agent.loop import AgentLoop
 from flux.agent.ports import PortPool
 from flux.contracts.apps.types import PrivateComponent, PrivateSpec
-from flux.contracts.market.types import FailReason, LeaseId, LeaseState, PortBinding
+from flux.contracts.market.types import LeaseId, LeaseState
 from flux.contracts.nodes.types import Node
 from flux.primitives.types import Address
 from flux.runtime.labels import volume_name
@@ -34,42 +34,25 @@ from support.agent_api_lab import OWNER, STRANGER, node_record
 from support.leases import IMAGES, NODE, make_desired
 from support.runtime_lab import eventually
 from support.waiting import until
+from unit.agent.test_loop import ScriptedChain, World
 
 LEASE = make_desired().lease
 VOLUME = volume_name(NODE.chain, NODE.node, LEASE.app, LEASE.ordinal, "data")
 
 
-class Chain:
-    """One wish, which is granted."""
+class Hosted(World):
+    """A running instance whose database has a volume, and the API over it."""
 
-    def __init__(self, wish: DesiredInstance) -> None:
-        self.wish = wish
-        self.failed: list[str] = []
+    def __init__(
+        self, engine: MemoryEngine, chain: ScriptedChain, loop: AgentLoop, agents: AgentClient, node: Node
+    ) -> None:
+        super().__init__(engine, chain, loop)
+        self.agents = agents
+        self.node = node
 
-    async def desired(self) -> dict[LeaseId, DesiredInstance]:
-        return {self.wish.lease.id: self.wish}
-
-    async def is_closed(self, lease: LeaseId) -> bool:
-        return False
-
-    async def confirm(self, lease: LeaseId, bindings: tuple[PortBinding, ...]) -> bool:
-        self.wish = replace(self.wish, lease=self.wish.lease.but(state=LeaseState.RUNNING, bindings=bindings))
-        return True
-
-    async def fail(self, lease: LeaseId, reason: FailReason, detail: str) -> bool:
-        self.failed.append(detail)
-        return True
-
-
-@dataclass
-class World:
-    """A running instance whose database has a volume."""
-
-    engine: MemoryEngine
-    chain: Chain
-    loop: AgentLoop
-    agents: AgentClient
-    node: Node
+    @property
+    def wish(self) -> DesiredInstance:
+        return self.chain.wishes[LEASE.id]
 
     @property
     def database(self) -> Container:
@@ -82,7 +65,7 @@ class World:
 
     def private(self, pre: tuple[str, ...], post: tuple[str, ...]) -> None:
         component = PrivateComponent("database", backup_pre=pre, backup_post=post)
-        self.chain.wish = replace(self.chain.wish, private=PrivateSpec((component,)))
+        self.chain.wishes[LEASE.id] = replace(self.wish, private=PrivateSpec((component,)))
         self.loop.wake()
 
     async def backup(self, *volumes: str) -> bytes:
@@ -97,13 +80,14 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+async def world(tmp_path: Path) -> AsyncIterator[Hosted]:
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(MemoryEngine())
         for image in IMAGES:
             engine.add_image(image)
         runtime = MemoryRuntime(engine)
-        chain = Chain(replace(make_desired(), private=PrivateSpec()))
+        chain = ScriptedChain()
+        chain.wishes[LEASE.id] = replace(make_desired(), private=PrivateSpec())
         loop = AgentLoop(NODE, chain, runtime, Applier(runtime, chain, PortPool(42000, 42099)))
         running = asyncio.create_task(loop.run())
         identity = create(tmp_path, "127.0.0.1")
@@ -120,8 +104,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         port = free_port()
         await web.TCPSite(runner, "127.0.0.1", port, ssl_context=identity.tls()).start()
         agents = await stack.enter_async_context(AgentClient())
-        made = World(engine, chain, loop, agents, node_record(port, identity.certificate))
-        await until(lambda: chain.wish.lease.state is LeaseState.RUNNING)
+        made = Hosted(engine, chain, loop, agents, node_record(port, identity.certificate))
+        await made.until(lambda: made.wish.lease.state is LeaseState.RUNNING)
         engine.files[VOLUME] = {"notes": b"old"}
         try:
             yield made
@@ -146,32 +130,32 @@ def contents(data: bytes) -> dict[str, bytes]:
         return {name: file.read() for name, file in files if file is not None}
 
 
-async def test_a_backup_is_a_tar_of_the_volumes_and_the_app_runs_on(world: World) -> None:
+async def test_a_backup_is_a_tar_of_the_volumes_and_the_app_runs_on(world: Hosted) -> None:
     assert contents(await world.backup()) == {"data/notes": b"old"}
     assert contents(await world.backup("data")) == {"data/notes": b"old"}
     assert world.database.is_running
 
 
-async def test_the_apps_commands_run_before_and_after(world: World) -> None:
+async def test_the_apps_commands_run_before_and_after(world: Hosted) -> None:
     world.private(("touch", "/pre"), ("touch", "/post"))
-    await until(lambda: world.loop.status(LEASE.id).desired == world.chain.wish)
+    await until(lambda: world.loop.status(LEASE.id).desired == world.wish)
     await world.backup()
     await until(lambda: {"/pre", "/post"} <= world.touched)
 
 
-async def test_a_command_that_fails_refuses_the_backup_and_the_one_after_runs_all_the_same(world: World) -> None:
+async def test_a_command_that_fails_refuses_the_backup_and_the_one_after_runs_all_the_same(world: Hosted) -> None:
     world.private(("false",), ("touch", "/post"))
-    await until(lambda: world.loop.status(LEASE.id).desired == world.chain.wish)
+    await until(lambda: world.loop.status(LEASE.id).desired == world.wish)
     with pytest.raises(AgentRefused, match="the pre command of database ended with status 1") as refused:
         await world.backup()
     assert refused.value.status == 409
     await until(lambda: "/post" in world.touched)
 
 
-async def test_the_command_after_runs_when_the_reader_goes_away(world: World) -> None:
+async def test_the_command_after_runs_when_the_reader_goes_away(world: Hosted) -> None:
     world.engine.files[VOLUME] = {"large": bytes(40_000_000)}
     world.private(("touch", "/pre"), ("touch", "/post"))
-    await until(lambda: world.loop.status(LEASE.id).desired == world.chain.wish)
+    await until(lambda: world.loop.status(LEASE.id).desired == world.wish)
     reader = world.agents.backup(world.node, OWNER, LEASE.id, [])
     await anext(reader)
     assert "/post" not in world.touched, "the stream is still open"
@@ -179,15 +163,15 @@ async def test_the_command_after_runs_when_the_reader_goes_away(world: World) ->
     await until(lambda: "/post" in world.touched)
 
 
-async def test_changing_the_commands_replaces_no_container(world: World) -> None:
+async def test_changing_the_commands_replaces_no_container(world: Hosted) -> None:
     before = world.database.id
     world.private(("true",), ("true",))
-    await until(lambda: world.loop.status(LEASE.id).desired == world.chain.wish)
+    await until(lambda: world.loop.status(LEASE.id).desired == world.wish)
     await world.backup()
     assert world.database.id == before
 
 
-async def test_a_backup_that_breaks_off_is_not_taken_for_whole(world: World) -> None:
+async def test_a_backup_that_breaks_off_is_not_taken_for_whole(world: Hosted) -> None:
     world.engine.files[VOLUME] = {"large": bytes(40_000_000)}
     reader = world.agents.backup(world.node, OWNER, LEASE.id, [])
     await anext(reader)
@@ -198,7 +182,7 @@ async def test_a_backup_that_breaks_off_is_not_taken_for_whole(world: World) -> 
     world.engine.come_back()
 
 
-async def test_a_restore_replaces_everything_and_the_component_runs_again(world: World) -> None:
+async def test_a_restore_replaces_everything_and_the_component_runs_again(world: Hosted) -> None:
     begun = world.database.process
     await world.restore(tar(first=b"1", second=b"2"))
     assert world.engine.files[VOLUME] == {"first": b"1", "second": b"2"}
@@ -208,12 +192,10 @@ async def test_a_restore_replaces_everything_and_the_component_runs_again(world:
     assert others.is_running, "what does not mount the volume is left alone"
 
 
-async def test_restoring_is_no_crash(world: World) -> None:
+async def test_restoring_is_no_crash(world: Hosted) -> None:
     for _ in range(8):
         await world.restore(tar(first=b"1"))
-    for _ in range(3):
-        world.loop.wake()
-        await asyncio.sleep(0.05)
+    await world.settle()
     assert world.chain.failed == []
     assert world.database.is_running
 
@@ -226,7 +208,7 @@ async def test_restoring_is_no_crash(world: World) -> None:
         (bytes(10_240), "nothing of data"),
     ],
 )
-async def test_a_bad_archive_is_refused_and_nothing_stops(world: World, data: bytes, says: str) -> None:
+async def test_a_bad_archive_is_refused_and_nothing_stops(world: Hosted, data: bytes, says: str) -> None:
     begun = world.database.process
     with pytest.raises(AgentRefused, match=says) as refused:
         await world.restore(data)
@@ -235,7 +217,7 @@ async def test_a_bad_archive_is_refused_and_nothing_stops(world: World, data: by
     assert world.database.process is begun
 
 
-async def test_a_stream_that_breaks_leaves_the_old_contents(world: World) -> None:
+async def test_a_stream_that_breaks_leaves_the_old_contents(world: Hosted) -> None:
     data = tar(first=bytes(50_000))
     with pytest.raises((Unreachable, AgentRefused)):
         await world.restore(data[:30_000], length=len(data))
@@ -244,13 +226,13 @@ async def test_a_stream_that_breaks_leaves_the_old_contents(world: World) -> Non
     assert contents(await world.backup()) == {"data/notes": b"old"}, "and the next one is not in its way"
 
 
-async def test_more_than_the_volume_holds_is_refused(world: World) -> None:
+async def test_more_than_the_volume_holds_is_refused(world: Hosted) -> None:
     with pytest.raises(AgentRefused, match="more than the volume does"):
         await world.restore(tar(large=bytes(101 * 1024 * 1024)))
     assert world.engine.files[VOLUME] == {"notes": b"old"}
 
 
-async def test_nobody_but_the_owner_may(world: World) -> None:
+async def test_nobody_but_the_owner_may(world: Hosted) -> None:
     with pytest.raises(AgentRefused, match="only the app's owner"):
         async for _ in world.agents.backup(world.node, STRANGER, LEASE.id, []):
             pass
@@ -263,7 +245,7 @@ async def test_nobody_but_the_owner_may(world: World) -> None:
         await world.agents.restore(world.node, STRANGER, LEASE.id, ["data"], nothing(), 10)
 
 
-async def test_one_at_a_time_for_an_instance(world: World) -> None:
+async def test_one_at_a_time_for_an_instance(world: Hosted) -> None:
     world.engine.files[VOLUME] = {"large": bytes(40_000_000)}
     reader = world.agents.backup(world.node, OWNER, LEASE.id, [])
     await anext(reader)
@@ -272,7 +254,7 @@ async def test_one_at_a_time_for_an_instance(world: World) -> None:
     assert refused.value.status == 429
 
 
-async def test_a_reader_that_stops_reading_gives_its_place_up(world: World) -> None:
+async def test_a_reader_that_stops_reading_gives_its_place_up(world: Hosted) -> None:
     world.engine.files[VOLUME] = {"large": bytes(40_000_000)}
     reader = world.agents.backup(world.node, OWNER, LEASE.id, [])
     await anext(reader)
@@ -287,6 +269,6 @@ async def test_a_reader_that_stops_reading_gives_its_place_up(world: World) -> N
     assert await eventually(free, bool)
 
 
-async def test_a_volume_that_the_app_lacks_is_named(world: World) -> None:
+async def test_a_volume_that_the_app_lacks_is_named(world: Hosted) -> None:
     with pytest.raises(AgentRefused, match=r"no volume other: it has data"):
         await world.backup("other")
