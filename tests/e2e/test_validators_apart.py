@@ -40,7 +40,7 @@ async def test_halves_wait_for_each_other_and_a_lonely_one_catches_up(tmp_path: 
             for number in (0, 3):
                 raw = transfer(1 + number, 0)
                 sent.append(await four.validators[number].transport.request("eth_sendRawTransaction", raw))
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(seconds)  # the partition lasts
             assert max(await four.heights()) <= stuck
             switch.join_trunk()
             await four.until_height(stuck + 1)
@@ -48,11 +48,11 @@ async def test_halves_wait_for_each_other_and_a_lonely_one_catches_up(tmp_path: 
 
             # 3 | 1: the three go on, the one stands still and takes up what it missed.
             switch.unplug(3)
-            await asyncio.sleep(seconds / 2)
+            await asyncio.sleep(seconds / 2)  # it lasts
             left = await four.validators[3].height()
             await four.until_height(left + 4, four.validators[:3])
             assert await four.validators[3].height() <= left + 1
-            await asyncio.sleep(seconds / 2)
+            await asyncio.sleep(seconds / 2)  # it lasts
             switch.plug(3)
             await four.until_higher()
             await four.check_one_history()

@@ -26,3 +26,11 @@ async def until(
             return found
         assert asyncio.get_running_loop().time() < deadline, f"not within {seconds:g} s: {promise()}"
         await asyncio.sleep(poll)
+
+
+async def holds(condition: Callable[[], Awaitable[object]], seconds: float, poll: float = 0.1) -> None:
+    """Return when the condition has been true for so long; fail at once when it is not. For what must not happen."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while asyncio.get_running_loop().time() < deadline:
+        assert await condition(), f"it did not hold for {seconds:g} s"
+        await asyncio.sleep(poll)

@@ -108,7 +108,7 @@ async def _rounds(lab: Lab, apps: dict[str, AppId], story: Story, until: float) 
         try:
             for fault in round_.faults:
                 await injector.inject(fault)
-            await asyncio.sleep(round_.seconds)
+            await asyncio.sleep(round_.seconds)  # the faults last
         finally:
             await injector.mend()
         begun = time.monotonic()
