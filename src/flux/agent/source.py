@@ -21,7 +21,7 @@ from flux.sdk.bindings.market import Market
 from flux.sdk.bindings.secrets import Secrets
 from flux.sdk.client import FluxClient
 from flux.sdk.errors import Refused
-from flux.specs.private_half import PrivateHalfError, decrypt, open_box
+from flux.specs.private_half import PrivateHalfError, decrypt, open_box, opens
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -149,7 +149,7 @@ class ChainSource:
         if not seeds:
             return None
         ciphertext = await self._secrets.ciphertext(lease.app, lease.revision)
-        return next((seed for seed in seeds if _opens(ciphertext, seed)), None)
+        return next((seed for seed in seeds if opens(ciphertext, seed)), None)
 
     async def _open(self, lease: Lease) -> Lock:
         known = await self.find_seed(lease)
@@ -183,14 +183,6 @@ def _read_spec(data: bytes) -> AppSpec | None:
         return decode_spec(data)
     except ValueError:
         return None
-
-
-def _opens(ciphertext: bytes, seed: bytes) -> bool:
-    try:
-        decrypt(ciphertext, seed)
-    except PrivateHalfError:
-        return False
-    return True
 
 
 def _keep(values: dict[K, V], wanted: Callable[[K], bool]) -> None:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Protocol
 
 from flux.cli.errors import FAILED, CliError
-from flux.cli.seeds import open_seeds
+from flux.cli.seeds import find_seed
 from flux.contracts.apps.types import AppId, Revision
 from flux.contracts.market.types import Rollout, RolloutState
 from flux.sdk.bindings.market import Market
@@ -59,7 +59,7 @@ class ChangeWatch:
             self._told = rollout.state
             change.context.output.note(f"  failed: {rollout.reason}")
             change.context.output.note(f"  goes back to revision {rollout.source}")
-            seed = (await open_seeds(change.context, change.client)).find(change.name, rollout.source)
+            seed = await find_seed(change.context, change.client, change.app, change.name, rollout.source)
             self._back = None if seed is None else change.giver_of(seed)
         if self._back is not None:
             await self._back.give(list(state.open), rollout.source)

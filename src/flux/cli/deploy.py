@@ -69,7 +69,7 @@ async def run(
         signer = await context.signer(client)
         seeds = await open_seeds(context, client)
         if order.seed is not None:
-            seeds.keep(order.name, order.seed, FIRST)
+            seeds.keep(order.name, order.seed)
         receipt = await Apps(client).deploy(
             signer, order.name, U16(order.instances), order.spec, order.ciphertext, value=order.quote.deposit
         )

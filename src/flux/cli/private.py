@@ -7,13 +7,12 @@ import msgspec
 
 from flux.cli.context import CommandContext
 from flux.cli.errors import CliError
-from flux.cli.seeds import open_seeds
-from flux.contracts.apps.types import App, AppSpec, PrivateSpec, Revision, Secret, decode_spec, encode_spec
+from flux.cli.seeds import find_seed, open_seeds
+from flux.contracts.apps.types import App, AppSpec, AppUpdated, PrivateSpec, Revision, Secret, decode_spec, encode_spec
 from flux.primitives.types import U32
 from flux.sdk.bindings.apps import Apps
 from flux.sdk.bindings.secrets import Secrets
 from flux.sdk.client import FluxClient, Receipt
-from flux.sdk.errors import Refused
 from flux.sdk.signer import Signer
 
 
@@ -36,23 +35,19 @@ async def read_private(context: CommandContext, client: FluxClient, app: App) ->
     if not spec.private:
         return spec, PrivateSpec()
     seeds = await open_seeds(context, client)
-    seed = seeds.find(app.name, app.revision)
+    ciphertext = await Secrets(client).ciphertext(app.id, app.revision)
+    seed = seeds.find(app.name, ciphertext)
     if seed is None:
         raise SeedMissing(app, str(seeds.folder))
-    return spec, decrypt(await Secrets(client).ciphertext(app.id, app.revision), seed)
+    return spec, decrypt(ciphertext, seed)
 
 
 async def find_private(context: CommandContext, client: FluxClient, app: App, revision: Revision) -> PrivateSpec | None:
     """The private half of any kept revision; None where there is none, or its seed is not on this machine."""
-    from flux.specs.private_half import PrivateHalfError, decrypt
+    from flux.specs.private_half import decrypt
 
-    seed = (await open_seeds(context, client)).find(app.name, revision)
-    if seed is None:
-        return None
-    try:
-        return decrypt(await Secrets(client).ciphertext(app.id, revision), seed)
-    except (Refused, PrivateHalfError):
-        return None
+    seed = await find_seed(context, client, app.id, app.name, revision)
+    return None if seed is None else decrypt(await Secrets(client).ciphertext(app.id, revision), seed)
 
 
 async def with_kept_secrets(context: CommandContext, client: FluxClient, app: App, private: PrivateSpec) -> PrivateSpec:
@@ -82,13 +77,18 @@ async def lock(context: CommandContext, client: FluxClient, app: App, private: P
     if private == PrivateSpec():
         return b""
     ciphertext, seed = encrypt(private)
-    (await open_seeds(context, client)).keep(app.name, seed, next_revision(app))
+    (await open_seeds(context, client)).keep(app.name, seed)
     return ciphertext
 
 
 def next_revision(app: App) -> Revision:
-    """The number that the next version of an app gets."""
+    """The number that the next version of an app gets, unless another command makes one first."""
     return Revision(U32(app.highest + 1))
+
+
+def made_revision(receipt: Receipt) -> Revision:
+    """The number of the version that a transaction made."""
+    return next(event.revision for event in receipt.events() if isinstance(event, AppUpdated))
 
 
 async def replace_private(

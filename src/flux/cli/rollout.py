@@ -14,7 +14,7 @@ from flux.cli.context import CommandContext
 from flux.cli.errors import CliError
 from flux.cli.lookup import nodes_by_id, protocol_now
 from flux.cli.output import Column, right
-from flux.cli.seeds import open_seeds
+from flux.cli.seeds import find_seed
 from flux.cli.verdicts import place
 from flux.contracts.apps.types import AppId, Revision
 from flux.contracts.market.types import Lease, LeaseId, LeaseState
@@ -146,7 +146,7 @@ async def begin(
     """What a transaction set going; `revision` where it chose one."""
     record = await Apps(client).app(app)
     wanted = record.revision if revision is None else revision
-    seed = (await open_seeds(context, client)).find(record.name, wanted)
+    seed = await find_seed(context, client, app, record.name, wanted)
     clock = await client.transport.request("flux_clock", quantity(receipt.block))
     return Rollout(
         context, client, app, record.name, wanted, record.instances, signer, seed,

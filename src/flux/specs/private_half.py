@@ -66,6 +66,15 @@ def decrypt(ciphertext: bytes, seed: bytes) -> PrivateSpec:
         raise PrivateHalfError("the ciphertext holds no private half: it is not in the expected form") from None
 
 
+def opens(ciphertext: bytes, seed: bytes) -> bool:
+    """Whether the seed is the one of the private half."""
+    try:
+        decrypt(ciphertext, seed)
+    except PrivateHalfError:
+        return False
+    return True
+
+
 def new_key_pair() -> tuple[bytes, bytes]:
     """Secret and public X25519 key of a reader (a node's agent), 32 bytes each."""
     secret_key = nacl.public.PrivateKey.generate()

@@ -85,14 +85,18 @@ def test_keepers_hold_the_seed_of_what_was_deployed_and_of_each_version(flux: An
     flux.json("app", "update", "kept", flux.compose(COMPOSE))
     assert flux.json("app", "show", "kept")["keepers"] == expected
     both = json.loads(file.read_text())["seeds"]
-    assert both["1"] == first["1"]
-    assert both["2"] != both["1"]
+    assert both[:-1] == first
+    assert both[-1] not in first
     assert "4 nodes keep shares of the seed of revision 2 (generation 1); any 2 open it" in flux.ok(
         "app", "why", "kept"
     )
-    file.write_text(json.dumps({"seed": both["2"], "revision": 2}))
+    file.write_text(json.dumps({"seed": both[-1], "revision": 2}))
     assert flux.json("app", "seal", "kept")["given"] == 0
-    file.write_text(json.dumps({"seeds": {"2": "no seed"}}))
+    file.write_text(json.dumps({"seeds": {"1": both[-1], "2": both[0]}}))
+    assert flux.json("app", "seal", "kept")["given"] == 0
+    file.write_text(json.dumps({"seeds": first}))
+    assert "is not on this machine" in flux.json("app", "seal", "kept", code=1)["error"]["message"]
+    file.write_text(json.dumps({"seeds": ["no seed"]}))
     assert "is damaged" in flux.json("app", "seal", "kept", code=1)["error"]["message"]
     file.unlink()
     flux.ok("app", "rm", "kept", "--yes")

@@ -3,14 +3,17 @@
 import asyncio
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+from flux.cli.seeds import SeedStore
 from flux.contracts.apps.types import AppId, PrivateSpec, Revision
 from flux.primitives.types import U32, U64
 from flux.sdk.bindings.secrets import Secrets
 from flux.sdk.client import FluxClient
 from flux.sdk.transport import HttpTransport
-from flux.specs.private_half import decrypt
+from flux.specs.private_half import decrypt, encrypt
 
 COMPOSE = """\
 services:
@@ -28,14 +31,16 @@ VALUE = "p4ss-planted"
 def private_of(flux: Any, app: int, name: str, revision: int) -> PrivateSpec:
     """What lease holders read of a revision."""
     (file,) = (flux.home / "seeds").rglob(f"{name}.json")
-    seed = bytes.fromhex(json.loads(file.read_text())["seeds"][str(revision)])
 
     async def fetch() -> bytes:
         async with HttpTransport(flux.chain.rpc) as transport:
             secrets = Secrets(FluxClient(transport))
             return await secrets.ciphertext(AppId(U64(app)), Revision(U32(revision)))
 
-    return decrypt(asyncio.run(fetch()), seed)
+    ciphertext = asyncio.run(fetch())
+    seed = SeedStore(file.parent).find(name, ciphertext)
+    assert seed is not None
+    return decrypt(ciphertext, seed)
 
 
 def test_secrets_are_set_listed_replaced_and_removed(flux: Any) -> None:
@@ -70,6 +75,26 @@ def test_secrets_are_set_listed_replaced_and_removed(flux: Any) -> None:
     assert "t0ken" not in printed
     assert "no secret key" in flux.json("app", "secret", "rm", "safe", "key", code=1)["error"]["message"]
     flux.ok("app", "rm", "safe", "--yes")
+
+
+def test_commands_at_the_same_time_lose_no_seed_and_mistake_none(tmp_path: Path) -> None:
+    store = SeedStore(tmp_path / "seeds")
+    made = [encrypt(PrivateSpec()) for _ in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda pair: store.keep("app", pair[1]), made))
+    assert [store.find("app", ciphertext) for ciphertext, _ in made] == [seed for _, seed in made]
+    assert store.find("app", encrypt(PrivateSpec())[0]) is None
+
+
+def test_a_seed_whose_revision_was_never_made_hides_no_other(flux: Any) -> None:
+    flux.json("deploy", flux.compose(COMPOSE), "--name", "tried")
+    assert flux.run("app", "secret", "set", "tried", "a", input="b").exit_code == 0
+    (file,) = (flux.home / "seeds").rglob("tried.json")
+    SeedStore(file.parent).keep("tried", encrypt(PrivateSpec())[1])
+    (listed,) = flux.json("app", "secret", "ls", "tried")
+    assert listed["name"] == "a"
+    assert flux.json("app", "secret", "rm", "tried", "a")["revision"] == 3
+    flux.ok("app", "rm", "tried", "--yes")
 
 
 def test_an_update_keeps_what_was_set_and_the_files_own_goes_before_it(flux: Any) -> None:

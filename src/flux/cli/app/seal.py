@@ -5,7 +5,7 @@ from flux.cli.errors import CliError
 from flux.cli.lookup import find_app
 from flux.cli.options import AppArgument
 from flux.cli.rollout import Rollout, give_seed_once
-from flux.cli.seeds import open_seeds
+from flux.cli.seeds import find_seed
 
 
 async def run(context: CommandContext, name: AppArgument) -> None:
@@ -15,7 +15,7 @@ async def run(context: CommandContext, name: AppArgument) -> None:
     """
     async with context.client() as client:
         app = await find_app(client, name)
-        seed = (await open_seeds(context, client)).find(app.name, app.revision)
+        seed = await find_seed(context, client, app.id, app.name, app.revision)
         if seed is None:
             raise CliError(
                 f"the seed of {app.name}, revision {app.revision}, is not on this machine",

@@ -18,7 +18,7 @@ from flux.cli.options import (
     ProfileOption,
     WaitOption,
 )
-from flux.cli.private import find_private, lock, next_revision, with_kept_secrets
+from flux.cli.private import find_private, lock, made_revision, next_revision, with_kept_secrets
 from flux.cli.rollout import roll_out
 from flux.cli.spec_changes import private_changes, spec_changes
 from flux.cli.spec_input import Changes, read_spec, show_findings
@@ -74,7 +74,7 @@ async def run(
         ciphertext = await lock(context, client, app, loaded.private)
         receipt = await Apps(client).update(signer, app.id, U16(wanted), encode_spec(spec), ciphertext)
         seconds = patience_for(spec, wanted) if patience is None else patience
-        revision = next_revision(app)
+        revision = made_revision(receipt)
         await roll_out(context, client, signer, app.id, receipt, begun, seconds if wait else None, revision)
 
 

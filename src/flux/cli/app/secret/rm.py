@@ -7,7 +7,7 @@ from flux.cli.context import CommandContext
 from flux.cli.errors import CliError
 from flux.cli.lookup import find_app
 from flux.cli.options import AppArgument, SecretArgument, WaitOption
-from flux.cli.private import next_revision, read_private, replace_private, with_secrets
+from flux.cli.private import made_revision, read_private, replace_private, with_secrets
 from flux.cli.rollout import roll_out
 
 
@@ -28,5 +28,5 @@ async def run(
             raise CliError(f"{app.name} has no secret {secret}", f"see `flux app secret ls {app.name}`")
         signer = await context.signer(client)
         receipt = await replace_private(context, client, signer, app, spec, with_secrets(private, left))
-        revision = next_revision(app)
+        revision = made_revision(receipt)
         await roll_out(context, client, signer, app.id, receipt, begun, patience if wait else None, revision)

@@ -14,7 +14,7 @@ from flux.cli.context import CommandContext
 from flux.cli.errors import CliError, UsageError
 from flux.cli.lookup import find_app
 from flux.cli.options import AppArgument, SecretArgument, WaitOption
-from flux.cli.private import next_revision, read_private, replace_private, with_secrets
+from flux.cli.private import made_revision, read_private, replace_private, with_secrets
 from flux.cli.rollout import roll_out
 from flux.contracts.apps.types import AppSpec, Secret
 
@@ -62,8 +62,8 @@ async def run(
         others = [other for other in private.secrets if other.name != secret]
         signer = await context.signer(client)
         receipt = await replace_private(context, client, signer, app, spec, with_secrets(private, [*others, made]))
-        context.output.note(f"secret {secret} of {app.name} is set in revision {next_revision(app)}")
-        revision = next_revision(app)
+        revision = made_revision(receipt)
+        context.output.note(f"secret {secret} of {app.name} is set in revision {revision}")
         await roll_out(context, client, signer, app.id, receipt, begun, patience if wait else None, revision)
 
 
