@@ -27,11 +27,12 @@ from flux.sdk.client import FluxClient
 from flux.sdk.deployment import Progress, progress
 from flux.services.chain_home import GENESIS_FILE
 from flux.services.engine_cleanup import remove_volumes
-from flux.services.local_cloud import CloudOptions, LocalCloud
+from flux.services.local_cloud import AGENT_PORT_STEP, CloudOptions, LocalCloud
 from flux.services.local_node import LocalNode
 from flux.services.ports import free_port
 from flux.services.processes import start
 from support.command import Finished, run_command
+from support.free_ports import free_row
 from support.waiting import until
 
 MIN_RUNTIME = 3
@@ -178,8 +179,8 @@ class CloudLab:
 async def running_cloud(home: Path, docker: str, registry: str, nodes: int = 5) -> AsyncIterator[CloudLab]:
     """A cloud on free ports."""
     options = CloudOptions(
-        home=home / "cloud", nodes=nodes, rpc_port=free_port(), http_port=free_port(), agent_port=18_127,
-        container_port=28_000, docker=docker,
+        home=home / "cloud", nodes=nodes, rpc_port=free_port(), http_port=free_port(),
+        agent_port=free_row(AGENT_PORT_STEP * nodes), container_port=28_000, docker=docker,
     )  # fmt: skip
     write_genesis(options.home / "chain")
     cloud = LocalCloud(options)
