@@ -19,7 +19,7 @@ from flux.contracts.market.types import Lease, LeaseState
 from flux.sdk.bindings.escrow import Escrow
 from flux.sdk.bindings.market import Market
 from flux.sdk.errors import ClientError
-from support.soak.inject import environment_of
+from support.soak.processes import caddy_pids, environment_of
 
 PATIENCE = 2.0
 Spot = tuple[str, int, int]
@@ -78,10 +78,9 @@ async def look(lab: Lab, apps: Mapping[str, AppId]) -> Sight:
 
 def weigh(lab: Lab) -> dict[tuple[str, int], Weight]:
     """Every process of ours and of the Engines, by name and id."""
-    pids: dict[str, list[int]] = {"caddy": []}
+    pids = {"caddy": caddy_pids(lab)}
     for name, child in (("chain", lab.chain), ("ingress", lab.ingress)):
         pids[name] = [child.pid] if child is not None else []
-    pids["caddy"] = [pid for pid in lab.switch.places["edge"].pids() if _is_named(pid, "caddy")]
     for host in lab.hosts:
         pids[f"agent {host.name}"] = [host.agent.pid] if host.agent is not None else []
         for program in ("dockerd", "containerd"):
@@ -94,12 +93,6 @@ def weigh(lab: Lab) -> dict[tuple[str, int], Weight]:
                 memory = process.memory_info()
                 found[name, pid] = Weight(time.monotonic(), memory.rss - memory.shared, process.num_fds())
     return found
-
-
-def _is_named(pid: int, name: str) -> bool:
-    with suppress(psutil.Error):
-        return bool(psutil.Process(pid).name() == name)
-    return False
 
 
 def _containers(lab: Lab) -> set[tuple[Spot, int]]:

@@ -5,15 +5,14 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
-import psutil
 from tools.dockerd import Daemon
 from tools.hosts.host import Host
 from tools.hosts.lab import Lab
 from tools.hosts.process import set_clock
 
 from support.soak.faults import Fault, Kind, Part
+from support.soak.processes import caddy_pids
 
 HOUR = 3600
 
@@ -81,7 +80,7 @@ class Injector:
             case Part.INGRESS:
                 return [] if lab.ingress is None else [lab.ingress.pid]
             case Part.CADDY:
-                return [pid for pid in lab.switch.places["edge"].pids() if _name(pid) == "caddy"]
+                return caddy_pids(lab)
             case Part.AGENT:
                 agent = self._host(fault).agent
                 return [] if agent is None else [agent.pid]
@@ -100,21 +99,6 @@ class Injector:
         return next((pids[:1] for host in hosts if (pids := pids_of(host.daemon))), [])
 
 
-def _name(pid: int) -> str:
-    with suppress(psutil.Error):
-        return psutil.Process(pid).name()
-    return ""
-
-
 def _signal(pid: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, number)
-
-
-def environment_of(pid: int) -> dict[str, str]:
-    """Of a process; empty when it is gone."""
-    try:
-        entries = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace").split("\0")
-    except OSError:
-        return {}
-    return dict(entry.split("=", 1) for entry in entries if "=" in entry)

@@ -163,9 +163,8 @@ def _volumes(lab: Lab) -> set[tuple[int, str]]:
 def _lines(lab: Lab) -> dict[int, set[str]]:
     """What the volumes hold at last, by node, whether an instance uses them or not."""
     found: dict[int, set[str]] = defaultdict(set)
-    names = {host.id: host.daemon.host for host in lab.hosts}
+    engines = {int(host.id): host.daemon.host for host in lab.hosts}
     for node, volume in _volumes(lab):
-        engine = next(engine for number, engine in names.items() if int(number) == node)
         command = ("run", "--rm", "--network", "none", "--volume", f"{volume}:/data:ro", f"{REGISTRY}/flux/busybox:1")
-        found[node] |= set(docker(engine, *command, "sh", "-c", "cat /data/log 2>/dev/null || true").split())
+        found[node] |= set(docker(engines[node], *command, "sh", "-c", "cat /data/log 2>/dev/null || true").split())
     return found

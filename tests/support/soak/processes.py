@@ -1,0 +1,27 @@
+"""Processes of a lab as /proc shows them."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+from tools.hosts.lab import Lab
+
+
+def caddy_pids(lab: Lab) -> list[int]:
+    """The Caddy that the ingress started; empty while there is none."""
+    return [pid for pid in lab.switch.places["edge"].pids() if _name(pid) == "caddy"]
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    """Of a process; empty when it is gone."""
+    try:
+        entries = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return {}
+    return dict(entry.split("=", 1) for entry in entries if "=" in entry)
+
+
+def _name(pid: int) -> str:
+    with suppress(psutil.Error):
+        return psutil.Process(pid).name()
+    return ""
