@@ -90,13 +90,16 @@ class Population:
         economy.watch(LeaseAssigned, lambda event: self._assigned.append(event.lease))
         self.started = 0
         """Leases that ever ran."""
-        self.running = 0
-        """Leases that run now, suspect ones included."""
         economy.watch(LeaseRunning, self._ran)
         economy.watch(LeaseClosed, self._closed)
-        self._are_running: set[LeaseId] = set()
+        self._running: set[LeaseId] = set()
         self.operators: list[Operator] = []
         self.machines: dict[NodeId, Machine] = {}
+
+    @property
+    def running(self) -> int:
+        """Leases that run now, suspect ones included."""
+        return len(self._running)
 
     def join(self, behaviour: Behaviour, tiers: Sequence[Tier]) -> Operator:
         """A new operator with a machine of each of these tiers, declared as its behaviour has it, and active."""
@@ -146,12 +149,10 @@ class Population:
         return started
 
     def _ran(self, event: LeaseRunning) -> None:
-        self._are_running.add(event.lease)
-        self.running = len(self._are_running)
+        self._running.add(event.lease)
 
     def _closed(self, event: LeaseClosed) -> None:
-        self._are_running.discard(event.lease)
-        self.running = len(self._are_running)
+        self._running.discard(event.lease)
 
     def _ask(self) -> Ask:
         def price(usual: int) -> U64:

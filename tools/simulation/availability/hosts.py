@@ -18,7 +18,7 @@ from flux.contracts.market.contract import Market
 from flux.contracts.market.types import FailReason, LeaseId, LeaseState, PortBinding
 from flux.runtime.labels import LEASE, ChainName, node_labels
 from flux.runtime.memory import MemoryEngine, MemoryRuntime, Process
-from flux.runtime.types import ContainerSpec, ImageReference
+from flux.runtime.types import ImageReference
 from tools.simulation.economy import Economy
 from tools.simulation.population import Machine
 
@@ -56,14 +56,9 @@ class ChainClock:
 class CountedPorts(PortPool):
     """Ports in turn, without asking this machine's sockets."""
 
-    def fill(self, spec: ContainerSpec) -> ContainerSpec:
-        """The spec with the next port wherever it has none."""
-        ports = tuple(port if port.host else replace(port, host=self._give()) for port in spec.ports)
-        return replace(spec, ports=ports)
-
-    def _give(self) -> int:
-        given, self._next = self._next, self.first if self._next == self.last else self._next + 1
-        return given
+    def _take(self, host: str, protocol: str) -> int:
+        taken, self._next = self._next, self.first if self._next == self.last else self._next + 1
+        return taken
 
 
 class Reports:

@@ -7,7 +7,6 @@ from functools import partial
 from flux.contracts.apps.types import AppId
 from tools.simulation.availability.cloud import LARGEST, Cloud, Second
 from tools.simulation.availability.hosts import BROKEN, GONE
-from tools.simulation.availability.serving import Instance
 from tools.simulation.population import Machine
 
 _BATCH = 500
@@ -152,8 +151,8 @@ class Scenario:
 
     def all_serve(self, apps: Sequence[AppId]) -> bool:
         """Whether every instance of these apps is served."""
-        wanted: list[Instance] = [instance for instance in self.cloud.serving.wanted if instance[0] in set(apps)]
-        return all(self.cloud.serving.serves(instance) for instance in wanted)
+        serving, chosen = self.cloud.serving, set(apps)
+        return all(serving.serves(instance) for instance in serving.wanted if instance[0] in chosen)
 
     def _set_up(self, machines: Sequence[Machine], *, up: bool) -> None:
         for machine in machines:
