@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from tools.hosts.lab import Lab
+from tools.hosts.lab import REGISTRY, Lab
 from tools.images import push_images
 
 from bench.hosts_load import INSTANCES, Counts, Figures, Load, failed_percent, load
@@ -21,7 +21,7 @@ WAIT = 120.0
 async def measure_flux(lab: Lab, counts: Counts, report: Report) -> Figures:
     """In a running lab whose hosts have the image or not."""
     figures = Figures()
-    digest = (await asyncio.to_thread(push_images, "127.0.0.1:5000"))[f"{IMAGE}:1"]
+    digest = (await asyncio.to_thread(push_images, REGISTRY))[f"{IMAGE}:1"]
     await lab.pull(f"{IMAGE}@{digest}")
     for number in range(counts.deploys + 1):
         report(f"flux: deploy {number + 1} of {counts.deploys + 1}")
