@@ -29,7 +29,7 @@ async def measure_flux(lab: Lab, counts: Counts, report: Report) -> Figures:
         if number:
             figures.deploys.append(took)
     app = AppId(U64((await lab.flux("deploy", SERVICE, "--name", "kept"))["app"]))
-    async with load([f"{lab.url}/whoami"], lab.host_header("kept"), "node") as made:
+    async with load([f"{lab.url}/whoami"], lab.host_header("kept")) as made:
         for number in range(counts.kills):
             report(f"flux: host {number + 1} of {counts.kills} dies")
             await _kill(lab, app, number, made, figures)
@@ -45,7 +45,7 @@ async def measure_flux(lab: Lab, counts: Counts, report: Report) -> Figures:
 
 
 async def _deploy(lab: Lab, name: str) -> float:
-    async with load([f"{lab.url}/whoami"], lab.host_header(name), "node") as made:
+    async with load([f"{lab.url}/whoami"], lab.host_header(name)) as made:
         started = time.monotonic()
         deploying = asyncio.create_task(lab.flux("deploy", SERVICE, "--name", name))
         await made.until(lambda: len(made.first_at) == INSTANCES, f"{INSTANCES} instances answer", WAIT)
@@ -70,8 +70,9 @@ async def _kill(lab: Lab, app: AppId, number: int, made: Load, figures: Figures)
     figures.failed.append(failed_percent(made.between(started, ended)))
     await victim.restore()
     await lab.until(lambda: lab.is_active(victim), f"{victim.name} is active again")
-    await lab.until(lambda: _is_complete(lab, app, Revision(U32(1))), "all instances run")
+    await lab.until(lambda: _is_complete(lab, app), "all instances run")
 
 
-async def _is_complete(lab: Lab, app: AppId, revision: Revision) -> bool:
-    return runs(await progress(lab.client, app), revision, INSTANCES)
+async def _is_complete(lab: Lab, app: AppId) -> bool:
+    """Whether all instances of the first revision run."""
+    return runs(await progress(lab.client, app), Revision(U32(1)), INSTANCES)

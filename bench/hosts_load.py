@@ -95,8 +95,8 @@ def failed_percent(requests: Sequence[Request]) -> float:
 
 
 @asynccontextmanager
-async def load(urls: Sequence[str], headers: dict[str, str], field_name: str) -> AsyncIterator[Load]:
-    """Ask each URL once every `PACE` seconds, without cookies; `field_name` of the JSON answer tells who answered."""
+async def load(urls: Sequence[str], headers: dict[str, str]) -> AsyncIterator[Load]:
+    """Ask each URL once every `PACE` seconds, without cookies; `node` of the JSON answer tells who answered."""
     made = Load()
     tasks: set[asyncio.Task[None]] = set()
     timeout = aiohttp.ClientTimeout(total=PATIENCE)
@@ -108,7 +108,7 @@ async def load(urls: Sequence[str], headers: dict[str, str], field_name: str) ->
         async def go() -> None:
             count = 0
             while True:
-                task = asyncio.create_task(_ask(session, urls[count % len(urls)], field_name, made))
+                task = asyncio.create_task(_ask(session, urls[count % len(urls)], made))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
                 count += 1
@@ -123,7 +123,7 @@ async def load(urls: Sequence[str], headers: dict[str, str], field_name: str) ->
             await asyncio.gather(running, *tasks, return_exceptions=True)
 
 
-async def _ask(session: aiohttp.ClientSession, url: str, field_name: str, made: Load) -> None:
+async def _ask(session: aiohttp.ClientSession, url: str, made: Load) -> None:
     request = Request(time.monotonic())
     made.requests.append(request)
     try:
@@ -131,7 +131,7 @@ async def _ask(session: aiohttp.ClientSession, url: str, field_name: str, made: 
             body = await response.read()
             if response.status != 200:
                 raise ValueError(f"status {response.status}")
-            request.answerer = _who(body, field_name)
+            request.answerer = _who(body)
             made.first_at.setdefault(request.answerer, time.monotonic())
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         request.failure = f"{type(error).__name__}: {error}"
@@ -139,8 +139,7 @@ async def _ask(session: aiohttp.ClientSession, url: str, field_name: str, made: 
         request.ended = time.monotonic()
 
 
-def _who(body: bytes, field_name: str) -> str:
-    document = msgspec.json.decode(body)
-    with suppress(KeyError, TypeError):
-        return str(document[field_name])
-    raise ValueError(f"no {field_name} in {body[:80]!r}")
+def _who(body: bytes) -> str:
+    with suppress(KeyError, TypeError, msgspec.DecodeError):
+        return str(msgspec.json.decode(body)["node"])
+    raise ValueError(f"no node in {body[:80]!r}")

@@ -45,7 +45,7 @@ async def measure_swarm(lab: Lab, counts: Counts, report: Report) -> Figures:
         if number:
             figures.deploys.append(took)
     await swarm.create("kept")
-    async with load(swarm.urls, {}, "node") as made:
+    async with load(swarm.urls, {}) as made:
         await made.until(lambda: len(made.first_at) == INSTANCES, "all tasks answer", _WAIT)
         for number in range(counts.kills):
             report(f"swarm: host {number + 1} of {counts.kills} dies")
@@ -59,7 +59,7 @@ async def measure_swarm(lab: Lab, counts: Counts, report: Report) -> Figures:
 
 
 async def _updates(swarm: "_Swarm", lab: Lab, counts: Counts, figures: Figures, report: Report) -> None:
-    async with load([f"{lab.url}/whoami"], lab.host_header("kept"), "node") as made:
+    async with load([f"{lab.url}/whoami"], lab.host_header("kept")) as made:
         await made.until(lambda: bool(made.first_at), "the proxy answers", _WAIT)
         for number in range(counts.updates):
             for delay, took in ((MONITOR, figures.updates), ("0s", figures.hasty_updates)):
@@ -107,7 +107,7 @@ class _Swarm:
 
     async def deploy(self, name: str) -> float:
         """Seconds from the command's start until each task answers."""
-        async with load(self.urls, {}, "node") as made:
+        async with load(self.urls, {}) as made:
             started = time.monotonic()
             creating = asyncio.create_task(self.create(name))
             await made.until(lambda: len(made.first_at) == INSTANCES, f"{INSTANCES} tasks answer", _WAIT)

@@ -21,7 +21,6 @@ from typing import Any
 import aiohttp
 
 from flux.contracts.nodes.types import NodeId, NodeStatus
-from flux.protocol.params import Params, minimal
 from flux.sdk.agent_api import AgentClient
 from flux.sdk.bindings.nodes import Nodes
 from flux.sdk.bindings.probes import Probes
@@ -168,9 +167,7 @@ def make_lab(directory: Path, count: int, *, live_restore: bool = True) -> Lab:
 
 
 @asynccontextmanager
-async def running_lab(
-    directory: Path = DIRECTORY, count: int = 5, *, params: Params | None = None, say: Say = lambda _: None
-) -> AsyncIterator[Lab]:
+async def running_lab(directory: Path = DIRECTORY, count: int = 5, *, say: Say = lambda _: None) -> AsyncIterator[Lab]:
     """A lab of `count` hosts, all active. Raises ToolError."""
     async with AsyncExitStack() as stack:
         lab = stack.enter_context(built(make_lab(directory, count)))
@@ -180,7 +177,7 @@ async def running_lab(
         stack.push_async_callback(_stop_processes, lab)
         lab.client = FluxClient(await stack.enter_async_context(HttpTransport(lab.rpc)))
         lab.disk.attach()
-        write_genesis(lab.disk.mounted / "chain", new_local_genesis(params=params or minimal()))
+        write_genesis(lab.disk.mounted / "chain", new_local_genesis())
         lab.start_chain()
         await lab.until(lab.chain_answers, "the chain answers")
         for host in lab.hosts:
