@@ -100,7 +100,7 @@ async def test_a_change_of_routes_fails_no_read_that_waits_for_a_dead_host(tmp_p
             visitor = Visitor(session, f"http://127.0.0.1:{options.http_port}")
             asked = [asyncio.create_task(visitor.ask("hello")) for _ in range(6)]
             await until(
-                lambda: sum(task.done() for task in asked) == 3, PATIENCE_SECONDS, "half wait for the dead host"
+                lambda: sum(task.done() for task in asked) == 3, PATIENCE_SECONDS, lambda: "half wait for the dead host"
             )
             await caddy.apply(caddy_routes(read_routes(apps, caddy.rules)[0], (), caddy.rules))
             assert [(answer.status, answer.text) for answer in await asyncio.gather(*asked)] == [(200, "one")] * 6

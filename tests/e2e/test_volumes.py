@@ -40,8 +40,8 @@ async def test_a_volume_is_limited_and_survives_a_pause(lab: CloudLab) -> None:
         assert (volume["volume"], volume["size_mib"], volume["enforced"], volume["in_use"]) == ("data", 16, True, False)
         assert volume["deleted_in_seconds"] is not None
         resumed = await lab.flux("app", "resume", "kept")
-        if resumed["instances"][0]["node"] == node:
-            assert await shell(lab, "kept", "cat /data/file") == "mine\n"
+        assert resumed["instances"][0]["node"] == node
+        assert await shell(lab, "kept", "cat /data/file") == "mine\n"
 
 
 async def test_a_backup_brings_an_apps_data_back_on_another_node_and_opens_with_its_wallet_only(
