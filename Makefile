@@ -10,7 +10,7 @@ help:
 	@echo "make demo     a whole cloud on this machine: deploy two apps, lose a host, keep serving, vote, earn, slash"
 	@echo "make test     every check and every test"
 	@echo "make soak     the tests that take minutes each, and the random ones with new draws"
-	@echo "make sim      play the economy: years of operators, tenants and cheats on the real contracts"
+	@echo "make sim      play years of the economy, then failures of a whole fleet, on the real contracts"
 	@echo "make check    style, types, the import rule, generated files"
 	@echo "make fix      put right what can be put right by itself"
 	@echo "make bench    measure, and write the table"
