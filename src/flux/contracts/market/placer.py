@@ -127,16 +127,20 @@ class Placer:
         return _version(parts)
 
     def _batch(self, ctx: Context) -> tuple[Batch, AppId]:
-        """Waiting instances from the cursor on, whole apps, about as many as a block may try; and where to go on."""
+        """Waiting instances from the cursor on, whole apps, about as many as a block may try; and where to go on.
+
+        Those that a fence holds back are looked at too, so they count.
+        """
         state, limit = self._book.state, self._book.params.max_placements_per_block
         batch: Batch = {}
-        entries = state.waiting.items(start=state.cursor.get().to_bytes(8, "big"))
+        last = state.cursor.get()
+        entries = state.waiting.items(start=last.to_bytes(8, "big"))
         for count, ((app, ordinal), waiting) in enumerate(entries):
-            if self._book.is_fenced(ctx, app, ordinal):
-                continue
-            if count >= limit and app not in batch:
+            if count >= limit and app != last:
                 return batch, app
-            batch.setdefault(app, []).append((ordinal, waiting))
+            last = app
+            if not self._book.is_fenced(ctx, app, ordinal):
+                batch.setdefault(app, []).append((ordinal, waiting))
         return batch, AppId(U64(0))
 
     def _demand(self, ctx: Context, app: App, instances: Instances, price: UsdPrice) -> Demand:

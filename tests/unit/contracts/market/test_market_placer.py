@@ -221,3 +221,20 @@ def test_of_leases_that_share_a_deadline_those_that_no_node_confirmed_are_lost()
     still_open = {lease.id for lease in world.open(app)}
     assert [lease.id for lease in leases if lease.id in still_open] == [lease.id for lease in confirmed]
     assert CloseReason.START_TIMEOUT in {lease.reason for lease in world.leases(app)}
+
+
+def test_what_a_fence_holds_back_counts_too_and_holds_up_nobody() -> None:
+    world = bounded(2)
+    world.fleet(4)
+    guarded = spec(at_most_one=True)
+    apps = [world.deploy(f"app-{number}", instances=count, spec=guarded) for number, count in enumerate((3, 1, 1))]
+    for number, app in enumerate(apps):
+        for lease in world.run_all(app):
+            world.send(account(f"tenant app-{number}"), world.market.move, app, lease.ordinal)
+    other = world.deploy("other")
+    went_on = []
+    for _ in range(3):
+        world.block(seconds=0)
+        went_on.append(world.market.state.cursor.get())
+    assert went_on == [apps[1], other, 0]
+    assert [len(world.open(app)) for app in (*apps, other)] == [0, 0, 0, 1]
