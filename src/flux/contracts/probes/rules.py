@@ -24,14 +24,12 @@ UNSEEN = 2
 MILLION = 1_000_000
 LEAST_JUDGED = 3
 """Members of a committee whose reports are compared."""
-_DRAWS_PER_SEAT = 24
-_DRAWS_AT_LEAST = 96
 
 
 def candidates(seed: Hash, purpose: bytes, node: NodeId, highest: U32, seats: int) -> Iterator[NodeId]:
     """Node ids in drawn order, repeated and absent ones included; a bounded number."""
     base = seed + purpose + node.to_bytes(4, "big")
-    for drawn in draw_numbers(base, highest, _DRAWS_AT_LEAST + _DRAWS_PER_SEAT * seats):
+    for drawn in draw_numbers(base, highest, seats):
         yield NodeId(U32(drawn))
 
 

@@ -28,9 +28,6 @@ from flux.kernel.context import Context, Host
 from flux.primitives.draw import draw_numbers
 from flux.primitives.types import U8, U32, Address
 
-_DRAWS_AT_LEAST = 96
-_DRAWS_PER_SEAT = 24
-
 
 class Keepers:
     """The keepers of every revision that has a private half."""
@@ -172,8 +169,7 @@ class Keepers:
         )
 
     def _candidates(self, ctx: Context, base: bytes, keeping: Keeping) -> Iterator[Node]:
-        draws = _DRAWS_AT_LEAST + _DRAWS_PER_SEAT * self._params.keepers
-        for number in draw_numbers(base, self._nodes.count(ctx), draws):
+        for number in draw_numbers(base, self._nodes.count(ctx), self._params.keepers):
             node = self._nodes.find(NodeId(U32(number)))
             if node is not None and self._may_keep(node, keeping):
                 yield node
