@@ -9,10 +9,9 @@ from flux.contracts.market.exchange import Terms, rate_at
 from flux.contracts.market.fleet import FREE_CPU, FREE_GPU, Fleet
 from flux.contracts.market.placement import place
 from flux.contracts.market.placer import Placer
-from flux.contracts.market.requests import Choice, Demand, Presence, wish_of
+from flux.contracts.market.requests import Choice, Demand, Presence, Wish, wish_of
 from flux.contracts.market.rules import rate_of
 from flux.contracts.market.types import Lease, LeaseState, Ordinal, Relocation
-from flux.contracts.nodes.types import NodeId
 from flux.kernel.context import Context
 
 
@@ -35,13 +34,14 @@ class Relocations:
         if app.status is not AppStatus.ACTIVE or spec.volumes or spec.at_most_one:
             return []
         hosts = {lease.id: lease.node for lease in self._book.open_of_app(app.id)}
-        fleet = self._placer.fleet(ctx)
+        fleet, excluded = self._placer.fleet(ctx), self._book.excluded(ctx, app)
+        wish = wish_of(spec, fleet.price)
         found: list[Relocation] = []
         for lease in sorted(leases, key=lambda item: (item.ordinal, item.id)):
             if lease.state is not LeaseState.RUNNING or only not in (None, lease.ordinal):
                 continue
             others = tuple(dict.fromkeys(node for id, node in hosts.items() if id != lease.id))
-            after, choice = self._choose(ctx, fleet, app, lease, others)
+            after, choice = _choose(ctx, fleet, wish, lease, Presence(others, excluded))
             present = rate_at(Terms(lease.rate, lease.usd_rate), fleet.price)
             if choice is not None and choice.node != lease.node and (rate := rate_of(choice.price)) < present:
                 found.append(Relocation(lease.ordinal, lease.id, lease.node, choice.node, present, rate))
@@ -49,14 +49,11 @@ class Relocations:
                 fleet = after
         return found
 
-    def _choose(
-        self, ctx: Context, fleet: Fleet, app: App, lease: Lease, others: tuple[NodeId, ...]
-    ) -> tuple[Fleet, Choice | None]:
-        """Where the instance would be placed if it were new, and the fleet after that."""
-        wish = wish_of(self._book.spec(app.id, app.revision), fleet.price)
-        after = fleet.copy()
-        cpu, memory, disk, gpu = wish.needs
-        after.columns[FREE_CPU : FREE_GPU + 1, lease.node - 1] += (cpu, memory, disk, 1, gpu)
-        demand = Demand(wish, Presence(others, self._book.excluded(ctx, app)), (None,))
-        ((choice,),) = place(after, ctx.block.seed, [demand])
-        return after, choice
+
+def _choose(ctx: Context, fleet: Fleet, wish: Wish, lease: Lease, presence: Presence) -> tuple[Fleet, Choice | None]:
+    """Where the instance would be placed if it were new, and the fleet after that."""
+    after = fleet.copy()
+    cpu, memory, disk, gpu = wish.needs
+    after.columns[FREE_CPU : FREE_GPU + 1, lease.node - 1] += (cpu, memory, disk, 1, gpu)
+    ((choice,),) = place(after, ctx.block.seed, [Demand(wish, presence, (None,))])
+    return after, choice
