@@ -116,17 +116,9 @@ class ProtocolMachine:
         self._fork = active_fork(settings.upgrades, now)
         return Block(height, timestamp, now, seed, producer)
 
-    def is_contract(self, address: Address) -> bool:
-        """Whether the address is one of the native contracts."""
-        return address in self._contracts
-
     def contract_names(self) -> dict[Address, str]:
         """Names by address, for eth_getCode and for people."""
         return {address: contract.name for address, contract in self._contracts.items()}
-
-    def contract_addresses(self) -> tuple[Address, ...]:
-        """All addresses that hold code."""
-        return tuple(self._contracts)
 
     def method_gas(self, target: Address, data: bytes) -> Gas:
         """Declared gas of the method that the call data names; 0 when there is none."""
