@@ -1,5 +1,7 @@
 """What must hold of the probes after every block."""
 
+from collections import Counter
+
 from flux.contracts.probes.contract import Probes
 from flux.contracts.probes.rules import MILLION
 
@@ -52,7 +54,7 @@ def _check_brake(probes: Probes) -> list[str]:
     recent = list(state.recent)
     if sorted(recent) != sorted((kind, at, node) for (kind, node), at in state.recent_at.items()):
         problems.append("what happened to nodes within the last minute differs between its two indices")
-    for kind in {kind: None for kind, _, _ in recent}:
-        if sum(item[0] == kind for item in recent) != state.recent_count.find(kind):
-            problems.append(f"nodes of kind {kind} within the last minute are not counted")
+    found, counted = Counter(kind for kind, _, _ in recent), dict(state.recent_count.items())
+    if found != counted:
+        problems.append(f"within the last minute something happened to {dict(found)} nodes by kind but {counted} count")
     return problems

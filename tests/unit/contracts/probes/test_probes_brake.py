@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from flux.contracts.market.types import CloseReason, Lease, LeaseState
 from flux.contracts.nodes.types import NodeId, NodeStatus
+from flux.contracts.probes import invariants
 from flux.contracts.probes.types import BrakeReleased, NodeUnreachable
 from flux.kernel.context import Context
 from flux.kernel.events import event_codec
-from flux.primitives.types import U16, U32
+from flux.primitives.types import U8, U16, U32, U64, ChainTime
 from flux.protocol.params import minimal
 from support.contract_lab import account
 from support.protocol_world import ProtocolWorld
@@ -219,3 +220,18 @@ def test_the_rate_is_at_least_one_node_a_minute() -> None:
     brake = world.probes.brake(context(world)).brake
     assert (brake.fleet, brake.per_minute) == (U32(10), U32(1))
     assert world.params.probes.brake_rate == U16(10)
+
+
+def test_the_invariants_notice_a_brake_that_does_not_add_up() -> None:
+    world = a_world(40)
+    vote_all(world, list(world.agents)[:20])
+    state, now = world.probes.state, world.world.block.now
+    assert invariants.check(world.probes) == []
+    state.recent_count.set(U8(1), U32(state.recent_count.get(U8(1)) + 1))
+    state.recent_count.set(U8(9), U32(1))
+    state.recent_at.set((U8(2), NodeId(U32(40))), now)
+    state.waiting.add((now, NodeId(U32(40))))
+    state.turn_at.set(ChainTime(U64(0)))
+    found = invariants.check(world.probes)
+    for words in ("no turn is scheduled", "node 40 waits", "differs between", "9: 1} count"):
+        assert any(words in problem for problem in found), words
