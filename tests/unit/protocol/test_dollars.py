@@ -12,8 +12,8 @@ from flux.contracts.market import exchange
 from flux.contracts.market.rules import Needs
 from flux.contracts.market.types import Lease, Rejection
 from flux.contracts.nodes.types import MAX_USD_ASK, Ask, Currency, InvalidDeclaration, NodeId
-from flux.contracts.oracle.types import METER_UNIT, NoPrice, UsdPrice
-from flux.primitives.types import U16, U64, Wei
+from flux.contracts.oracle.types import NoPrice, UsdPrice
+from flux.primitives.types import U16, U64
 from support.contract_lab import FLUX, account, spec
 from support.protocol_world import ProtocolWorld
 
@@ -79,7 +79,7 @@ def test_a_node_that_asks_in_dollars_is_paid_in_dollars_at_the_price_of_each_sec
     world.say(2 * DOLLAR)
     world.block(seconds=10)
     assert world.world.block.now - before == 30
-    assert world.balance(app).spent - begun == 10 * PER_SECOND * 2 * (1 + 4 + 0) // 2 + 10 * PER_SECOND // 2
+    assert world.balance(app).spent - begun == 10 * PER_SECOND * (1 + 4) + 10 * PER_SECOND // 2
     assert world.one(app).rate == PER_SECOND, "what it was when it was placed"
 
 
@@ -292,4 +292,3 @@ def test_the_invariants_notice_dollars_that_do_not_add_up() -> None:
         assert any(words in problem for problem in escrow_invariants.check(world.escrow)), words
     state.accounts.set(app, record)
     assert escrow_invariants.check(world.escrow) == []
-    assert Wei(METER_UNIT)  # type: ignore[arg-type]
