@@ -203,10 +203,12 @@ async def test_output_of_a_command_beyond_the_limit_is_dropped(docker: Lab) -> N
     assert len(done.stdout) == 1024 * 1024
 
 
-async def test_a_command_that_takes_too_long_is_given_up(docker: Lab) -> None:
+async def test_a_command_that_takes_too_long_is_ended(docker: Lab) -> None:
     container = await docker.run(SERVE)
+    before = (await docker.runtime.stats(container)).pids
     with pytest.raises(TimeoutError):
         await docker.runtime.exec(container, ["sleep", "600"], timeout_seconds=0.2)
+    assert (await docker.runtime.stats(container)).pids == before, "it is ended, and does not pile up"
 
 
 @pytest.mark.parametrize(

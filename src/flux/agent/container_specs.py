@@ -5,7 +5,7 @@ import hashlib
 import msgspec
 
 from flux.agent.desired import DesiredInstance, NodeFacts
-from flux.contracts.apps.types import Component, Health, Port, PrivateComponent, PrivateSpec, encode_spec
+from flux.contracts.apps.types import Component, Port, PrivateComponent, PrivateSpec, encode_spec
 from flux.contracts.market.types import Lease
 from flux.primitives.types import U8
 from flux.runtime.labels import AT_MOST_ONE, PREFIX, container_name, network_name, volume_name
@@ -57,7 +57,7 @@ def container_spec(node: NodeFacts, desired: DesiredInstance, component: Compone
         shm_mib=component.shm_mib,
         stop_signal=component.stop_signal,
         stop_grace_seconds=component.stop_grace_seconds,
-        health=_health(component.health, private),
+        health=health_command(component, private),
     )
 
 
@@ -117,7 +117,9 @@ def _environment(node: NodeFacts, desired: DesiredInstance, component: Component
     }
 
 
-def _health(health: Health | None, private: PrivateComponent) -> HealthCommand | None:
+def health_command(component: Component, private: PrivateComponent) -> HealthCommand | None:
+    """The check that runs inside a component's container, if it has one."""
+    health = component.health
     if health is None or health.kind != "command" or private.health_command is None:
         return None
     return HealthCommand(

@@ -14,7 +14,7 @@ from yarl import URL
 from flux.contracts.apps.types import Health
 from flux.runtime.errors import RuntimeFailure
 from flux.runtime.port import ContainerRuntime
-from flux.runtime.types import ContainerHealth, ContainerView
+from flux.runtime.types import ContainerHealth, ContainerView, HealthCommand
 
 STARTUP_INTERVAL = 0.2
 """Seconds between two runs of a command check while a container starts."""
@@ -129,15 +129,15 @@ class StartupChecks:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ready: set[str] = set()
 
-    def watch(self, starting: Mapping[str, tuple[ContainerView, tuple[str, ...]]]) -> None:
-        """Watch these running containers, by name, with their commands; forget all others."""
-        runs = {_run_of(view): (view, argv) for view, argv in starting.values()}
+    def watch(self, starting: Mapping[str, tuple[ContainerView, HealthCommand]]) -> None:
+        """Watch these running containers, by name, with their checks; forget all others."""
+        runs = {_run_of(view): (view, check) for view, check in starting.values()}
         for run in [run for run in self._tasks if run not in runs]:
             self._tasks.pop(run).cancel()
             self._ready.discard(run)
-        for run, (view, argv) in runs.items():
+        for run, (view, check) in runs.items():
             if run not in self._tasks:
-                self._tasks[run] = asyncio.create_task(self._until_passed(run, view, argv))
+                self._tasks[run] = asyncio.create_task(self._until_passed(run, view, check))
 
     def has_passed(self, view: ContainerView) -> bool:
         """Whether the command passed in this run of the container."""
@@ -149,10 +149,11 @@ class StartupChecks:
         self.watch({})
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _until_passed(self, run: str, view: ContainerView, argv: tuple[str, ...]) -> None:
+    async def _until_passed(self, run: str, view: ContainerView, check: HealthCommand) -> None:
         while True:
             try:
-                if (await self._runtime.exec(view.id, argv)).exit_code == 0:
+                result = await self._runtime.exec(view.id, check.argv, timeout_seconds=check.timeout_ms / 1000)
+                if result.exit_code == 0:
                     self._ready.add(run)
                     self._passed()
                     return

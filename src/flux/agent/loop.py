@@ -16,6 +16,7 @@ import structlog
 
 from flux.agent.actions import Action, Confirm, StopContainer
 from flux.agent.apply import Applier, Outcome
+from flux.agent.container_specs import health_command
 from flux.agent.desired import DesiredInstance, Ending, NodeFacts
 from flux.agent.health import HealthChecks, StartupChecks
 from flux.agent.lapse import LapseGuard
@@ -27,7 +28,7 @@ from flux.contracts.market.types import LeaseId, LeaseState, Ordinal
 from flux.runtime.errors import RuntimeFailure
 from flux.runtime.labels import InstanceKey, container_name, node_labels
 from flux.runtime.port import ContainerRuntime
-from flux.runtime.types import ContainerHealth, ContainerState, ContainerView, ImageReference
+from flux.runtime.types import ContainerHealth, ContainerState, ContainerView, HealthCommand, ImageReference
 from flux.sdk.errors import ClientError
 
 log = structlog.get_logger(__name__)
@@ -204,16 +205,16 @@ class AgentLoop:
                     checked[name] = (component.health, views[name])
         return checked
 
-    def _starting(self, containers: list[ContainerView]) -> dict[str, tuple[ContainerView, tuple[str, ...]]]:
-        """Containers whose command check has no verdict yet, with the command."""
+    def _starting(self, containers: list[ContainerView]) -> dict[str, tuple[ContainerView, HealthCommand]]:
+        """Containers whose command check has no verdict yet, with the check."""
         views = {view.name: view for view in containers if view.health is ContainerHealth.STARTING}
-        starting: dict[str, tuple[ContainerView, tuple[str, ...]]] = {}
+        starting: dict[str, tuple[ContainerView, HealthCommand]] = {}
         for lease, desired in (self._desired or {}).items():
             for component in desired.spec.components:
                 name = container_name(self._node.chain, self._node.node, lease, component.name)
-                argv = desired.private_component(component.name).health_command
-                if argv is not None and name in views and views[name].state is ContainerState.RUNNING:
-                    starting[name] = (views[name], argv)
+                check = health_command(component, desired.private_component(component.name))
+                if check is not None and name in views and views[name].state is ContainerState.RUNNING:
+                    starting[name] = (views[name], check)
         return starting
 
     def _count_crashes(self, lease: LeaseId, observed: ObservedInstance) -> None:

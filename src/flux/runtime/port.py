@@ -205,8 +205,8 @@ class ContainerRuntime(Protocol):
     async def exec(self, container: ContainerId, argv: Sequence[str], *, timeout_seconds: float = 30) -> ExecResult:
         """Run a command to its end inside a running container; exit codes 126 and 127 say that it can't be run.
 
-        Raises ContainerNotFound, ContainerNotRunning; TimeoutError when it takes too long (it is not killed then: the
-        Engine API offers no way).
+        Raises ContainerNotFound, ContainerNotRunning; TimeoutError when it takes too long: it is ended then as
+        `open_exec` ends it.
         """
         ...
 

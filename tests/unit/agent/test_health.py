@@ -2,14 +2,23 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 
-from flux.agent.health import Checked, HealthChecks, passes
+from flux.agent.health import Checked, HealthChecks, StartupChecks, passes
 from flux.contracts.apps.types import Health
-from flux.runtime.types import Binding, ContainerHealth, ContainerId, ContainerState, ContainerView
+from flux.runtime.memory import MemoryEngine, MemoryRuntime
+from flux.runtime.types import (
+    Binding,
+    ContainerHealth,
+    ContainerId,
+    ContainerState,
+    ContainerView,
+    ExecResult,
+    HealthCommand,
+)
 from support.waiting import until
 
 HTTP = Health("http", port=80, path="/healthz", interval_ms=100, timeout_ms=300, retries=3)
@@ -187,3 +196,26 @@ async def test_a_new_run_of_a_container_begins_without_a_verdict() -> None:
         assert checks.verdicts()["web"] is ContainerHealth.STARTING
         checks.watch({})
         assert checks.verdicts() == {}
+
+
+class Hanging(MemoryRuntime):
+    """An engine in which a command hangs the first time."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryEngine())
+        self.patience: list[float] = []
+
+    async def exec(self, container: ContainerId, argv: Sequence[str], *, timeout_seconds: float = 30) -> ExecResult:
+        self.patience.append(timeout_seconds)
+        if len(self.patience) == 1:
+            raise TimeoutError
+        return ExecResult(0, b"", b"", truncated=False)
+
+
+async def test_a_command_that_hangs_at_the_start_gets_the_time_of_its_check_and_is_tried_again() -> None:
+    runtime = Hanging()
+    checks = StartupChecks(runtime, lambda: None)
+    checks.watch({"web": (view(0), HealthCommand(("pg_isready",), timeout_ms=1500))})
+    await until(lambda: checks.has_passed(view(0)), 5)
+    assert runtime.patience == [1.5, 1.5]
+    await checks.close()

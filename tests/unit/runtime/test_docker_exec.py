@@ -5,7 +5,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from flux.runtime.docker.observation import Observation
+from flux.runtime.docker.exec_session import execute
 from flux.runtime.errors import RuntimeUnavailable
 from flux.runtime.types import ContainerId
 
@@ -25,7 +25,9 @@ class DyingDocker:
     def container(self, _: str) -> "DyingDocker":
         return self
 
-    async def exec(self, _: list[str]) -> "DyingDocker":
+    async def exec(self, _: list[str], *, stdin: bool, tty: bool) -> "DyingDocker":
+        assert not stdin
+        assert not tty
         return self
 
     def start(self, *, detach: bool) -> "DyingDocker":
@@ -35,8 +37,13 @@ class DyingDocker:
     async def __aenter__(self) -> "DyingDocker":
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    _resp = None
+
+    async def close(self) -> None:
         pass
+
+    async def inspect(self) -> None:
+        raise RuntimeUnavailable("It is gone.")
 
     async def read_out(self) -> None:
         raise aiohttp.ServerDisconnectedError
@@ -44,4 +51,4 @@ class DyingDocker:
 
 async def test_an_engine_that_goes_away_during_a_command_is_told_in_the_words_of_the_port() -> None:
     with pytest.raises(RuntimeUnavailable):
-        await Observation(DyingDocker()).exec(ContainerId("web"), ["true"], 5)  # type: ignore[arg-type]
+        await execute(DyingDocker(), ContainerId("web"), ["true"], 5)  # type: ignore[arg-type]

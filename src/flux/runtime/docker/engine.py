@@ -7,7 +7,7 @@ from pathlib import Path
 from flux.runtime.checks import check_image
 from flux.runtime.docker.connection import Connection
 from flux.runtime.docker.containers import Containers
-from flux.runtime.docker.exec_session import open_exec
+from flux.runtime.docker.exec_session import execute, open_exec
 from flux.runtime.docker.networks import Networks
 from flux.runtime.docker.observation import Observation
 from flux.runtime.docker.pull import pull_image
@@ -145,7 +145,7 @@ class DockerRuntime:
         return await self._observation.stats(container)
 
     async def exec(self, container: ContainerId, argv: Sequence[str], *, timeout_seconds: float = 30) -> ExecResult:
-        return await self._observation.exec(container, argv, timeout_seconds)
+        return await execute(self._connection, container, argv, timeout_seconds)
 
     def open_exec(
         self, container: ContainerId, argv: Sequence[str], *, terminal: TerminalSize | None = None

@@ -1,4 +1,4 @@
-"""A command in a container on Docker, to talk to: aiodocker's stream, and signals by way of the host's process table.
+"""A command in a container on Docker: aiodocker's stream, and signals by way of the host's process table.
 
 The Engine API can neither signal such a command nor end it, and leaves it running when its client goes away. So the
 agent does it itself where it shares the host with the Engine: the process is told by its cgroup, held by a pidfd.
@@ -21,8 +21,10 @@ from flux.runtime.checks import check_name
 from flux.runtime.docker.connection import STREAM_ERRORS, Connection, broken_stream
 from flux.runtime.docker.failures import failure
 from flux.runtime.errors import ContainerNotFound, ContainerNotRunning, EngineFailed, RequestRefused
-from flux.runtime.types import ContainerId, ExecOutput, LogStream, TerminalSize
+from flux.runtime.types import ContainerId, ExecOutput, ExecResult, LogStream, TerminalSize
 
+_LONGEST_OUTPUT = 1024 * 1024
+"""Of a command that is run to its end, both streams together."""
 _FIRST_WAIT = 0.02
 _LONGEST_WAIT = 0.5
 """Seconds between two looks at a command that has closed its outputs and not ended."""
@@ -128,13 +130,18 @@ class DockerExecSession:
 
 @asynccontextmanager
 async def open_exec(
-    connection: Connection, container: ContainerId, argv: Sequence[str], terminal: TerminalSize | None
+    connection: Connection,
+    container: ContainerId,
+    argv: Sequence[str],
+    terminal: TerminalSize | None,
+    *,
+    with_input: bool = True,
 ) -> AsyncIterator[DockerExecSession]:
-    """The session of a command; see `runtime.port.ContainerRuntime.open_exec`."""
+    """The session of a command; see `runtime.port.ContainerRuntime.open_exec`. Without input it reads its end."""
     check_name(container)
     docker = await connection.docker()
     handle = docker.containers.container(container)
-    created = handle.exec(list(argv), stdin=True, tty=terminal is not None)
+    created = handle.exec(list(argv), stdin=with_input, tty=terminal is not None)
     process = await connection.ask(created, argv)
     stream = process.start(detach=False)
     await _begin(stream, argv)
@@ -145,6 +152,24 @@ async def open_exec(
         yield session
     finally:
         await session.hang_up()
+
+
+async def execute(
+    connection: Connection, container: ContainerId, argv: Sequence[str], timeout_seconds: float
+) -> ExecResult:
+    """A command to its end; see `runtime.port.ContainerRuntime.exec`."""
+    output = {LogStream.OUT: bytearray(), LogStream.ERR: bytearray()}
+    truncated = False
+    async with (
+        asyncio.timeout(timeout_seconds),
+        open_exec(connection, container, argv, None, with_input=False) as session,
+    ):
+        while (piece := await session.read()) is not None:
+            room = _LONGEST_OUTPUT - sum(len(part) for part in output.values())
+            output[piece.stream] += piece.data[:room]
+            truncated = truncated or len(piece.data) > room
+        exit_code = await session.wait()
+    return ExecResult(exit_code, bytes(output[LogStream.OUT]), bytes(output[LogStream.ERR]), truncated)
 
 
 async def _begin(stream: Stream, argv: Sequence[str]) -> None:

@@ -1,32 +1,26 @@
-"""Looking into containers on Docker: logs, counters, commands, events."""
+"""Looking into containers on Docker: logs, counters, events."""
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-import aiodocker
 import aiohttp
 
 from flux.runtime.checks import check_name
 from flux.runtime.docker.connection import STREAM_ERRORS, Connection, broken_stream
-from flux.runtime.docker.failures import failure
 from flux.runtime.docker.streams import json_lines, log_lines
 from flux.runtime.docker.view import find_event, is_running_stats, stats_view
-from flux.runtime.errors import ContainerNotRunning, EngineFailed, RuntimeFailure
+from flux.runtime.errors import ContainerNotRunning, RuntimeFailure
 from flux.runtime.types import (
     ContainerEvent,
     ContainerId,
     ContainerStats,
     EventKind,
-    ExecResult,
     LogLine,
-    LogStream,
 )
 
-_LONGEST_OUTPUT = 1024 * 1024
-"""Of a command, both streams together."""
 _NANOSECONDS = 1_000_000_000
 
 
@@ -76,34 +70,6 @@ class Observation:
         if not is_running_stats(read):
             raise ContainerNotRunning(f"Container {container} does not run.")
         return stats_view(read)
-
-    async def exec(self, container: ContainerId, argv: Sequence[str], timeout_seconds: float) -> ExecResult:
-        check_name(container)
-        docker = await self._connection.docker()
-        handle = docker.containers.container(container)
-        process = await self._connection.ask(handle.exec(list(argv)), argv)
-        output = {LogStream.OUT: bytearray(), LogStream.ERR: bytearray()}
-        truncated = False
-        found: RuntimeFailure | None = None
-        try:
-            async with asyncio.timeout(timeout_seconds), process.start(detach=False) as stream:
-                while (message := await stream.read_out()) is not None:
-                    room = _LONGEST_OUTPUT - sum(len(part) for part in output.values())
-                    kind = LogStream.OUT if message.stream == 1 else LogStream.ERR
-                    output[kind] += message.data[:room]
-                    truncated = truncated or len(message.data) > room
-        except aiodocker.DockerError as error:
-            found = failure(error.status, error.message, argv)
-        except TimeoutError:
-            raise
-        except (aiohttp.ClientError, OSError) as error:
-            found = broken_stream(error)
-        if found is not None:
-            raise found
-        exit_code = (await self._connection.ask(process.inspect()))["ExitCode"]
-        if exit_code is None:
-            raise EngineFailed("Docker closed the output of a command that has not ended.")
-        return ExecResult(exit_code, bytes(output[LogStream.OUT]), bytes(output[LogStream.ERR]), truncated)
 
     @asynccontextmanager
     async def events(self, labels: Mapping[str, str]) -> AsyncIterator[AsyncIterator[ContainerEvent]]:
