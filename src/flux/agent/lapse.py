@@ -57,6 +57,7 @@ class LapseGuard:
         if not self.has_lapsed():
             return
         views = await self._runtime.list_containers(self._labels)
+        self._stopped &= {view.id for view in views}
         running = [view for view in views if view.state is ContainerState.RUNNING]
         await asyncio.gather(*(self._stop(view) for view in running))
 

@@ -179,6 +179,17 @@ async def test_an_agent_that_starts_without_the_chain_stops_what_it_finds_in_tim
         assert world.running() == []
 
 
+async def test_a_container_that_is_gone_is_forgotten() -> None:
+    async with a_node(ONE) as world:
+        guard = LapseGuard(MemoryRuntime(world.engine), node_labels(NODE.chain, NODE.node), HeadClock(world.hand))
+        world.hand.now += AT_MOST_ONE_LAPSE
+        (container,) = world.engine.containers
+        await guard.check()
+        del world.engine.containers[container]
+        await guard.check()
+        assert not guard.take_stopped(container)
+
+
 def test_an_older_head_than_one_already_seen_is_refused() -> None:
     heads = HeadClock(Hand())
     heads.saw(7, heads.now())
