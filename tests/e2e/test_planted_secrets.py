@@ -16,6 +16,7 @@ from flux.contracts.apps.types import AppId, Revision
 from flux.primitives.types import U32, U64
 from flux.sdk.bindings.apps import Apps
 from flux.sdk.bindings.secrets import Secrets
+from support.beside import beside
 from support.cloud_lab import CloudLab
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.asyncio(loop_scope="session")]
@@ -128,12 +129,8 @@ async def watched_processes() -> AsyncIterator[set[str]]:
                     continue  # it has ended
             await asyncio.sleep(0.02)
 
-    watching = asyncio.create_task(watch())
-    try:
+    async with beside(watch()):
         yield seen
-    finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
 
 
 async def chain_text(lab: CloudLab) -> str:

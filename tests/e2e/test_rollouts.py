@@ -1,12 +1,12 @@
 """Updates on a running cloud: nobody notices a good one, and a bad one goes back by itself."""
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
+from support.beside import beside
 from support.cloud_lab import CloudLab
 from support.small_app import small_app
 
@@ -34,13 +34,8 @@ async def visited(lab: CloudLab, app: str) -> AsyncIterator[Counter[str]]:
             answer = await lab.ask(app)
             answers["200" if answer.status == 200 else f"{answer.status} {answer.text[:80]}"] += 1
 
-    visitors = [asyncio.create_task(visit()) for _ in range(VISITORS)]
-    try:
+    async with beside(*(visit() for _ in range(VISITORS))):
         yield answers
-    finally:
-        for visitor in visitors:
-            visitor.cancel()
-        await asyncio.gather(*visitors, return_exceptions=True)
 
 
 async def test_an_update_under_load_fails_no_request_and_a_bad_one_goes_back_by_itself(lab: CloudLab) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import aiohttp
 from tools.hosts.lab import Lab
 
+from support.beside import beside
+
 PACE = 0.2
 PATIENCE = 5.0
 
@@ -41,17 +43,11 @@ async def visitors(lab: Lab, store: str, web: str) -> AsyncIterator[Visits]:
     visits = Visits()
     timeout = aiohttp.ClientTimeout(total=PATIENCE)
     connector = aiohttp.TCPConnector(force_close=True)
-    async with aiohttp.ClientSession(
-        timeout=timeout, connector=connector, cookie_jar=aiohttp.DummyCookieJar()
-    ) as session:
-        tasks = [asyncio.create_task(_write(lab, session, store, visits))]
-        tasks.append(asyncio.create_task(_read(lab, session, web, visits)))
-        try:
-            yield visits
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    async with (
+        aiohttp.ClientSession(timeout=timeout, connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session,
+        beside(_write(lab, session, store, visits), _read(lab, session, web, visits)),
+    ):
+        yield visits
 
 
 async def _write(lab: Lab, session: aiohttp.ClientSession, app: str, visits: Visits) -> None:

@@ -13,6 +13,7 @@ from tools.programs import docker
 
 from flux.contracts.apps.types import AppId
 from flux.primitives.types import U64
+from support.beside import beside
 from support.soak import model
 from support.soak.clients import Visits, visitors
 from support.soak.eyes import Sight, Weight, look, weigh
@@ -142,14 +143,8 @@ async def _watched(lab: Lab, apps: dict[str, AppId], story: Story) -> AsyncItera
                     story.weights[process].append(weight)
             await asyncio.sleep(LOOK_EVERY)
 
-    task = asyncio.create_task(watch())
-    try:
+    async with beside(watch()):
         yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.result()
 
 
 def _volumes(lab: Lab) -> set[tuple[int, str]]:
