@@ -6,13 +6,16 @@ import pytest
 from tools.simulation.economy import Economy, Violated, person
 from tools.simulation.play import Play, Setting
 
+from flux.contracts.apps.contract import Apps
 from flux.contracts.escrow.contract import Escrow
 from flux.contracts.market.contract import Market
 from flux.contracts.market.types import LeaseState
+from flux.contracts.nodes.contract import Nodes
+from flux.contracts.nodes.types import Ask, Currency
 from flux.contracts.rewards.contract import Rewards
 from flux.contracts.rewards.types import Claim
 from flux.contracts.staking.contract import Staking
-from flux.primitives.types import U32, U256, Wei
+from flux.primitives.types import U16, U32, U64, U256, Wei
 
 
 def create_a_wei(economy: Economy) -> None:
@@ -63,12 +66,32 @@ DAMAGES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damage_ends_the_run_in_its_block(damage: Callable[[Economy], None]) -> None:
+def played() -> Play:
     play = Play(Setting(nodes=12, apps=5, years=0.13, epoch_days=14, shares={}, seed=1, check_every=10**9))
     play.run(lambda _: None)
-    economy = play.economy
+    return play
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damage_ends_the_run_in_its_block(damage: Callable[[Economy], None]) -> None:
+    economy = played().economy
     economy.block()
     damage(economy)
     with pytest.raises(Violated):
         economy.block()
+
+
+def test_leases_in_dollars_are_no_damage() -> None:
+    play = played()
+    economy, market = play.economy, play.economy.contract(Market)
+    for machine in play.population.machines.values():
+        ask = Ask(*(U64(part // 2) for part in machine.asks), Currency.USD)
+        economy.send(machine.operator.address, economy.contract(Nodes).set_ask, machine.id, ask)
+    economy.block()
+    for app, tenancy in play.tenants.tenancies.items():
+        economy.send(person("tenant", tenancy.owner), economy.contract(Apps).scale, app, U16(6))
+    economy.block()
+    play.population.start_leases(play.behaviours)
+    economy.block()
+    economy.check()
+    assert any(lease.usd_rate for _, lease in market.state.leases.items() if lease.state is LeaseState.RUNNING)

@@ -147,9 +147,13 @@ class EveryBlock:
         """Exactly what runs accrues, at its rate and for its node, and the account covers what is owed."""
         by_app = self._market.state.by_app.find(app)
         leases = [] if by_app is None else [self._market.state.leases.get(id) for id in by_app.leases]
-        running = {lease.id: (lease.node, lease.rate) for lease in leases if lease.state is LeaseState.RUNNING}
+        running = {
+            lease.id: (lease.node, 0 if lease.usd_rate else lease.rate, lease.usd_rate)
+            for lease in leases
+            if lease.state is LeaseState.RUNNING
+        }
         found = dict(self._escrow.state.accruals.under(app.to_bytes(8, "big")))
-        if running != {id: (accrual.node, accrual.rate) for (_, id), accrual in found.items()}:
+        if running != {id: (accrual.node, accrual.rate, accrual.usd_rate) for (_, id), accrual in found.items()}:
             yield f"app {app} runs {running}, which is not what accrues"
         account = self._escrow.state.accounts.find(app)
         if account is None:
