@@ -96,7 +96,7 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
     async with AsyncExitStack() as stack:
         transport = await stack.enter_async_context(HttpTransport(config.rpc))
         client = FluxClient(transport)
-        node = await find_node(client, identity)
+        node = await _await_node(client, identity)
         chain = chain_name(await client.chain_id(), await client.genesis())
         runtime = DockerRuntime(config.docker, config.home / VOLUMES)
         stack.push_async_callback(runtime.close)
@@ -174,17 +174,22 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
 
 
 async def find_node(client: FluxClient, identity: NodeIdentity) -> Node:
-    """The chain's record of this agent; waits while the chain does not answer. Raises NotRegistered."""
+    """The chain's record of this agent. Raises NotRegistered, sdk.errors.ClientError."""
     nodes = Nodes(client)
+    number = await nodes.node_of_agent(identity.signer.address)
+    if number == 0:
+        raise NotRegistered(
+            f"the chain knows no node with agent key 0x{identity.signer.address.hex()}: "
+            "register it with `flux node register`"
+        )
+    return await nodes.node(number)
+
+
+async def _await_node(client: FluxClient, identity: NodeIdentity) -> Node:
+    """`find_node`, however long the chain does not answer."""
     while True:
         try:
-            number = await nodes.node_of_agent(identity.signer.address)
-            if number == 0:
-                raise NotRegistered(
-                    f"the chain knows no node with agent key 0x{identity.signer.address.hex()}: "
-                    "register it with `flux node register`"
-                )
-            return await nodes.node(number)
+            return await find_node(client, identity)
         except ClientError as error:
             log.warning("chain not reached", reason=str(error))
             await asyncio.sleep(RETRY)

@@ -38,6 +38,11 @@ def test_every_command_explains_itself(offline: Any, command: tuple[str, ...]) -
         assert option in output
 
 
+def test_volumes_are_not_waited_for_while_the_chain_is_away(offline: Any) -> None:
+    offline.ok("node", "init")
+    assert "127.0.0.1:1 does" in offline.json("node", "volumes", "ls", code=4)["error"]["message"]
+
+
 def entries() -> list[Entry]:
     return [entry for _, entry in all_commands(NOUNS)]
 
