@@ -1,13 +1,11 @@
-"""Market: who runs what, at which rate, and why. Placement itself is in placer.py, bookkeeping in book.py."""
+"""Market: who runs what, at which rate, and why.
 
-from collections.abc import Iterator
-from itertools import islice
+Placement itself is in placer.py, bookkeeping in book.py, what anybody may ask in views.py.
+"""
 
 from flux.contracts.addresses import MARKET
 from flux.contracts.apps.types import (
-    App,
     AppId,
-    AppSpec,
     AppStatus,
     InvalidSpec,
     Revision,
@@ -26,14 +24,8 @@ from flux.contracts.market.book import (
     Book,
 )
 from flux.contracts.market.exchange import bill_of, terms_of
-from flux.contracts.market.fleet import Fleet
 from flux.contracts.market.fleet_cache import FleetCache
-from flux.contracts.market.placer import Placer
 from flux.contracts.market.ports import AppsPort, ConductPort, EscrowPort, NodesPort, OraclePort, SecretsPort
-from flux.contracts.market.relocation import Relocations
-from flux.contracts.market.requests import Presence, wish_of
-from flux.contracts.market.rollout_rules import is_closed
-from flux.contracts.market.routing import route_of
 from flux.contracts.market.state import MarketState
 from flux.contracts.market.succession import Succession
 from flux.contracts.market.types import (
@@ -56,29 +48,20 @@ from flux.contracts.market.types import (
     NotLeaseHolder,
     NotSettled,
     Ordinal,
-    PendingInstance,
     PortBinding,
-    RatePerSecond,
-    Rejection,
-    Relocation,
-    Rollout,
     RolloutChanged,
-    Route,
     UnknownInstance,
     UnknownLease,
-    Usage,
-    Verdict,
     VolumesKept,
     WrongLeaseState,
 )
-from flux.contracts.market.verdicts import rejections
-from flux.contracts.nodes.types import Ask, Hardware, Node, NodeId, NodeStatus, UnknownNode
-from flux.kernel.context import SYSTEM_ADDRESS, Context, Host
-from flux.kernel.contract import Contract, method, scheduled, view
-from flux.primitives.types import NO_WEI, U8, U16, U32, U64, ChainTime
+from flux.contracts.market.views import MarketViews
+from flux.contracts.nodes.types import Node, NodeId, NodeStatus, UnknownNode
+from flux.kernel.context import Context, Host
+from flux.kernel.contract import method, scheduled
+from flux.primitives.types import U8, U16, U32, U64, ChainTime
 
 MAX_DETAIL = 200
-MAX_PAGE = 1_000
 _ENDINGS = {
     AppStatus.PAUSED: CloseReason.PAUSED,
     AppStatus.DEPLETED: CloseReason.DEPLETED,
@@ -86,7 +69,7 @@ _ENDINGS = {
 }
 
 
-class Market(Contract):
+class Market(MarketViews):
     """Leases: placed in the block, confirmed by nodes, closed with a reason."""
 
     name = "Market"
@@ -112,16 +95,10 @@ class Market(Contract):
         oracle: OraclePort,
         fleets: FleetCache,
     ) -> None:
-        super().__init__(host)
-        self.params = params
-        self.state = MarketState(host.storage)
-        self._apps = apps
-        self._nodes = nodes
+        book = Book(host, MarketState(host.storage), params, apps, nodes, escrow, secrets, oracle)
+        super().__init__(host, params, book, fleets)
         self._conduct = conduct
-        self._book = Book(host, self.state, params, apps, nodes, escrow, secrets, oracle)
-        self._placer = Placer(self._book, fleets)
-        self._succession = Succession(self._book)
-        self._relocations = Relocations(self._book, self._placer)
+        self._succession = Succession(book)
 
     @method(gas=60_000, lane=True)
     def confirm(self, ctx: Context, lease: LeaseId, bindings: list[PortBinding]) -> None:
@@ -208,128 +185,13 @@ class Market(Contract):
         self.state.touched.add(found.to)
         return found.to
 
-    @view(gas=500_000)
-    def relocations(self, ctx: Context, app: AppId) -> list[Relocation]:
-        """Instances that would be cheaper elsewhere, each as if those before it had moved. Raises UnknownApp."""
-        return self._relocations.find(ctx, self._apps.app(ctx, app))
-
-    @view()
-    def lease(self, ctx: Context, lease: LeaseId) -> Lease:
-        """A lease. Raises UnknownLease, also for one closed so long ago that it is not kept."""
-        record = self.state.leases.find(lease)
-        if record is None:
-            raise UnknownLease(lease)
-        return record
-
-    @view(gas=20_000)
-    def leases_of_app(self, ctx: Context, app: AppId) -> list[Lease]:
-        """Open leases, oldest first, then the closed ones that are kept, newest first."""
-        closed = self.state.closed.under(app.to_bytes(8, "big"), reverse=True)
-        return [*self._book.open_of_app(app), *(self.state.leases.get(id) for _, _, id in closed)]
-
-    @view(gas=20_000)
-    def leases_of_node(self, ctx: Context, node: NodeId) -> list[Lease]:
-        """Open leases of a node, oldest first."""
-        return self._book.open_of_node(node)
-
-    @view()
-    def pending(self, ctx: Context, app: AppId) -> list[PendingInstance]:
-        """Instances of the app that wait for a node."""
-        waiting = self._book.waiting_of(app)
-        return [PendingInstance(app, ordinal, item.since, item.replaces) for ordinal, item in waiting]
-
-    @view()
-    def rollout(self, ctx: Context, app: AppId) -> Rollout:
-        """How the last change of the app's revision went, or goes."""
-        return self._succession.rollouts.find(app)
-
-    @view(gas=200_000)
-    def plan(self, ctx: Context, spec: bytes, start: NodeId, limit: U16) -> list[Verdict]:
-        """What each node from `start` on would say to an instance of a spec. Raises InvalidSpec."""
-        return self._verdicts(ctx, self._apps.check(spec), Presence(), start, limit)
-
-    @view(gas=200_000)
-    def explain(self, ctx: Context, app: AppId, start: NodeId, limit: U16) -> list[Verdict]:
-        """What each node from `start` on would say to one more instance of a deployed app.
-
-        Raises UnknownApp, and UnknownRevision for one that was removed.
-        """
-        record = self._apps.app(ctx, app)
-        spec = self._book.spec(app, record.revision)
-        return self._verdicts(ctx, spec, self._placer.presence(ctx, record), start, limit)
-
-    @view()
-    def volume_holder(self, ctx: Context, app: AppId, ordinal: Ordinal) -> NodeId:
-        """The node that holds the volumes of an instance and is preferred for it; 0 for none."""
-        return self._book.volume_holder(ctx, app, ordinal) or NodeId(U32(0))
-
-    @view()
-    def usage(self, ctx: Context, node: NodeId) -> Usage:
-        """What open leases take of a node."""
-        load = self._book.load(node)
-        return Usage(load.cpu_milli, load.memory_mib, load.disk_mib, load.gpu_count)
-
-    @view(gas=200_000)
-    def routes(self, ctx: Context, start: AppId, limit: U16) -> list[Route]:
-        """What an ingress serves, from the app `start` on; apps without an HTTP port are left out.
-
-        Fewer than `limit` (at most 1,000) means that there are no more.
-        """
-        most = min(limit, MAX_PAGE)
-        found = (route for app in self._all_apps(ctx, start) if (route := self._route(ctx, app)) is not None)
-        return list(islice(found, most))
-
-    def spec_of(self, lease: Lease) -> AppSpec:
-        """The spec that a lease runs; for invariants."""
-        return self._book.spec(lease.app, lease.revision)
-
-    def has_spec(self, app: AppId, revision: Revision) -> bool:
-        """Whether the spec of a revision is kept; for invariants."""
-        try:
-            self._book.spec(app, revision)
-        except UnknownRevision:
-            return False
-        return True
-
-    def hardware_of(self, node: NodeId) -> Hardware:
-        """What a node offers; for invariants."""
-        record = self._nodes.find(node)
-        if record is None:
-            raise UnknownNode(node)
-        return record.hardware
-
-    def fleets(self) -> tuple[Fleet, Fleet]:
-        """The fleet that placement decides by, and the same from nothing but records; for invariants."""
-        ctx = Context(SYSTEM_ADDRESS, NO_WEI, self.host.block)
-        return self._placer.fleet(ctx), self._placer.rebuilt(ctx)
-
-    def every_app(self) -> Iterator[App]:
-        """All apps; for invariants."""
-        return self._all_apps(Context(SYSTEM_ADDRESS, NO_WEI, self.host.block), AppId(U64(1)))
-
     def place(self, ctx: Context) -> None:
         """Place what waits; the protocol calls this once at the end of each block."""
         self._placer.place(ctx)
 
-    def rate_of(self, ctx: Context, spec: AppSpec, ask: Ask) -> RatePerSecond:
-        """Price of one instance at an ask, wei per second."""
-        return rules.rate_of(rules.price_of(rules.needs_of(spec), ask))
-
     def revision_changed(self, ctx: Context, app: AppId, before: Revision) -> None:
         """For apps: the owner chose another revision; `app_changed` follows."""
         self._succession.revision_changed(ctx, self._apps.app(ctx, app), before, self.leases_of_app(ctx, app))
-
-    def revisions_in_use(self, ctx: Context, app: AppId) -> list[Revision]:
-        """Revisions that an open lease runs or a rollout may go back to, ascending."""
-        used = {lease.revision: None for lease in self._book.open_of_app(app)}
-        rollout = self._succession.rollouts.find(app)
-        if rollout.source and not is_closed(rollout, self._apps.app(ctx, app).revision):
-            used[rollout.source] = None
-        return sorted(used)
-
-    def revisions_leased(self, ctx: Context, app: AppId) -> list[Revision]:
-        """Revisions that an open lease runs, ascending."""
-        return sorted({lease.revision: None for lease in self._book.open_of_app(app)})
 
     def app_changed(self, ctx: Context, app: AppId) -> None:
         """For apps: make instances match the app's record."""
@@ -341,9 +203,9 @@ class Market(Contract):
                 self._book.close(ctx, lease, _ENDINGS[record.status])
             if record.status is AppStatus.CLOSED:
                 self._book.forget_holders(app)
-                self._succession.rollouts.forget(app)
+                self._rollouts.forget(app)
             return
-        self._succession.rollouts.wait_anew(ctx, record)
+        self._rollouts.wait_anew(ctx, record)
         for ordinal, waiting in self._book.waiting_of(app):
             if ordinal >= record.instances:
                 self.state.waiting.delete((app, ordinal))
@@ -457,33 +319,6 @@ class Market(Contract):
         for lease in self._book.open_of_node(node):
             if (present := self._book.find_open(lease.id)) is not None:
                 self._succession.replace(ctx, present, reason)
-
-    def _all_apps(self, ctx: Context, start: AppId) -> Iterator[App]:
-        while page := self._apps.apps(ctx, start, U16(MAX_PAGE)):
-            yield from page
-            start = AppId(U64(page[-1].id + 1))
-
-    def _route(self, ctx: Context, app: App) -> Route | None:
-        if app.status is AppStatus.CLOSED:
-            return None
-        leases = self._book.open_of_app(app.id)
-        specs = {lease.revision: self.spec_of(lease) for lease in leases}
-        return route_of(ctx, app, self._book.spec(app.id, app.revision), specs, leases, self._nodes)
-
-    def _verdicts(self, ctx: Context, spec: AppSpec, presence: Presence, start: NodeId, limit: U16) -> list[Verdict]:
-        """Of nodes that are not gone; fewer than `limit` (at most 1,000) means that there are no more."""
-        price = self._book.price(ctx)
-        wish = wish_of(spec, price)
-        reasons = rejections(self._placer.fleet(ctx), wish, presence).tolist()
-        verdicts: list[Verdict] = []
-        for number in range(max(start, 1), len(reasons) + 1):
-            if len(verdicts) >= min(limit, MAX_PAGE):
-                break
-            node = self._nodes.node(ctx, NodeId(U32(number)))
-            if node.status is not NodeStatus.GONE:
-                terms = terms_of(wish.bill, wish.needs, node.ask, price)
-                verdicts.append(Verdict(node.id, Rejection(reasons[number - 1]), *terms))
-        return verdicts
 
 
 def _drained(node: Node) -> CloseReason:
