@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -159,18 +160,37 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
         observed = Observed(registry, metrics.checks, metrics.refresh)
         await stack.enter_async_context(serve(config.observe, observed))
         log.info("agent started", node=node.id, port=config.listen_port)
+        handover = SeedHandover(client, node.id, source, reporter)
         async with asyncio.TaskGroup() as group:
+            # Without these two nothing is hosted as it should be: an agent that cannot go on with them ends.
             group.create_task(loop.run())
             group.create_task(lapse.run())
-            group.create_task(prober.run())
-            group.create_task(challenger.run())
-            group.create_task(_repeat(recover_seeds, SEEDS_INTERVAL, "seeds not asked for"))
-            group.create_task(_repeat(share_seeds, SEEDS_INTERVAL, "seeds not shared"))
-            group.create_task(_follow_heads(client, heard, SeedHandover(client, node.id, source, reporter), loop))
-            group.create_task(_follow_engine(runtime, loop, node_labels(chain, node.id)))
-            group.create_task(_repeat(revealer.run_once, REVEAL_INTERVAL, "nothing revealed yet"))
-            group.create_task(volumes.run(held_instances))
-            group.create_task(_keep_active(client, node, runtime, reporter))
+            for work in (
+                prober.run,
+                challenger.run,
+                partial(_repeat, recover_seeds, SEEDS_INTERVAL, "seeds not asked for"),
+                partial(_repeat, share_seeds, SEEDS_INTERVAL, "seeds not shared"),
+                partial(_follow_heads, client, heard, handover, loop),
+                partial(_follow_engine, runtime, loop, node_labels(chain, node.id)),
+                partial(_repeat, revealer.run_once, REVEAL_INTERVAL, "nothing revealed yet"),
+                partial(volumes.run, held_instances),
+                partial(_keep_active, client, node, runtime, reporter),
+            ):
+                group.create_task(begin_anew(work, metrics.faulted))
+
+
+async def begin_anew(work: Callable[[], Awaitable[None]], faulted: Callable[[], None]) -> None:
+    """Work that goes on until it is cancelled; a fault in it takes down neither the other loops nor what runs here.
+
+    Much of it reads what strangers say: a bug that one of them can trigger must not end agents.
+    """
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("an agent's loop failed and begins anew; please report this")
+            faulted()
+        await asyncio.sleep(RETRY)
 
 
 async def find_node(client: FluxClient, identity: NodeIdentity) -> Node:

@@ -47,6 +47,7 @@ class AgentMetrics(Collector):
             registry=registry,
         )  # fmt: skip
         self._probes = Counter("flux_agent_probes", "Pings of other nodes by result.", ["result"], registry=registry)
+        self._faults = Counter("flux_agent_faults", "Loops that failed and began anew: bugs.", registry=registry)
         self._head = Gauge("flux_agent_head_timestamp_seconds", "Time of the newest block heard of.", registry=registry)
         self._read_at = float("-inf")
         self._stats: dict[tuple[str, str, str], ContainerStats] = {}
@@ -66,6 +67,10 @@ class AgentMetrics(Collector):
         """A round of pings is over."""
         self._probes.labels("answered").inc(answered)
         self._probes.labels("missed").inc(missed)
+
+    def faulted(self) -> None:
+        """A loop failed for no known reason."""
+        self._faults.inc()
 
     def heard(self, timestamp: int) -> None:
         """A new block, by its time in Unix seconds."""

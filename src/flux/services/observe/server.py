@@ -28,7 +28,7 @@ class Check:
     name: str
     passed: bool
     reason: str = ""
-    """What is wrong, for people; empty when it passed."""
+    """What is wrong, for people; read only where it did not pass."""
 
 
 @dataclass(frozen=True, slots=True)
