@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from flux.contracts.rewards import rules
@@ -13,9 +12,7 @@ from flux.primitives.types import WEI_PER_FLUX
 from tools.simulation.outcome import Concentration, Earned, concentration, earned
 from tools.simulation.placement_cost import Comparison
 from tools.simulation.play import EpochRecord, Play
-
-_INK = "#1f4e79"
-_OTHER = "#b5651d"
+from tools.simulation.plot import INK, OTHER, save
 
 
 def tables(play: Play, alone: Sequence[Comparison], spread: Sequence[Comparison]) -> str:
@@ -125,10 +122,10 @@ def _plot_behaviours(rows: Sequence[Earned], path: Path) -> None:
     axes = figure.subplots()
     names = [row.behaviour for row in reversed(rows)]
     values = [row.beside_untroubled for row in reversed(rows)]
-    axes.barh(names, values, color=[_INK if value <= 1.005 else _OTHER for value in values])
+    axes.barh(names, values, color=[INK if value <= 1.005 else OTHER for value in values])
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xlabel("net income beside that of the same nodes if all were honest")
-    _save(figure, path)
+    save(figure, path)
 
 
 def _plot_emission(play: Play, path: Path) -> None:
@@ -137,31 +134,25 @@ def _plot_emission(play: Play, path: Path) -> None:
     pool = int(play.economy.params.rewards.pool)
     days = [item.day for item in play.history]
     budget = [rules.budget(pool, int(day * 86_400)) / WEI_PER_FLUX / 1e6 for day in days]
-    axes.plot(days, budget, color=_OTHER, label="budget of the schedule")
-    axes.plot(days, [item.emitted / WEI_PER_FLUX / 1e6 for item in play.history], color=_INK, label="emitted")
+    axes.plot(days, budget, color=OTHER, label="budget of the schedule")
+    axes.plot(days, [item.emitted / WEI_PER_FLUX / 1e6 for item in play.history], color=INK, label="emitted")
     axes.set_xlabel("day")
     axes.set_ylabel("million FLUX")
     axes.legend()
-    _save(figure, path)
+    save(figure, path)
 
 
 def _plot_prices(play: Play, path: Path) -> None:
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     days = [item.day for item in play.history]
-    axes.plot(days, [item.price for item in play.history], color=_OTHER, label="one FLUX in dollars (left)")
+    axes.plot(days, [item.price for item in play.history], color=OTHER, label="one FLUX in dollars (left)")
     axes.set_yscale("log")
     axes.set_xlabel("day")
     beside = axes.twinx()
-    beside.plot(days, [item.running for item in play.history], color=_INK, label="leases that run (right)")
+    beside.plot(days, [item.running for item in play.history], color=INK, label="leases that run (right)")
     beside.set_ylim(bottom=0)
     for item in play.outages.all:
         axes.axvline(item.day, color="grey", linewidth=0.6, linestyle=":")
     figure.legend(loc="outside upper center", ncols=2)
-    _save(figure, path)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    """The same bytes for the same run; text as text."""
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "flux"}):
-        figure.savefig(path, metadata={"Date": None, "Creator": None})
+    save(figure, path)

@@ -4,12 +4,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from tools.simulation.availability.scenario import Phase, Scenario
-
-_INK, _OTHER = "#1f4e79", "#b5651d"
+from tools.simulation.plot import INK, OTHER, save
 
 
 def table(scenario: Scenario) -> str:
@@ -75,10 +73,10 @@ def _plot(scenario: Scenario, path: Path) -> None:
     above, below = figure.subplots(2, sharex=True)
     seconds = scenario.cloud.seconds
     times = range(len(seconds))
-    above.plot(times, [item.missing for item in seconds], color=_INK, linewidth=1)
+    above.plot(times, [item.missing for item in seconds], color=INK, linewidth=1)
     above.set_ylabel("instances that nobody serves")
     above.set_yscale("symlog", linthresh=10)
-    below.plot(times, [item.gas / 1e6 for item in seconds], color=_OTHER, linewidth=0.6)
+    below.plot(times, [item.gas / 1e6 for item in seconds], color=OTHER, linewidth=0.6)
     below.set_ylabel("million gas a block")
     below.set_yscale("symlog", linthresh=1)
     below.set_xlabel("second")
@@ -90,5 +88,4 @@ def _plot(scenario: Scenario, path: Path) -> None:
             phase.name, (begins, 0.98), xycoords=("data", "axes fraction"), fontsize=7, rotation=90, va="top"
         )
         begins += len(phase.seconds)
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "flux"}):
-        figure.savefig(path, metadata={"Date": None, "Creator": None})
+    save(figure, path)
