@@ -31,15 +31,17 @@ async def nodes_by_id(client: FluxClient, wanted: Iterable[NodeId]) -> dict[Node
     return {record.id: record for record in records}
 
 
-async def running_instance(client: FluxClient, app: App, wanted: int | None) -> Lease:
-    """The running lease of an instance, or of the only one. Raises CliError when there is none, UsageError for several.
+async def running_instance(client: FluxClient, app: App, wanted: int | None, *, any_will_do: bool = False) -> Lease:
+    """The running lease of an instance; of none in particular: of the only one, or of the first where any will do.
 
-    A lease that another is about to take the place of gives way to it.
+    Raises CliError when there is none, UsageError for several. A lease that another is about to take the place of gives
+    way to it.
     """
     running = {lease.ordinal: lease for lease in (await progress(client, app.id)).running}
-    if wanted is None and len(running) > 1:
+    if wanted is None and len(running) > 1 and not any_will_do:
         raise UsageError(f"{app.name} runs {len(running)} instances", "choose one with --instance")
-    found = running.get(ordinal(wanted)) if wanted is not None else next(iter(running.values()), None)
+    number = min(running, default=None) if wanted is None else ordinal(wanted)
+    found = None if number is None else running.get(number)
     if found is None:
         what = "instance" if wanted is None else f"instance {wanted}"
         raise CliError(f"no {what} of {app.name} runs", f"see why with `flux app why {app.name}`")

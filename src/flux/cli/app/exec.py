@@ -12,14 +12,11 @@ import typer
 
 from flux.cli import terminal
 from flux.cli.context import CommandContext
-from flux.cli.errors import CliError, UsageError
-from flux.cli.lookup import find_app
+from flux.cli.errors import UsageError
+from flux.cli.lookup import find_app, running_instance
 from flux.cli.options import AppArgument
-from flux.contracts.market.types import Lease
 from flux.sdk.agent_api import AgentClient
 from flux.sdk.bindings.nodes import Nodes
-from flux.sdk.client import FluxClient
-from flux.sdk.deployment import progress
 from flux.sdk.exec_session import ExecClient, Output, Start
 
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -49,7 +46,7 @@ async def run(
     wish = _Wish(tuple(command), component, interactive, tty)
     async with context.client() as client, AgentClient() as agents:
         app = await find_app(client, name)
-        lease = await _lease(client, app.id, app.name, instance)
+        lease = await running_instance(client, app, instance, any_will_do=True)
         node = await Nodes(client).node(lease.node)
         signer = await context.signer(client)
         async with agents.exec(node, signer, lease.id, wish.start(), component) as session:
@@ -68,15 +65,6 @@ class _Wish:
             return Start(self.argv)
         columns, rows = terminal.window()
         return Start(self.argv, True, columns, rows)
-
-
-async def _lease(client: FluxClient, app: int, name: str, instance: int | None) -> Lease:
-    running = sorted((await progress(client, app)).running, key=lambda lease: lease.ordinal)  # type: ignore[arg-type]
-    for lease in running:
-        if instance in (None, lease.ordinal):
-            return lease
-    what = "instance" if instance is None else f"instance {instance}"
-    raise CliError(f"no {what} of {name} runs", f"see why with `flux app why {name}`")
 
 
 async def _talk(context: CommandContext, session: ExecClient, wish: _Wish) -> int:
