@@ -3,8 +3,6 @@
 The agent's lines and a container's labels name the lease again, so that one deployment can be followed through all.
 """
 
-from collections.abc import Iterator
-
 import structlog
 
 from flux.chain.application import FinalizedBlock
@@ -38,29 +36,17 @@ def tell(finalized: FinalizedBlock) -> None:
         log.info("transaction dropped", transaction=to_hex(transaction.hash), reason=str(error))
     for fault in finalized.faults:
         log.error("contract fault", fault=str(fault))
-    untold = 0
-    for count, (sentence, facts) in enumerate(_happened(finalized)):
-        if count < LINES_PER_BLOCK:
-            log.info(sentence, block=block, **facts)
-        else:
-            untold += 1
-    if untold:
-        log.info("more events in this block", block=block, events=untold)
-
-
-def _happened(finalized: FinalizedBlock) -> Iterator[tuple[str, dict[str, object]]]:
-    told = 0
-    for transaction, receipt in zip(finalized.block.transactions, finalized.receipts, strict=True):
-        for entry in receipt.logs:
-            known = _CODECS.get(entry.topics[0]) if entry.topics else None
-            if known is None:
-                continue
-            codec, sentence = known
-            told += 1
-            facts: dict[str, object] = {"transaction": to_hex(transaction.hash)}
-            if told <= LINES_PER_BLOCK:
-                event = codec.decode(list(entry.topics), entry.data)
-                facts |= {name: getattr(event, name) for name in _FACTS if hasattr(event, name)}
-                if isinstance(event, LeaseClosed):
-                    facts["reason"] = reason_name(event.reason)
-            yield sentence, facts
+    happened = [
+        (transaction, entry, *_CODECS[entry.topics[0]])
+        for transaction, receipt in zip(finalized.block.transactions, finalized.receipts, strict=True)
+        for entry in receipt.logs
+        if entry.topics and entry.topics[0] in _CODECS
+    ]
+    for transaction, entry, codec, sentence in happened[:LINES_PER_BLOCK]:
+        event = codec.decode(list(entry.topics), entry.data)
+        facts = {name: getattr(event, name) for name in _FACTS if hasattr(event, name)}
+        if isinstance(event, LeaseClosed):
+            facts["reason"] = reason_name(event.reason)
+        log.info(sentence, block=block, transaction=to_hex(transaction.hash), **facts)
+    if len(happened) > LINES_PER_BLOCK:
+        log.info("more events in this block", block=block, events=len(happened) - LINES_PER_BLOCK)
