@@ -8,6 +8,7 @@ import typer
 from flux.agent.identity import load
 from flux.cli.context import CommandContext
 from flux.cli.errors import UsageError
+from flux.cli.format import DAY
 from flux.cli.options import MetricsOption
 from flux.services.agent import AgentConfig, run_agent
 from flux.services.home import FluxHome
@@ -16,8 +17,6 @@ from flux.services.observe.server import parse_address
 from flux.services.ports import check_free
 from flux.services.signals import run_until_signal
 
-DAY = 86_400
-"""Seconds."""
 _LISTEN = re.compile(r"(?:\[(?P<six>[0-9a-f:]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})")
 _RANGE = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
 

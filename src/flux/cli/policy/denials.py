@@ -1,15 +1,19 @@
 """What is denied, as the commands of `flux policy` show it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from flux.cli import format as show
+from flux.cli.output import Column
 from flux.contracts.apps.types import App, AppSpec, decode_spec
 from flux.contracts.policy.types import Denial
 from flux.primitives.types import Hash
 from flux.sdk.bindings.apps import Apps
 from flux.sdk.bindings.policy import Policy
 from flux.sdk.client import FluxClient
+
+COLUMNS: Sequence[Column | str] = (Column("DENIED", wrap=True), "WHAT RUNS", "APPEAL", Column("REASON", wrap=True))
+"""Of `rows`."""
 
 
 class Denied(NamedTuple):

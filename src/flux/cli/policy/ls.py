@@ -4,8 +4,7 @@ import asyncio
 
 from flux.cli.context import CommandContext
 from flux.cli.lookup import protocol_now
-from flux.cli.output import Column
-from flux.cli.policy.denials import Denied, document, image, rows
+from flux.cli.policy.denials import COLUMNS, Denied, document, image, rows
 from flux.contracts.apps.types import AppId
 from flux.primitives.types import U64, Hash
 from flux.sdk.bindings.apps import Apps
@@ -20,8 +19,7 @@ async def run(context: CommandContext) -> None:
     async with context.client() as client:
         apps, images, now = await asyncio.gather(_apps(client), _images(client), protocol_now(client))
     entries = [*apps, *images]
-    columns: list[Column | str] = [Column("DENIED", wrap=True), "WHAT RUNS", "APPEAL", Column("REASON", wrap=True)]
-    context.output.table(columns, rows(entries, now), "Nothing is denied.")
+    context.output.table(COLUMNS, rows(entries, now), "Nothing is denied.")
     context.output.document([document(item) for item in entries])
 
 

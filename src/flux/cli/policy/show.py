@@ -3,8 +3,7 @@
 from flux.cli.context import CommandContext
 from flux.cli.lookup import find_app, protocol_now
 from flux.cli.options import AppArgument
-from flux.cli.output import Column
-from flux.cli.policy.denials import document, of_app, rows
+from flux.cli.policy.denials import COLUMNS, document, of_app, rows
 
 
 async def run(context: CommandContext, name: AppArgument) -> None:
@@ -12,8 +11,7 @@ async def run(context: CommandContext, name: AppArgument) -> None:
     async with context.client() as client:
         app = await find_app(client, name)
         found, now = await of_app(client, app), await protocol_now(client)
-    columns: list[Column | str] = [Column("DENIED", wrap=True), "WHAT RUNS", "APPEAL", Column("REASON", wrap=True)]
-    context.output.table(columns, rows(found, now), f"Nothing stands against {app.name}.")
+    context.output.table(COLUMNS, rows(found, now), f"Nothing stands against {app.name}.")
     if any(not item.denial.appealed for item in found):
         context.output.line(f'Its owner may appeal once: flux policy appeal {app.name} "why it should run"')
     context.output.document({"app": app.id, "name": app.name, "denials": [document(item) for item in found]})
