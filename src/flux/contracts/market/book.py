@@ -8,15 +8,14 @@ from typing import NamedTuple
 
 from flux.contracts.apps.types import App, AppId, AppSpec, AppStatus, Revision
 from flux.contracts.market.exchange import Terms
+from flux.contracts.market.fences import Fences
 from flux.contracts.market.ports import AppsPort, EscrowPort, NodesPort, OraclePort, SecretsPort
 from flux.contracts.market.rollout_rules import why_revised
-from flux.contracts.market.rules import Needs, fence_of, needs_of
+from flux.contracts.market.rules import Needs, needs_of
 from flux.contracts.market.state import MarketState
 from flux.contracts.market.types import (
     CloseReason,
     Exclusion,
-    Fence,
-    InstanceFenced,
     Lease,
     LeaseAssigned,
     LeaseClosed,
@@ -43,7 +42,6 @@ DRAIN_DEADLINE = 2
 EXCLUSION_END = 3
 TRY_AGAIN = 4
 ROLLOUT_GATE = 5
-FENCE_END = 6
 """Kinds of scheduled work."""
 NEVER = ChainTime(U64(0))
 ANY_REVISION = Revision(U32(0))
@@ -61,8 +59,6 @@ BY_TENANT = frozenset(
 """Ends that the tenant brought about: the lease costs its minimum."""
 START_BATCH = 64
 """Leases that share an entry of scheduled work; below 256."""
-MOST_FENCED = 8
-"""Leases of one instance that a fence names; the end of more is waited for by time alone."""
 NO_LEASES = OpenLeases(())
 EMPTY_LOAD = NodeLoad(U32(0), U32(0), U32(0), U8(0), (), suspect=False)
 
@@ -98,6 +94,7 @@ class Book:
         self._escrow = escrow
         self._secrets = secrets
         self._oracle = oracle
+        self.fences = Fences(host, state, params, apps)
 
     def price(self, ctx: Context) -> UsdPrice:
         """What a FLUX costs now in dollars; 0 while nobody ever said."""
@@ -193,7 +190,7 @@ class Book:
         )
         self._forget(lease)
         self._remember_holder(ctx, lease)
-        self._fence(ctx, lease)
+        self.fences.add(ctx, lease)
         state.closed.add((lease.app, ctx.now, lease.id))
         self._trim_closed(lease.app)
         load = self.load(lease.node)
@@ -221,48 +218,6 @@ class Book:
         if lease.running_at and holder is not None and holder.node == lease.node:
             until = ChainTime(U64(ctx.now + self.params.volume_memory))
             self.state.holders.set(key, holder.but(until=until))
-
-    def is_fenced(self, ctx: Context, app: AppId, ordinal: Ordinal) -> bool:
-        """Whether a closed lease of the instance may still run, so that no other may be placed."""
-        fence = self.state.fences.find((app, ordinal))
-        return fence is not None and fence.until > ctx.now
-
-    def lift_fence(self, lease: Lease) -> bool:
-        """A closed lease is known to have stopped. False when nothing waits for that."""
-        key = (lease.app, lease.ordinal)
-        fence = self.state.fences.find(key)
-        if fence is None or lease.id not in fence.leases:
-            return False
-        left = tuple(id for id in fence.leases if id != lease.id)
-        if left:
-            self.state.fences.set(key, fence.but(leases=left))
-        else:
-            self.state.fences.delete(key)
-            self.state.is_dirty.set(True)
-        return True
-
-    def end_fences(self, ctx: Context, app: AppId) -> None:
-        """Forget fences that are over."""
-        for key, fence in list(self.state.fences.under(app.to_bytes(8, "big"))):
-            if fence.until <= ctx.now:
-                self.state.fences.delete(key)
-                self.state.is_dirty.set(True)
-
-    def _fence(self, ctx: Context, lease: Lease) -> None:
-        """Of a lease that ends: it may run on for a while at a node that does not know."""
-        spec = self.spec(lease.app, lease.revision)
-        current = self.apps.app(ctx, lease.app)
-        if not spec.at_most_one and not self.spec(lease.app, current.revision).at_most_one:
-            return
-        key = (lease.app, lease.ordinal)
-        known = self.state.fences.find(key)
-        until = ChainTime(U64(ctx.now + fence_of(spec, self.params.fence_margin)))
-        leases = (lease.id,) if known is None else (*known.leases, lease.id)
-        if len(leases) > MOST_FENCED:
-            leases = (NO_LEASE,)
-        self.state.fences.set(key, Fence(until if known is None else max(until, known.until), leases))
-        self.host.schedule(until, FENCE_END, lease.app)
-        self.host.emit(InstanceFenced(lease.id, lease.app, lease.ordinal, until))
 
     def check_drained(self, ctx: Context, node: NodeId) -> None:
         """Tell `nodes` when a leaving node holds nothing any more."""

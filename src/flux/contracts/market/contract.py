@@ -16,7 +16,6 @@ from flux.contracts.market import rules
 from flux.contracts.market.book import (
     DRAIN_DEADLINE,
     EXCLUSION_END,
-    FENCE_END,
     ROLLOUT_GATE,
     START_DEADLINE,
     TRY_AGAIN,
@@ -24,6 +23,7 @@ from flux.contracts.market.book import (
     Book,
 )
 from flux.contracts.market.exchange import bill_of, terms_of
+from flux.contracts.market.fences import FENCE_END
 from flux.contracts.market.fleet_cache import FleetCache
 from flux.contracts.market.ports import AppsPort, ConductPort, EscrowPort, NodesPort, OraclePort, SecretsPort
 from flux.contracts.market.state import MarketState
@@ -137,7 +137,7 @@ class Market(MarketViews):
         record = self._held(ctx, lease)
         if record.state is not LeaseState.CLOSED:
             raise WrongLeaseState(lease, U8(record.state))
-        if not self._book.lift_fence(record):
+        if not self._book.fences.lift(record):
             raise InvalidReport(lease, "nothing waits for its end")
 
     @method(gas=50_000)
@@ -302,7 +302,7 @@ class Market(MarketViews):
     @scheduled(FENCE_END)
     def end_fence(self, ctx: Context, subject: int) -> None:
         """Instances that must not run twice have stopped by now wherever they ran."""
-        self._book.end_fences(ctx, AppId(U64(subject)))
+        self._book.fences.end(ctx, AppId(U64(subject)))
 
     @scheduled(TRY_AGAIN)
     def try_again(self, ctx: Context, subject: int) -> None:

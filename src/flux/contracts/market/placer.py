@@ -139,7 +139,7 @@ class Placer:
             if count >= limit and app != last:
                 return batch, app
             last = app
-            if not self._book.is_fenced(ctx, app, ordinal):
+            if not self._book.fences.holds(ctx, app, ordinal):
                 batch.setdefault(app, []).append((ordinal, waiting))
         return batch, AppId(U64(0))
 
