@@ -128,8 +128,9 @@ class AgentLoop:
                 await self._observe()
             except RuntimeFailure as error:
                 log.warning("engine not read", reason=str(error), hint=error.hint)
-            self._held.discard(lease)
-            self.wake()
+            finally:
+                self._held.discard(lease)
+                self.wake()
 
     async def run(self) -> None:
         """Go round until cancelled."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -19,7 +19,7 @@ from flux.primitives.types import U64
 from flux.runtime.errors import ImagePullFailed
 from flux.runtime.labels import InstanceKey
 from flux.runtime.memory import MemoryEngine, MemoryRuntime
-from flux.runtime.types import ContainerEvent, EventKind
+from flux.runtime.types import ContainerEvent, EventKind, NetworkView
 from flux.sdk.errors import Unreachable
 from support.leases import DATABASE, IMAGES, NODE, SPEC, WEB, make_desired, make_lease
 from support.waiting import until
@@ -334,3 +334,29 @@ async def test_a_crash_after_the_watch_only_restarts() -> None:
         world.engine.crash("flux-19169-12345678-3-7-web")
         await world.until(lambda: world.running() == BOTH[1:])
         assert world.chain.failed == []
+
+
+async def test_an_instance_is_not_held_for_ever_when_its_holder_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    list_networks = MemoryRuntime.list_networks
+
+    async def slow(runtime: MemoryRuntime, labels: Mapping[str, str]) -> list[NetworkView]:
+        await asyncio.sleep(0)
+        return await list_networks(runtime, labels)
+
+    monkeypatch.setattr(MemoryRuntime, "list_networks", slow)
+    async with make_world() as world:
+        world.chain.wishes[LEASE] = make_desired()
+        await world.until(lambda: bool(world.chain.confirmed))
+
+        async def hold() -> None:
+            async with world.loop.hold(LEASE):
+                for container in list(world.engine.containers):
+                    await MemoryRuntime(world.engine).stop(container)
+                holder.cancel()
+
+        holder = asyncio.create_task(hold())
+        await asyncio.gather(holder, return_exceptions=True)
+        assert holder.cancelled()
+        await world.until(lambda: world.running() == BOTH)
