@@ -17,17 +17,20 @@ TRIES = 3
 async def keep(client: FluxClient, signer: Signer, app: AppId, revision: Revision, seed: bytes) -> bool:
     """Have keepers hold shares of exactly this seed. False where there are too few nodes. Raises Refused.
 
-    Nothing is sent when the nodes that run the app have shared it already, and rightly.
+    Nothing is sent when the nodes that run the app have shared it already, rightly, and no keeper is to be replaced.
     """
     from flux.specs.keepers import is_right, share_out
 
     secrets = Secrets(client)
     for attempt in range(TRIES):
         status = await secrets.sharing(app, revision)
-        if status.generation and is_right((await secrets.keepers(app, revision)).shared, seed, app, revision):
+        is_shared = status.generation > 0 and is_right(
+            (await secrets.keepers(app, revision)).shared, seed, app, revision
+        )
+        if is_shared and not status.is_due:
             return True
         if len(status.seats) < status.next_threshold:
-            return False
+            return is_shared
         generation = Generation(U32(status.generation + 1))
         shared = share_out(seed, app, revision, generation, status.next_threshold, status.seats)
         try:

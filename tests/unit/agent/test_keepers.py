@@ -19,6 +19,7 @@ from flux.agent.reports import ChainReporter
 from flux.agent.seed_recovery import GIVERS_FIRST, ChainKeepers, SeedRecovery
 from flux.agent.sharing import LOOK_AGAIN, TURN_SECONDS, ChainSharing, SeedSharing
 from flux.agent.source import ChainSource
+from flux.cli.keepers import keep
 from flux.contracts.apps.types import (
     AppId,
     PrivateComponent,
@@ -336,6 +337,21 @@ async def test_two_nodes_agree_and_further_ones_speak_only_where_those_are_silen
         await lab.share(second)
         assert await lab.generation() == 1
         assert is_right((await lab.keeping()).shared, lab.seed, lab.app, FIRST)
+
+
+async def test_the_owner_shares_anew_when_keepers_leave_and_not_before(tmp_path: Path) -> None:
+    async with keeper_lab(tmp_path, nodes=8) as lab:
+        await lab.share((await lab.lease(LeaseState.RUNNING)).node)
+        shared = (await lab.keeping()).shared
+        assert await keep(lab.client, TENANT, lab.app, FIRST, lab.seed)
+        assert (await lab.keeping()).shared == shared
+        lost = [keeper.node for keeper in shared.keepers[:2]]
+        for number in lost:
+            await Nodes(lab.client).leave(development_key(number, LOCAL_CHAIN_ID), number)
+        assert await keep(lab.client, TENANT, lab.app, FIRST, lab.seed)
+        renewed = (await lab.keeping()).shared
+        assert renewed.generation == shared.generation + 1
+        assert not {keeper.node for keeper in renewed.keepers} & set(lost)
 
 
 async def test_nodes_share_anew_when_keepers_leave(tmp_path: Path) -> None:
