@@ -42,6 +42,12 @@ interface IMarket {
     /// A suspect lease is running again.
     event LeaseRestored(uint64 indexed lease, uint64 indexed app, uint32 indexed node);
 
+    /// Nothing of the instance runs for now, says its node; accrual stops.
+    event LeaseStalled(uint64 indexed lease, uint64 indexed app, uint32 indexed node);
+
+    /// A stalled lease is running again.
+    event LeaseResumed(uint64 indexed lease, uint64 indexed app, uint32 indexed node);
+
     /// A lease ended.
     event LeaseClosed(uint64 indexed lease, uint64 indexed app, uint32 indexed node, uint8 reason, string detail);
 
@@ -126,11 +132,17 @@ interface IMarket {
     /// Instances that would be cheaper elsewhere, each as if those before it had moved. Raises UnknownApp.
     function relocations(uint64 app) external view returns (Relocation[] memory);
 
+    /// A stalled lease runs again. Raises UnknownLease, NotLeaseHolder, WrongLeaseState.
+    function resume(uint64 lease) external;
+
     /// How the last change of the app's revision went, or goes.
     function rollout(uint64 app) external view returns (Rollout memory);
 
     /// What an ingress serves, from the app `start` on; apps without an HTTP port are left out.
     function routes(uint64 start, uint16 limit) external view returns (Route[] memory);
+
+    /// Nothing of a running lease runs for now, and its node will start it again: nothing accrues meanwhile.
+    function stall(uint64 lease) external;
 
     /// Nothing of a closed lease runs any more: what must not run twice need not wait longer.
     function stopped(uint64 lease) external;

@@ -101,6 +101,20 @@ class ReportFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportStalled:
+    """Tell the chain that nothing of a running lease runs until it is started again: it need not be paid meanwhile."""
+
+    lease: LeaseId
+
+
+@dataclass(frozen=True, slots=True)
+class ReportResumed:
+    """Tell the chain that a stalled lease runs again."""
+
+    lease: LeaseId
+
+
+@dataclass(frozen=True, slots=True)
 class ReportStopped:
     """Tell the chain that nothing of a closed lease runs any more: another instance need not wait longer."""
 
@@ -119,5 +133,7 @@ Action = (
     | RemoveNetwork
     | Confirm
     | ReportFailure
+    | ReportStalled
+    | ReportResumed
     | ReportStopped
 )

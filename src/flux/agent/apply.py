@@ -17,6 +17,8 @@ from flux.agent.actions import (
     RemoveContainer,
     RemoveNetwork,
     ReportFailure,
+    ReportResumed,
+    ReportStalled,
     ReportStopped,
     StartContainer,
     StopContainer,
@@ -49,6 +51,8 @@ class Reporter(Protocol):
 
     async def confirm(self, lease: LeaseId, bindings: tuple[PortBinding, ...]) -> bool: ...
     async def fail(self, lease: LeaseId, reason: FailReason, detail: str) -> bool: ...
+    async def stalled(self, lease: LeaseId) -> bool: ...
+    async def resumed(self, lease: LeaseId) -> bool: ...
     async def stopped(self, lease: LeaseId) -> bool: ...
 
 
@@ -130,6 +134,10 @@ class Applier:
                 await runtime.remove_network(name)
             case ReportFailure(lease, reason, detail):
                 await self._reporter.fail(lease, reason, detail[:MAX_DETAIL])
+            case ReportStalled(lease):
+                await self._reporter.stalled(lease)
+            case ReportResumed(lease):
+                await self._reporter.resumed(lease)
             case ReportStopped(lease):
                 await self._reporter.stopped(lease)
             case Confirm():

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import structlog
 
-from flux.agent.actions import Action, Confirm, StopContainer
+from flux.agent.actions import Action, StopContainer
 from flux.agent.apply import Applier, Outcome
 from flux.agent.container_specs import health_command
 from flux.agent.desired import DesiredInstance, Ending, NodeFacts
@@ -276,8 +276,7 @@ class AgentLoop:
             return not_before
         plan = plan_instance(self._node, desired, self._observed.get(lease), frozenset(self._images), memory, now)
         self._waiting[lease] = plan.waiting_for
-        if memory.running_since is None and any(isinstance(action, Confirm) for action in plan.actions):
-            self._memories[lease] = replace(memory, running_since=now)
+        self._memories[lease] = memory.after(plan.actions, now)
         self._begin(lease, plan)
         return plan.wake_at
 

@@ -5,7 +5,7 @@ anything of a lease that the chain has not closed.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flux.agent.actions import (
     Action,
@@ -18,6 +18,8 @@ from flux.agent.actions import (
     RemoveContainer,
     RemoveNetwork,
     ReportFailure,
+    ReportResumed,
+    ReportStalled,
     ReportStopped,
     StartContainer,
     StopContainer,
@@ -41,6 +43,11 @@ WATCHED_STARTS = 2
 UNHEALTHY_STARTS = 2
 """The same for an instance that was never healthy here: another node may do better before the start deadline."""
 
+LONG_WAIT = 5.0
+"""Seconds without anything running that are worth telling the chain, which then does not charge them."""
+TELL_AGAIN = 20.0
+"""Seconds after which the chain is told once more that an instance waits, or runs again, if it did not take it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:
@@ -56,6 +63,23 @@ class Memory:
     """Whether the chain accepted our confirmation; the lease read may be older."""
     running_since: float | None = None
     """Clock of the agent when it found the instance well and told the chain; None before."""
+    told: tuple[LeaseState, float] | None = None
+    """What the chain was last told of a confirmed lease, and when by the agent's clock: stalled, or running again."""
+
+    def after(self, actions: tuple[Action, ...], now: float) -> "Memory":
+        """With what is to be remembered of actions that begin now."""
+        memory = self
+        for action in actions:
+            match action:
+                case Confirm():
+                    memory = replace(
+                        memory, running_since=now if memory.running_since is None else memory.running_since
+                    )
+                case ReportStalled():
+                    memory = replace(memory, told=(LeaseState.STALLED, now))
+                case ReportResumed():
+                    memory = replace(memory, told=(LeaseState.RUNNING, now))
+        return memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +246,31 @@ def _plan_running(
             waiting.append(f"{component.name} starts")
     if not waiting and desired.lease.state is LeaseState.ASSIGNED and not memory.confirmed:
         return Plan((Confirm(desired.lease.id, _bindings(desired, containers)),), "the chain is told that it runs")
-    return Plan(tuple(actions), "; ".join(waiting), min(wake, default=None))
+    wake_at = min(wake, default=None)
+    actions += _billing(desired, containers, memory, wake_at, now)
+    return Plan(tuple(actions), "; ".join(waiting), wake_at)
+
+
+def _billing(
+    desired: DesiredInstance,
+    containers: Mapping[str, ObservedContainer],
+    memory: Memory,
+    wake_at: float | None,
+    now: float,
+) -> tuple[Action, ...]:
+    """What the chain should hear so that it charges for what runs: a lease of which nothing does stalls."""
+    lease, runs = desired.lease, any(container.is_running for container in containers.values())
+    waits = not runs and wake_at is not None and wake_at >= now + LONG_WAIT
+    if lease.state is LeaseState.RUNNING and waits and _may_tell(memory, LeaseState.STALLED, now):
+        return (ReportStalled(lease.id),)
+    if lease.state is LeaseState.STALLED and runs and _may_tell(memory, LeaseState.RUNNING, now):
+        return (ReportResumed(lease.id),)
+    return ()
+
+
+def _may_tell(memory: Memory, state: LeaseState, now: float) -> bool:
+    """Unless it was told a moment ago: the lease that was read may be older."""
+    return memory.told is None or memory.told[0] is not state or now >= memory.told[1] + TELL_AGAIN
 
 
 def _patience(desired: DesiredInstance, memory: Memory, crashes: Crashes, now: float) -> int:

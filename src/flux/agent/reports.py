@@ -52,6 +52,14 @@ class ChainReporter:
         """The instance cannot run here."""
         return await self._report("fail", lease, self._market.fail, lease, reason, detail)
 
+    async def stalled(self, lease: LeaseId) -> bool:
+        """Nothing of a running lease runs here until it is started again."""
+        return await self._report("stalled", lease, self._market.stall, lease)
+
+    async def resumed(self, lease: LeaseId) -> bool:
+        """A stalled lease runs again."""
+        return await self._report("resumed", lease, self._market.resume, lease)
+
     async def stopped(self, lease: LeaseId) -> bool:
         """Nothing of a closed lease runs here any more."""
         return await self._report("stopped", lease, self._market.stopped, lease)

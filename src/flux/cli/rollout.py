@@ -222,6 +222,8 @@ def _sentence(lease: Lease, node: Node) -> str:
             return f"runs on {where}"
         case LeaseState.SUSPECT:
             return f"{where} is not reached; a replacement is placed"
+        case LeaseState.STALLED:
+            return f"stopped on {where}, which waits before it starts it again"
     detail = f" ({lease.detail})" if lease.detail else ""
     return f"closed on {where}: {words.close_reason(lease.reason)}{detail}"
 

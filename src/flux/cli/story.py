@@ -17,7 +17,9 @@ from flux.contracts.market.types import (
     LeaseClosed,
     LeaseId,
     LeaseRestored,
+    LeaseResumed,
     LeaseRunning,
+    LeaseStalled,
     LeaseSuspect,
     Rejection,
     RolloutChanged,
@@ -114,6 +116,12 @@ class Story:
     def _restored(self, event: LeaseRestored, _: Happened) -> str:
         return f"{self._node(event.node)} answered again: the instance goes on there"
 
+    def _stalled(self, event: LeaseStalled, _: Happened) -> str:
+        return f"stopped on {self._node(event.node)}, which waits before it starts it again: billing stops"
+
+    def _resumed(self, event: LeaseResumed, _: Happened) -> str:
+        return f"runs on {self._node(event.node)} again: billing goes on"
+
     def _pending(self, event: InstancePending, _: Happened) -> str:
         return f"waits, no node can take it: {rejections(event.rejections)}"
 
@@ -206,6 +214,8 @@ _TELLERS: dict[type[Event], Callable[[Story, Any, Happened], str]] = {
     LeaseClosed: Story._closed,
     LeaseSuspect: Story._suspect,
     LeaseRestored: Story._restored,
+    LeaseStalled: Story._stalled,
+    LeaseResumed: Story._resumed,
     InstancePending: Story._pending,
     HostPaid: Story._paid,
     AppDeployed: _deployed,

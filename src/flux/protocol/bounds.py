@@ -78,6 +78,7 @@ BOUNDS: dict[str, Bound] = {
     "market.fence_margin": Bound(3, HOUR),
     "market.volume_memory": Bound(60, 90 * DAY),
     "market.rollout_deadline": Bound(30, 7 * DAY),
+    "market.stall_interval": Bound(5, HOUR),
     "escrow.min_deposit": Bound(10**9, 1_000 * WEI_PER_FLUX),
     "escrow.min_runtime": Bound(60, 30 * DAY),
     "escrow.reference_ask.cpu": Bound(1, _ASK.cpu),

@@ -147,6 +147,7 @@ DEFAULT = Params(
         fence_margin=_seconds(5),
         volume_memory=_seconds(7 * 86_400),
         rollout_deadline=_seconds(600),
+        stall_interval=_seconds(20),
     ),
     escrow=EscrowParams(
         min_deposit=Wei(U256(WEI_PER_FLUX // 100)),

@@ -7,7 +7,7 @@ from support.protocol_users.users import Users
 
 DEEDS: tuple[Callable[[Users], list[bytes]], ...] = (
     hosting.register, hosting.register, hosting.activate, hosting.activate, hosting.leave, hosting.declare,
-    hosting.drain, hosting.stop,
+    hosting.drain, hosting.stop, hosting.stall,
     *[validators.act] * 4, staking.stake, staking.stake, hosting.see, hosting.see, staking.earn,
     *[tenants.deploy] * 4, tenants.update, tenants.update, tenants.roll_back, tenants.scale,
     tenants.pause_or_resume, tenants.top_up,

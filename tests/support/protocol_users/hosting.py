@@ -79,6 +79,18 @@ def fail(users: Users) -> list[bytes]:
     return users.of_node(lease.node, Market, "fail", lease.id, users.draw.choice(list(FailReason)), "it\nbroke")
 
 
+def stall(users: Users) -> list[bytes]:
+    """An agent says that a lease stalled or runs again, whether that can be or not."""
+    stalled = [lease for lease in users.leases if lease.state is LeaseState.STALLED]
+    if stalled and users.draw.random() < 0.6:
+        lease = users.draw.choice(stalled)
+        return users.of_node(lease.node, Market, "resume", lease.id)
+    if not users.leases:
+        return []
+    lease = users.draw.choice(users.leases)
+    return users.of_node(lease.node, Market, users.draw.choice(("stall", "stall", "resume")), lease.id)
+
+
 def stop(users: Users) -> list[bytes]:
     """An agent says that nothing of a lease runs any more: of one that ended, or of one that did not."""
     ended = [(lease.id, lease.node) for app in users.apps for lease in users.closed(app)]

@@ -13,6 +13,7 @@ from flux.agent.apply import Applier
 from flux.agent.desired import DesiredInstance, Ending
 from flux.agent.loop import AgentLoop
 from flux.agent.ports import PortPool
+from flux.agent.restarts import BACK_OFF
 from flux.contracts.apps.types import AppSpec, Component, Health, Port, PrivateComponent, PrivateSpec
 from flux.contracts.market.types import FailReason, LeaseId, LeaseState, PortBinding
 from flux.primitives.types import U64
@@ -39,6 +40,8 @@ class ScriptedChain:
         self.confirmed: list[tuple[LeaseId, tuple[PortBinding, ...]]] = []
         self.failed: list[tuple[LeaseId, FailReason, str]] = []
         self.stopped_leases: list[LeaseId] = []
+        self.told: list[LeaseState] = []
+        """That a lease stalls, or runs again."""
 
     async def desired(self) -> dict[LeaseId, DesiredInstance]:
         self.looks += 1
@@ -50,6 +53,19 @@ class ScriptedChain:
         if instance.lease in self.draining:
             return Ending.DRAINS
         return Ending.CLOSED if instance.lease in self.closed else Ending.OPEN
+
+    async def stalled(self, lease: LeaseId) -> bool:
+        self._become(lease, LeaseState.STALLED)
+        return True
+
+    async def resumed(self, lease: LeaseId) -> bool:
+        self._become(lease, LeaseState.RUNNING)
+        return True
+
+    def _become(self, lease: LeaseId, state: LeaseState) -> None:
+        wish = self.wishes[lease]
+        self.wishes[lease] = replace(wish, lease=wish.lease.but(state=state))
+        self.told.append(state)
 
     async def stopped(self, lease: LeaseId) -> bool:
         self.stopped_leases.append(lease)
@@ -173,6 +189,22 @@ async def test_a_crashed_container_is_started_again() -> None:
         world.engine.crash("flux-19169-12345678-3-7-database")
         await world.until(lambda: world.running() == BOTH)
         assert world.chain.failed == []
+
+
+async def test_a_container_that_waits_out_its_back_off_stalls_its_lease_until_it_runs_again() -> None:
+    async with make_world() as world:
+        world.chain.wishes[LEASE] = make_desired(AppSpec(components=(Component("web", WEB, 500, 64),)))
+        await world.until(lambda: bool(world.chain.confirmed))
+        name = BOTH[1]
+        world.engine.crash(name)
+        await world.until(lambda: world.running() == [name])
+        assert world.chain.told == []
+        world.engine.crash(name)
+        await world.until(lambda: world.chain.told == [LeaseState.STALLED])
+        assert world.running() == []
+        world.now[0] += BACK_OFF[1]
+        await world.until(lambda: world.chain.told == [LeaseState.STALLED, LeaseState.RUNNING])
+        assert world.running() == [name]
 
 
 async def test_nothing_is_remembered_of_containers_that_are_gone() -> None:

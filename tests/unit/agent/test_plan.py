@@ -12,13 +12,15 @@ from flux.agent.actions import (
     RemoveContainer,
     RemoveNetwork,
     ReportFailure,
+    ReportResumed,
+    ReportStalled,
     StartContainer,
     StopContainer,
 )
 from flux.agent.container_specs import container_spec, plan_hash, secret_files
 from flux.agent.desired import DesiredInstance, Lock
 from flux.agent.observed import ObservedContainer, ObservedInstance
-from flux.agent.plan import SEED_PATIENCE, Memory, Plan, plan_instance, plan_removal
+from flux.agent.plan import LONG_WAIT, SEED_PATIENCE, TELL_AGAIN, Memory, Plan, plan_instance, plan_removal
 from flux.agent.restarts import BACK_OFF, STABLE, Crashes
 from flux.contracts.apps.types import AppSpec, Component, Dependency, PrivateSpec, Secret
 from flux.contracts.market.types import FailReason, LeaseState, PortBinding
@@ -126,6 +128,47 @@ def test_a_crashed_component_is_restarted_with_growing_delays() -> None:
     assert waiting.actions == ()
     assert waiting.wake_at == 1010 + BACK_OFF[1]
     assert second.record(now=1010 + STABLE + 1, ran=STABLE).count == 1
+
+
+def make_single(state: LeaseState) -> tuple[DesiredInstance, ObservedInstance, ObservedInstance]:
+    """An instance of one component, as it is while that is down and while it runs."""
+    desired = make_desired(AppSpec(components=(Component("web", WEB, 500, 64),)), state=state)
+    down, up = make_container(desired, "web", ContainerState.EXITED, exit_code=1), make_container(desired, "web")
+    return desired, make_observed(desired, down), make_observed(desired, up)
+
+
+def test_the_chain_is_told_of_an_instance_that_waits_for_long_and_that_it_runs_again() -> None:
+    desired, down, up = make_single(LeaseState.RUNNING)
+    memory = Memory(0, crashes={"web": Crashes(2, 100.0)})
+    plan = look(desired, down, memory, now=100)
+    assert (plan.actions, plan.wake_at) == ((ReportStalled(desired.lease.id),), 100 + BACK_OFF[1])
+    told = memory.after(plan.actions, 100)
+    assert look(desired, down, told, now=100 + TELL_AGAIN - 1).actions == ()
+    assert look(desired, down, told, now=100 + TELL_AGAIN).actions == plan.actions
+    stalled, down, up = make_single(LeaseState.STALLED)
+    assert look(stalled, down, told, now=100 + TELL_AGAIN).actions == ()
+    assert look(stalled, down, told, now=100 + BACK_OFF[1]).actions == (
+        StartContainer("web", down.containers["web"].view.id),
+    )
+    plan = look(stalled, up, told, now=131)
+    assert plan.actions == (ReportResumed(desired.lease.id),)
+    assert look(stalled, up, told.after(plan.actions, 131), now=132).actions == ()
+    assert look(desired, up, told.after(plan.actions, 131), now=200).actions == ()
+
+
+def test_the_chain_is_not_told_of_a_short_wait_or_while_another_component_runs() -> None:
+    desired, down, _ = make_single(LeaseState.RUNNING)
+    late = 100 + BACK_OFF[1] - LONG_WAIT + 1
+    assert look(desired, down, Memory(0, crashes={"web": Crashes(2, 100.0)}), now=late).actions == ()
+    both = make_desired(state=LeaseState.RUNNING)
+    database = make_container(both, "database", ContainerState.EXITED, exit_code=1)
+    memory = Memory(0, crashes={"database": Crashes(2, 100.0)})
+    assert look(both, make_observed(both, make_container(both, "web"), database), memory, now=100).actions == ()
+
+
+def test_an_instance_that_was_never_confirmed_does_not_stall() -> None:
+    desired, down, _ = make_single(LeaseState.ASSIGNED)
+    assert look(desired, down, Memory(0, crashes={"web": Crashes(2, 100.0)}), now=100).actions == ()
 
 
 def test_a_component_that_keeps_crashing_gives_the_lease_back() -> None:

@@ -77,6 +77,14 @@ class Reports:
         """The instance cannot run."""
         return self._economy.attempt(self._machine.agent, self._market.fail, lease, reason, detail) is None
 
+    async def stalled(self, lease: LeaseId) -> bool:
+        """Nothing of a running lease runs for now."""
+        return self._economy.attempt(self._machine.agent, self._market.stall, lease) is None
+
+    async def resumed(self, lease: LeaseId) -> bool:
+        """A stalled lease runs again."""
+        return self._economy.attempt(self._machine.agent, self._market.resume, lease) is None
+
     async def stopped(self, lease: LeaseId) -> bool:
         """Nothing of a closed lease runs any more."""
         return self._economy.attempt(self._machine.agent, self._market.stopped, lease) is None
@@ -157,6 +165,8 @@ class Hosts:
             if not plan.actions:
                 return not plan.waiting_for
             self.actions += 1
+            if id in host.memories:
+                host.memories[id] = host.memories[id].after(plan.actions, self._clock.now())
             outcome = await host.applier.apply(id, plan.actions)
             await asyncio.sleep(0)  # what was started may end at once
             if id in host.memories:

@@ -54,8 +54,7 @@ class Wish:
     component: str
 
     def takes(self, lease: Lease) -> bool:
-        open_states = (LeaseState.ASSIGNED, LeaseState.RUNNING, LeaseState.SUSPECT)
-        return lease.state in open_states and self.instance in (None, lease.ordinal)
+        return lease.state is not LeaseState.CLOSED and self.instance in (None, lease.ordinal)
 
 
 @dataclass(slots=True)

@@ -35,6 +35,11 @@ from flux.sdk.history import Happened, app_history
 
 _SHOWN = 1_000
 """Nodes looked at when a placement is explained afterwards."""
+_VERBS = {
+    LeaseState.ASSIGNED: "starts",
+    LeaseState.RUNNING: "runs",
+    LeaseState.STALLED: "waits unbilled to be started again",
+}
 
 
 async def run(
@@ -173,7 +178,7 @@ def _draw_instances(
 def _now(app: App, state: Progress, number: int, nodes: dict[NodeId, Node]) -> str:
     for lease in state.open:
         if lease.ordinal == number:
-            verb = {LeaseState.ASSIGNED: "starts", LeaseState.RUNNING: "runs"}.get(lease.state, "is in doubt")
+            verb = _VERBS.get(lease.state, "is in doubt")
             return f"{verb} on node {lease.node} ({place(nodes[lease.node])}) at {show.per_hour(lease.rate)}"
     if any(pending.ordinal == number for pending in state.pending):
         return "waits for a node"

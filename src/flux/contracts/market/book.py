@@ -21,7 +21,9 @@ from flux.contracts.market.types import (
     LeaseClosed,
     LeaseId,
     LeaseRestored,
+    LeaseResumed,
     LeaseRunning,
+    LeaseStalled,
     LeaseState,
     LeaseSuspect,
     MarketParams,
@@ -177,6 +179,19 @@ class Book:
         self.host.emit(LeaseRestored(lease.id, lease.app, lease.node))
         return running
 
+    def stall(self, ctx: Context, lease: Lease) -> None:
+        """Nothing of a running lease runs for now."""
+        self.state.leases.set(lease.id, lease.but(state=LeaseState.STALLED))
+        self.state.stalls.set(lease.id, ctx.now)
+        self._escrow.stop(ctx, lease.app, lease.id, ctx.now, NEVER)
+        self.host.emit(LeaseStalled(lease.id, lease.app, lease.node))
+
+    def resume(self, ctx: Context, lease: Lease) -> None:
+        """A stalled lease runs again."""
+        self.state.leases.set(lease.id, lease.but(state=LeaseState.RUNNING))
+        self._escrow.start(ctx, lease.app, lease.id, lease.node, lease.rate, lease.usd_rate)
+        self.host.emit(LeaseResumed(lease.id, lease.app, lease.node))
+
     def close(self, ctx: Context, lease: Lease, reason: CloseReason, detail: str = "") -> None:
         """End an open lease."""
         state = self.state
@@ -189,6 +204,7 @@ class Book:
             lease.but(state=LeaseState.CLOSED, closed_at=ctx.now, reason=reason, detail=detail, bindings=()),
         )
         self._forget(lease)
+        state.stalls.delete(lease.id)
         self._remember_holder(ctx, lease)
         self.fences.add(ctx, lease)
         state.closed.add((lease.app, ctx.now, lease.id))

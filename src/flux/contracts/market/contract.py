@@ -39,7 +39,9 @@ from flux.contracts.market.types import (
     LeaseClosed,
     LeaseId,
     LeaseRestored,
+    LeaseResumed,
     LeaseRunning,
+    LeaseStalled,
     LeaseState,
     LeaseSuspect,
     MarketParams,
@@ -62,6 +64,8 @@ from flux.kernel.contract import method, scheduled
 from flux.primitives.types import U8, U16, U32, U64, ChainTime
 
 MAX_DETAIL = 200
+_STAYING = (LeaseState.RUNNING, LeaseState.STALLED)
+"""Leases that keep their place until another takes it."""
 _ENDINGS = {
     AppStatus.PAUSED: CloseReason.PAUSED,
     AppStatus.DEPLETED: CloseReason.DEPLETED,
@@ -75,8 +79,8 @@ class Market(MarketViews):
     name = "Market"
     address = MARKET
     events = (
-        LeaseAssigned, LeaseRunning, LeaseSuspect, LeaseRestored, LeaseClosed, InstancePending, InstanceFenced,
-        VolumesKept, RolloutChanged,
+        LeaseAssigned, LeaseRunning, LeaseSuspect, LeaseRestored, LeaseStalled, LeaseResumed, LeaseClosed,
+        InstancePending, InstanceFenced, VolumesKept, RolloutChanged,
     )  # fmt: skip
     errors = (
         UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport, UnknownInstance, NotAppOwner, NotSettled,
@@ -128,6 +132,28 @@ class Market(MarketViews):
         ending = CloseReason.CRASHED if started else CloseReason.START_FAILED
         self._succession.give_up(ctx, record, ending, why, by_node=reason is FailReason.NO_RESOURCES)
 
+    @method(gas=60_000, lane=True)
+    def stall(self, ctx: Context, lease: LeaseId) -> None:
+        """Nothing of a running lease runs for now, and its node will start it again: nothing accrues meanwhile.
+
+        It keeps its place. Raises UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport.
+        """
+        record = self._held(ctx, lease)
+        if record.state is not LeaseState.RUNNING:
+            raise WrongLeaseState(lease, U8(record.state))
+        last = self.state.stalls.find(lease)
+        if last is not None and ctx.now < last + self.params.stall_interval:
+            raise InvalidReport(lease, f"it stalled less than {self.params.stall_interval} s ago")
+        self._book.stall(ctx, record)
+
+    @method(gas=60_000, lane=True)
+    def resume(self, ctx: Context, lease: LeaseId) -> None:
+        """A stalled lease runs again. Raises UnknownLease, NotLeaseHolder, WrongLeaseState."""
+        record = self._held(ctx, lease)
+        if record.state is not LeaseState.STALLED:
+            raise WrongLeaseState(lease, U8(record.state))
+        self._book.resume(ctx, record)
+
     @method(gas=50_000, lane=True)
     def stopped(self, ctx: Context, lease: LeaseId) -> None:
         """Nothing of a closed lease runs any more: what must not run twice need not wait longer.
@@ -154,7 +180,7 @@ class Market(MarketViews):
             raise UnknownInstance(app, ordinal)
         newest = found[-1]
         self._book.exclude(ctx, app, newest.node)
-        if newest.state is LeaseState.RUNNING:
+        if newest.state in _STAYING:
             self._book.await_node(ctx, app, ordinal, newest.id)
         else:
             self._succession.give_up(ctx, newest, CloseReason.MOVED)
@@ -238,7 +264,7 @@ class Market(MarketViews):
     def node_stays(self, ctx: Context, node: NodeId) -> None:
         """For nodes: the node drains no longer; replacements that do not run yet are not needed."""
         for lease in self._book.open_of_node(node):
-            if lease.state is LeaseState.RUNNING:
+            if lease.state in _STAYING:
                 self._succession.keep(ctx, lease)
 
     def suspect_node(self, ctx: Context, node: NodeId, until: ChainTime) -> None:
@@ -248,7 +274,7 @@ class Market(MarketViews):
         """
         self._book.set_suspect(node, suspect=True)
         for lease in self._book.open_of_node(node):
-            if lease.state is LeaseState.RUNNING:
+            if lease.state in _STAYING:
                 self._book.suspect(ctx, lease, until)
         for lease in self._book.open_of_node(node):
             if lease.state is LeaseState.ASSIGNED and self._book.find_open(lease.id) is not None:

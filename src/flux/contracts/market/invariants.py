@@ -13,6 +13,7 @@ from flux.contracts.nodes.types import NodeId
 from flux.primitives.types import U16
 
 Instance = tuple[AppId, Ordinal]
+_CONFIRMED = (LeaseState.RUNNING, LeaseState.SUSPECT, LeaseState.STALLED)
 
 
 def check(market: Market) -> list[str]:
@@ -23,6 +24,7 @@ def check(market: Market) -> list[str]:
         *_check_loads(market),
         *_check_succession(market),
         *_check_instances(market),
+        *_check_stalls(market),
         *_check_exclusions(market),
         *_check_holders(market),
         *_check_rollouts(market),
@@ -40,7 +42,7 @@ def _check_leases(market: Market) -> Iterator[str]:
             yield f"lease {id} is {lease.state.name}, closed at {lease.closed_at}, because of {lease.reason.name}"
         if lease.state is LeaseState.ASSIGNED and lease.running_at != NEVER:
             yield f"lease {id} is assigned and ran since {lease.running_at}"
-        if lease.state in (LeaseState.RUNNING, LeaseState.SUSPECT) and lease.running_at == NEVER:
+        if lease.state in _CONFIRMED and lease.running_at == NEVER:
             yield f"lease {id} runs since never"
         suspect = market.state.loads.get(lease.node).suspect
         if not is_closed and suspect != (lease.state is LeaseState.SUSPECT):
@@ -136,6 +138,18 @@ def _check_instances(market: Market) -> Iterator[str]:
         leases = [lease for group in held.get(record.id, {}).values() for lease in group]
         if any(lease.state is LeaseState.ASSIGNED and lease.revision != record.revision for lease in leases):
             yield f"an older revision of app {record.id} is still to start"
+
+
+def _check_stalls(market: Market) -> Iterator[str]:
+    """Only open leases are remembered as stalled once, and whoever is stalled is."""
+    opened = {lease.id: lease for lease in _open(market)}
+    for id, at in market.state.stalls.items():
+        lease = opened.pop(id, None)
+        if lease is None or at < lease.running_at or at > market.host.block.now:
+            yield f"lease {id} is said to have stalled at {at}"
+    for id, lease in opened.items():
+        if lease.state is LeaseState.STALLED:
+            yield f"lease {id} is stalled since never"
 
 
 def _check_exclusions(market: Market) -> Iterator[str]:

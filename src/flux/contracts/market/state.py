@@ -52,3 +52,5 @@ class MarketState(State):
     """The last change of revision of each open app that had one."""
     fences = Map(b"\x11", pair(AppId, Ordinal), Fence)
     """By instance of an app that asks for at-most-one, while a closed lease of it may still run."""
+    stalls = Map(b"\x12", LeaseId, ChainTime)
+    """When an open lease stalled last; of those that ever did."""

@@ -26,7 +26,7 @@ AT_MOST_ONE_LAPSE = 15
 
 
 class LeaseState(IntEnum):
-    """assigned → running → (suspect) → closed."""
+    """assigned → running → (suspect or stalled, and back) → closed."""
 
     ASSIGNED = 1
     RUNNING = 2
@@ -34,6 +34,8 @@ class LeaseState(IntEnum):
     SUSPECT = 3
     """Its node was not seen to serve; nothing accrues."""
     CLOSED = 4
+    STALLED = 5
+    """Its node said that nothing of it runs until it is started again; nothing accrues."""
 
 
 class CloseReason(IntEnum):
@@ -321,6 +323,8 @@ class MarketParams(Record, frozen=True):
     """How long after an instance with volumes ended its node is preferred for it: the quarantine of volumes."""
     rollout_deadline: Seconds
     """A rollout that came no step further for this long has failed."""
+    stall_interval: Seconds
+    """A lease may stall again only so long after it stalled last: each time is two free reports."""
 
 
 class LeaseAssigned(Event, frozen=True):
@@ -371,6 +375,22 @@ class LeaseSuspect(Event, frozen=True):
 
 class LeaseRestored(Event, frozen=True):
     """A suspect lease is running again."""
+
+    lease: Indexed[LeaseId]
+    app: Indexed[AppId]
+    node: Indexed[NodeId]
+
+
+class LeaseStalled(Event, frozen=True):
+    """Nothing of the instance runs for now, says its node; accrual stops."""
+
+    lease: Indexed[LeaseId]
+    app: Indexed[AppId]
+    node: Indexed[NodeId]
+
+
+class LeaseResumed(Event, frozen=True):
+    """A stalled lease is running again."""
 
     lease: Indexed[LeaseId]
     app: Indexed[AppId]

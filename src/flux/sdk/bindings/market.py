@@ -32,8 +32,10 @@ _PENDING = Call(addresses.MARKET, "pending", (AppId,), list[PendingInstance])
 _PLAN = Call(addresses.MARKET, "plan", (bytes, NodeId, U16), list[Verdict])
 _REBALANCE = Call(addresses.MARKET, "rebalance", (AppId, Ordinal), NodeId)
 _RELOCATIONS = Call(addresses.MARKET, "relocations", (AppId,), list[Relocation])
+_RESUME = Call(addresses.MARKET, "resume", (LeaseId,), None, lane=True)
 _ROLLOUT = Call(addresses.MARKET, "rollout", (AppId,), Rollout)
 _ROUTES = Call(addresses.MARKET, "routes", (AppId, U16), list[Route])
+_STALL = Call(addresses.MARKET, "stall", (LeaseId,), None, lane=True)
 _STOPPED = Call(addresses.MARKET, "stopped", (LeaseId,), None, lane=True)
 _USAGE = Call(addresses.MARKET, "usage", (NodeId,), Usage)
 _VOLUME_HOLDER = Call(addresses.MARKET, "volumeHolder", (AppId, Ordinal), NodeId)
@@ -98,6 +100,10 @@ class Market:
         result: list[Relocation] = await self.client.view(_RELOCATIONS, app, block=block)
         return result
 
+    async def resume(self, signer: Signer, lease: LeaseId) -> Receipt:
+        """A stalled lease runs again. Raises UnknownLease, NotLeaseHolder, WrongLeaseState."""
+        return await self.client.transact(signer, _RESUME, lease)
+
     async def rollout(self, app: AppId, *, block: str = "latest") -> Rollout:
         """How the last change of the app's revision went, or goes."""
         result: Rollout = await self.client.view(_ROLLOUT, app, block=block)
@@ -107,6 +113,10 @@ class Market:
         """What an ingress serves, from the app `start` on; apps without an HTTP port are left out."""
         result: list[Route] = await self.client.view(_ROUTES, start, limit, block=block)
         return result
+
+    async def stall(self, signer: Signer, lease: LeaseId) -> Receipt:
+        """Nothing of a running lease runs for now, and its node will start it again: nothing accrues meanwhile."""
+        return await self.client.transact(signer, _STALL, lease)
 
     async def stopped(self, signer: Signer, lease: LeaseId) -> Receipt:
         """Nothing of a closed lease runs any more: what must not run twice need not wait longer."""

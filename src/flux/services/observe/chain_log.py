@@ -7,7 +7,15 @@ import structlog
 
 from flux.chain.application import FinalizedBlock
 from flux.contracts.apps.types import AppDeployed, AppStatusChanged, AppUpdated
-from flux.contracts.market.types import LeaseAssigned, LeaseClosed, LeaseRestored, LeaseRunning, LeaseSuspect
+from flux.contracts.market.types import (
+    LeaseAssigned,
+    LeaseClosed,
+    LeaseRestored,
+    LeaseResumed,
+    LeaseRunning,
+    LeaseStalled,
+    LeaseSuspect,
+)
 from flux.kernel.events import Event, event_codec
 from flux.primitives.hexadecimal import to_hex
 from flux.services.observe.chain import reason_name
@@ -23,6 +31,8 @@ _SENTENCES: dict[type[Event], str] = {
     LeaseRunning: "lease running",
     LeaseSuspect: "lease suspect",
     LeaseRestored: "lease restored",
+    LeaseStalled: "lease stalled",
+    LeaseResumed: "lease resumed",
     LeaseClosed: "lease closed",
 }
 _CODECS = {codec.topic0: (codec, sentence) for codec, sentence in ((event_codec(e), s) for e, s in _SENTENCES.items())}
