@@ -8,6 +8,7 @@ import socket
 import ssl
 import stat
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from flux.ingress.caddy import Caddy
 from flux.ingress.errors import AlreadyRunning, CaddyFailed, CaddyMissing, ConfigRefused, PortUnavailable
 from flux.ingress.options import IngressOptions
 from flux.ingress.routes import COOKIE, caddy_routes, read_routes
+from support.beside import beside
 from support.chain_routes import route
 from support.ingress_lab import PATIENCE_SECONDS, Ingress, Traffic, Visitor, free_port, instance, running_ingress
 from support.waiting import until
@@ -104,6 +106,28 @@ async def test_a_change_of_routes_fails_no_read_that_waits_for_a_dead_host(tmp_p
             )
             await caddy.apply(caddy_routes(read_routes(apps, caddy.rules)[0], (), caddy.rules))
             assert [(answer.status, answer.text) for answer in await asyncio.gather(*asked)] == [(200, "one")] * 6
+
+
+async def test_changes_of_routes_reset_no_connection(tmp_path: Path) -> None:
+    options = IngressOptions(home=tmp_path, http_port=free_port(), listen_host="127.0.0.1")
+    apps = [route("one", ["127.0.0.1:9"]), route("other", ["127.0.0.1:9"], app=2)]
+    statuses: Counter[int] = Counter()
+
+    async def visit() -> None:
+        """Open one connection after the other: a closing listener loses those that it has not accepted yet."""
+        while True:
+            async with aiohttp.ClientSession() as session:
+                answer = await Visitor(session, f"http://127.0.0.1:{options.http_port}").ask("nobody")
+                statuses[answer.status] += 1
+
+    async with Caddy(options) as caddy:
+        await caddy.apply(caddy_routes([], (), caddy.rules))
+        async with beside(*(visit() for _ in range(8))):
+            for change in range(100):
+                await caddy.apply(caddy_routes(read_routes(apps[: 1 + change % 2], caddy.rules)[0], (), caddy.rules))
+        assert caddy.restarts == 0
+    assert set(statuses) == {404}
+    assert statuses.total() > 200
 
 
 @contextmanager

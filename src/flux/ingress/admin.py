@@ -12,12 +12,12 @@ _TIMEOUT = aiohttp.ClientTimeout(total=30)
 
 
 class CaddyAdmin:
-    """One connection pool to one Caddy; close it."""
+    """A client of one Caddy; close it."""
 
     def __init__(self, admin_socket: Path) -> None:
-        self._session = aiohttp.ClientSession(
-            base_url=f"http://{ADMIN_HOST}/", connector=aiohttp.UnixConnector(str(admin_socket)), timeout=_TIMEOUT
-        )
+        # Caddy closes open connections to its admin API with each change, maybe while the next request is sent.
+        connector = aiohttp.UnixConnector(str(admin_socket), force_close=True)
+        self._session = aiohttp.ClientSession(base_url=f"http://{ADMIN_HOST}/", connector=connector, timeout=_TIMEOUT)
 
     async def is_ready(self) -> bool:
         """Whether Caddy answers and serves a configuration."""

@@ -20,7 +20,7 @@ from flux.ingress.admin import CaddyAdmin
 from flux.ingress.config import caddy_config, log_file
 from flux.ingress.errors import CaddyFailed, CaddyMissing
 from flux.ingress.home import IngressHome
-from flux.ingress.listeners import check_port
+from flux.ingress.listeners import check_port, hand_over_waiting_connections
 from flux.ingress.options import IngressOptions
 from flux.ingress.routes import RouteRules
 
@@ -109,6 +109,7 @@ class Caddy:
         self._stack.enter_context(self.home.locked())
         await self.home.end_leftover()
         self._check_ports()
+        hand_over_waiting_connections()
         self.rules = RouteRules(
             domain=self._options.domain,
             cookie_secret=self.home.cookie_secret(),

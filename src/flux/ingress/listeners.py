@@ -1,11 +1,35 @@
-"""Whether ports can be listened on, and if not, who has them."""
+"""Listening: whether a port can be had, and if not, who has it; and that a change of listeners loses nobody."""
 
 import errno
 import socket
+from pathlib import Path
 
 import psutil
+import structlog
 
 from flux.ingress.errors import PortUnavailable
+
+log = structlog.get_logger(__name__)
+
+_MIGRATION = Path("/proc/sys/net/ipv4/tcp_migrate_req")
+"""Of this network namespace, for IPv6 too, since Linux 5.14 (Documentation/networking/ip-sysctl.rst of the kernel)."""
+
+
+def hand_over_waiting_connections() -> None:
+    """Have the kernel give connections that a closed listener did not accept yet to the next one on the same port.
+
+    Caddy listens anew with each change of routes and closes the listener before; without this the kernel resets
+    whoever had connected and was not served. Call it before Caddy listens: a listener keeps what was set then.
+    """
+    try:
+        if _MIGRATION.read_text(encoding="ascii").strip() == "0":
+            _MIGRATION.write_text("1", encoding="ascii")
+    except OSError as error:
+        log.warning(
+            "connections may be reset when routes change",
+            reason=f"{_MIGRATION}: {error.strerror}",
+            hint="As root: sysctl -w net.ipv4.tcp_migrate_req=1 (and in /etc/sysctl.d), then start the ingress again.",
+        )
 
 
 def check_port(host: str, port: int, flag: str) -> None:
