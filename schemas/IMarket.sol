@@ -19,7 +19,7 @@ interface IMarket {
     struct Relocation { uint16 ordinal; uint64 lease; uint32 node; uint32 to; uint256 rate; uint256 newRate; }
 
     /// How the last change of an app's revision went, or goes.
-    struct Rollout { uint8 state; uint32 source; uint32 target; uint32 steps; uint32 failures; uint64 startedAt; uint64 turnedAt; uint64 movedAt; uint64 endedAt; string reason; }
+    struct Rollout { uint8 state; uint32 source; uint32 target; uint32 steps; uint32 failures; uint64 startedAt; uint64 turnedAt; uint64 movedAt; uint64 endedAt; string reason; uint32[] failedOn; }
 
     /// Where one running instance answers.
     struct Upstream { uint64 lease; uint16 ordinal; uint32 node; string host; uint16 port; }
@@ -62,6 +62,9 @@ interface IMarket {
 
     /// A change of revision began, ended, failed or turned back.
     event RolloutChanged(uint64 indexed app, uint8 state, uint32 source, uint32 target, string reason);
+
+    /// A node failed a revision that comes in; nodes of other operators try it before it has failed.
+    event RolloutDoubted(uint64 indexed app, uint32 indexed node, uint32 revision, string reason);
 
     /// There is no lease {lease}.
     error UnknownLease(uint64 lease);

@@ -10,7 +10,7 @@ interface IProbes {
     struct Availability { uint64 epoch; Seen[] seen; uint32[] committee; }
 
     /// Whether so many nodes are lost at once that the fault is taken to be the observer's.
-    struct Brake { uint64 since; uint32 fleet; uint32 perMinute; }
+    struct Brake { uint64 since; uint32 fleet; uint32 perMinute; uint64 releasedAt; }
 
     /// The brake, with what it is about.
     struct BrakeInfo { Brake brake; uint32 doubted; uint32 waiting; }

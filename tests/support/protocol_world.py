@@ -133,6 +133,17 @@ class ProtocolWorld:
         self._take_contracts()
         return problems
 
+    def halt(self, seconds: int) -> None:
+        """End the block; the next one comes so much later that protocol time stands still meanwhile."""
+        self.block(seconds=1)
+        last = self.world.block
+        entered = self.world.advance(seconds)
+        block = self.machine.begin_block(
+            last.timestamp, entered.height, entered.timestamp, entered.seed, entered.producer
+        )
+        assert block.now == last.now, "a halt is longer than the limit of gaps"
+        self.world.block = block
+
     def open(self, app: AppId) -> list[Lease]:
         """Open leases of an app."""
         return [item for item in self.leases(app) if item.state is not LeaseState.CLOSED]

@@ -23,6 +23,7 @@ from flux.contracts.market.types import (
     LeaseSuspect,
     Rejection,
     RolloutChanged,
+    RolloutDoubted,
     RolloutState,
     VolumesKept,
 )
@@ -172,6 +173,10 @@ def _rollout(_: Story, event: RolloutChanged, __: Happened) -> str:
     return f"the rollout {way} is in state {event.state}"
 
 
+def _doubted(_: Story, event: RolloutDoubted, __: Happened) -> str:
+    return f"{event.reason}; that counts against revision {event.revision} when a node of another operator confirms it"
+
+
 def _status(_: Story, event: AppStatusChanged, __: Happened) -> str:
     return f"the app is now {words.status_word('app', event.status)}"
 
@@ -221,6 +226,7 @@ _TELLERS: dict[type[Event], Callable[[Story, Any, Happened], str]] = {
     AppDeployed: _deployed,
     AppUpdated: _updated,
     RolloutChanged: _rollout,
+    RolloutDoubted: _doubted,
     AppStatusChanged: _status,
     Deposited: _deposited,
     Depleted: _depleted,

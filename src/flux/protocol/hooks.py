@@ -25,7 +25,7 @@ from flux.contracts.validators.contract import Validators
 from flux.kernel.context import Context, World
 from flux.kernel.contract import Contract
 from flux.kernel.errors import Revert, UnknownMethod
-from flux.primitives.types import Address, Wei
+from flux.primitives.types import Address, ChainTime, Wei
 
 
 @dataclass(eq=False)
@@ -111,6 +111,10 @@ class ProbesLink:
     def note_start(self, node: NodeId, *, failed: bool) -> None:
         """A node started an instance, or failed to start one that another node started."""
         self.probes.conducts.note_start(node, failed=failed)
+
+    def calm_since(self) -> ChainTime | None:
+        """Since when no mass failure is suspected."""
+        return self.probes.calm_since()
 
 
 class EpochHooks:

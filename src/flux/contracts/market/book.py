@@ -9,7 +9,7 @@ from typing import NamedTuple
 from flux.contracts.apps.types import App, AppId, AppSpec, AppStatus, Revision
 from flux.contracts.market.exchange import Terms
 from flux.contracts.market.fences import Fences
-from flux.contracts.market.ports import AppsPort, EscrowPort, NodesPort, OraclePort, SecretsPort
+from flux.contracts.market.ports import AppsPort, EscrowPort, NodesPort, OraclePort, ProbesPort, SecretsPort
 from flux.contracts.market.rollout_rules import why_revised
 from flux.contracts.market.rules import Needs, needs_of
 from flux.contracts.market.state import MarketState
@@ -86,6 +86,7 @@ class Book:
         nodes: NodesPort,
         escrow: EscrowPort,
         secrets: SecretsPort,
+        probes: ProbesPort,
         oracle: OraclePort,
     ) -> None:
         self.host = host
@@ -93,6 +94,7 @@ class Book:
         self.params = params
         self.apps = apps
         self.nodes = nodes
+        self.probes = probes
         self._escrow = escrow
         self._secrets = secrets
         self._oracle = oracle

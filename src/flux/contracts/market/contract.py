@@ -25,7 +25,7 @@ from flux.contracts.market.book import (
 from flux.contracts.market.exchange import bill_of, terms_of
 from flux.contracts.market.fences import FENCE_END
 from flux.contracts.market.fleet_cache import FleetCache
-from flux.contracts.market.ports import AppsPort, ConductPort, EscrowPort, NodesPort, OraclePort, SecretsPort
+from flux.contracts.market.ports import AppsPort, EscrowPort, NodesPort, OraclePort, ProbesPort, SecretsPort
 from flux.contracts.market.state import MarketState
 from flux.contracts.market.succession import Succession
 from flux.contracts.market.types import (
@@ -52,6 +52,7 @@ from flux.contracts.market.types import (
     Ordinal,
     PortBinding,
     RolloutChanged,
+    RolloutDoubted,
     UnknownInstance,
     UnknownLease,
     VolumesKept,
@@ -80,7 +81,7 @@ class Market(MarketViews):
     address = MARKET
     events = (
         LeaseAssigned, LeaseRunning, LeaseSuspect, LeaseRestored, LeaseStalled, LeaseResumed, LeaseClosed,
-        InstancePending, InstanceFenced, VolumesKept, RolloutChanged,
+        InstancePending, InstanceFenced, VolumesKept, RolloutChanged, RolloutDoubted,
     )  # fmt: skip
     errors = (
         UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport, UnknownInstance, NotAppOwner, NotSettled,
@@ -95,13 +96,12 @@ class Market(MarketViews):
         nodes: NodesPort,
         escrow: EscrowPort,
         secrets: SecretsPort,
-        conduct: ConductPort,
+        probes: ProbesPort,
         oracle: OraclePort,
         fleets: FleetCache,
     ) -> None:
-        book = Book(host, MarketState(host.storage), params, apps, nodes, escrow, secrets, oracle)
+        book = Book(host, MarketState(host.storage), params, apps, nodes, escrow, secrets, probes, oracle)
         super().__init__(host, params, book, fleets)
-        self._conduct = conduct
         self._succession = Succession(book)
 
     @method(gas=60_000, lane=True)
@@ -114,9 +114,9 @@ class Market(MarketViews):
         if fault is not None:
             raise InvalidReport(lease, fault)
         self._succession.take_over(ctx, self._book.run(ctx, record, tuple(bindings)))
-        self._conduct.note_start(record.node, failed=False)
+        self._book.probes.note_start(record.node, failed=False)
         for node in self._book.take_failed_starts(record.app, record.revision):
-            self._conduct.note_start(node, failed=True)
+            self._book.probes.note_start(node, failed=True)
 
     @method(gas=60_000, lane=True)
     def fail(self, ctx: Context, lease: LeaseId, reason: FailReason, detail: str) -> None:

@@ -6,7 +6,7 @@ from flux.contracts.apps.types import AppId, AppStatus
 from flux.contracts.market.book import NEVER
 from flux.contracts.market.contract import Market
 from flux.contracts.market.fleet import COUNTRY, FEATURES, GPU_SHIFT, NETWORK, OPERATOR, PLACE, Fleet
-from flux.contracts.market.rollout_rules import MOVING, NO_ROLLOUT, is_closed
+from flux.contracts.market.rollout_rules import MOST_ALONE, MOVING, NO_ROLLOUT, is_closed
 from flux.contracts.market.rules import needs_of
 from flux.contracts.market.types import CloseReason, Lease, LeaseState, Ordinal, RolloutState
 from flux.contracts.nodes.types import NodeId
@@ -82,7 +82,7 @@ def _check_loads(market: Market) -> Iterator[str]:
         taken = [load.cpu_milli, load.memory_mib, load.disk_mib, load.gpu_count, len(load.leases)]
         if taken != sums.pop(node, [0, 0, 0, 0, 0]):
             yield f"the load of node {node} is not the sum of its open leases"
-        hardware = market.hardware_of(node)
+        hardware = market.node_of(node).hardware
         offered = [hardware.cpu_milli, hardware.memory_mib, hardware.disk_mib, hardware.gpu_count]
         if any(used > most for used, most in zip(taken, [*offered, market.params.max_leases_per_node], strict=True)):
             yield f"node {node} holds {taken} and has {offered}"
@@ -189,6 +189,9 @@ def _check_rollouts(market: Market) -> Iterator[str]:
             yield f"app {app} is at revision {record.revision} and its rollout is {state.name} to {there}"
         if (state in MOVING) != (rollout.ended_at == NEVER):
             yield f"the rollout of app {app} is {state.name} and ended at {rollout.ended_at}"
+        operators = dict.fromkeys(market.node_of(node).operator for node in rollout.failed_on)
+        if len(operators) > 1 or len(rollout.failed_on) >= MOST_ALONE:
+            yield f"the rollout of app {app} goes on after nodes {rollout.failed_on} failed it"
         if not is_closed(rollout, record.revision) and rollout.source and not market.has_spec(app, rollout.source):
             yield f"app {app} may go back to revision {rollout.source}, whose spec is gone"
     for lease in _open(market):

@@ -92,9 +92,13 @@ class SecretsPort(Protocol):
         ...
 
 
-class ConductPort(Protocol):
-    """Whoever keeps count of how nodes do what they owe to others."""
+class ProbesPort(Protocol):
+    """Whoever watches nodes, and keeps count of how they do what they owe to others."""
 
     def note_start(self, node: NodeId, *, failed: bool) -> None:
         """Told when a node starts an instance, and when another node started one that this one had failed to start."""
+        ...
+
+    def calm_since(self) -> ChainTime | None:
+        """When the mass-failure brake last ceased to hold, 0 when it never held; None while it holds."""
         ...

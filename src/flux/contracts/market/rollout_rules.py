@@ -11,8 +11,10 @@ DEFAULT_UPDATE = Update()
 MAX_REASON = 300
 NO_REVISION = Revision(U32(0))
 NEVER = ChainTime(U64(0))
-NO_ROLLOUT = Rollout(RolloutState.NONE, NO_REVISION, NO_REVISION, U32(0), U32(0), NEVER, NEVER, NEVER, NEVER, "")
+NO_ROLLOUT = Rollout(RolloutState.NONE, NO_REVISION, NO_REVISION, U32(0), U32(0), NEVER, NEVER, NEVER, NEVER, "", ())
 MOVING = (RolloutState.ROLLING, RolloutState.ROLLING_BACK)
+MOST_ALONE = 3
+"""Failures at nodes of one operator that need no confirmation by another's."""
 _FAULTS = (CloseReason.START_FAILED, CloseReason.START_TIMEOUT, CloseReason.CRASHED)
 """What a revision can be blamed for; a node that is lost or leaves is not."""
 

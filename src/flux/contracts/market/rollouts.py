@@ -8,6 +8,7 @@ from flux.contracts.apps.types import App, AppId, Revision, Update
 from flux.contracts.market.book import ROLLOUT_GATE, Book
 from flux.contracts.market.rollout_rules import (
     MAX_REASON,
+    MOST_ALONE,
     MOVING,
     NEVER,
     NO_ROLLOUT,
@@ -20,7 +21,8 @@ from flux.contracts.market.rollout_rules import (
     may_return,
     update_of,
 )
-from flux.contracts.market.types import Lease, Rollout, RolloutChanged, RolloutState
+from flux.contracts.market.types import Lease, Rollout, RolloutChanged, RolloutDoubted, RolloutState
+from flux.contracts.nodes.types import NodeId
 from flux.kernel.context import Context
 from flux.primitives.types import U8, U32, U64, ChainTime
 
@@ -61,7 +63,7 @@ class Rollouts:
         ran = [lease for lease in leases if lease.revision == before]
         good = find_good(self.find(record.id), before, ran)
         none = U32(0)
-        fresh = Rollout(RolloutState.ROLLING, good, record.revision, none, none, ctx.now, NEVER, ctx.now, NEVER, "")
+        fresh = Rollout(RolloutState.ROLLING, good, record.revision, none, none, ctx.now, NEVER, ctx.now, NEVER, "", ())
         self._set(record, fresh)
         self._expect(ctx, record)
 
@@ -84,16 +86,50 @@ class Rollouts:
 
     def look_again(self, ctx: Context, record: App, seconds: int = UNTRIED_DELAY) -> None:
         """Have the app looked at in a while."""
-        self._book.host.schedule(ChainTime(U64(ctx.now + seconds)), ROLLOUT_GATE, record.id)
+        self._look_at(record, ctx.now + seconds)
+
+    def is_held_up(self, ctx: Context, record: App) -> bool:
+        """Whether the mass-failure brake holds, so that a standstill says nothing; it is looked at again later.
+
+        At most once in each `rollout_deadline`, whoever asks how often.
+        """
+        if self._book.probes.calm_since() is not None:
+            return False
+        period = self._book.params.rollout_deadline
+        self._look_at(record, (ctx.now // period + 1) * period)
+        return True
 
     def has_come_no_further(self, ctx: Context, record: App) -> bool:
-        """Whether nothing happened for as long as a rollout may stand still."""
-        return ctx.now >= self._patience_ends(record, self.find(record.id))
+        """Whether nothing happened for as long as a rollout may stand still, which begins anew after the brake held."""
+        ends = self._patience_ends(record, self.find(record.id))
+        if ctx.now < ends:
+            self._look_at(record, ends)
+            return False
+        return True
+
+    def doubt(self, ctx: Context, record: App, node: NodeId, why: str) -> bool:
+        """A node failed a step. True when another operator's node must fail one too before that speaks against it."""
+        rollout = self.find(record.id)
+        if goes_on(rollout, self.update_of(record)):
+            return False
+        failed_on = (*rollout.failed_on, node)
+        operators = dict.fromkeys(self._book.nodes.node(ctx, failed).operator for failed in failed_on)
+        if len(operators) > 1 or len(failed_on) >= MOST_ALONE:
+            return False
+        reason = (rollout.reason or why)[:MAX_REASON]
+        doubted = rollout.but(
+            failures=U32(rollout.failures + 1), failed_on=failed_on, moved_at=ctx.now, reason=reason
+        )
+        self._book.state.rollouts.set(record.id, doubted)
+        self._book.host.emit(RolloutDoubted(record.id, node, record.revision, why[:MAX_REASON]))
+        self._expect(ctx, record)
+        return True
 
     def fail(self, ctx: Context, record: App, why: str) -> bool:
         """A step failed, or none could be made. True when the app is on its way back: its record changed."""
         rollout = self.find(record.id)
-        failed = rollout.but(failures=U32(rollout.failures + 1), reason=rollout.reason or why[:MAX_REASON])
+        reason = f"{rollout.reason}; {why}" if rollout.failed_on else rollout.reason or why
+        failed = rollout.but(failures=U32(rollout.failures + 1), reason=reason[:MAX_REASON], failed_on=())
         update = self.update_of(record)
         if rollout.state is RolloutState.ROLLING_BACK:
             self._end(ctx, record, failed, RolloutState.PAUSED, f"{rollout.reason}; going back failed too: {why}")
@@ -129,11 +165,14 @@ class Rollouts:
 
     def _expect(self, ctx: Context, record: App) -> None:
         """Have the app looked at when the patience with it ends."""
-        due = self._patience_ends(record, self.find(record.id))
+        self._look_at(record, self._patience_ends(record, self.find(record.id)))
+
+    def _look_at(self, record: App, due: int) -> None:
         self._book.host.schedule(ChainTime(U64(due)), ROLLOUT_GATE, record.id)
 
     def _patience_ends(self, record: App, rollout: Rollout) -> int:
-        return rollout.moved_at + hold_of(self.update_of(record)) + self._book.params.rollout_deadline
+        since = max(rollout.moved_at, self._book.probes.calm_since() or NEVER)
+        return since + hold_of(self.update_of(record)) + self._book.params.rollout_deadline
 
     def _end(self, ctx: Context, record: App, rollout: Rollout, state: RolloutState, reason: str) -> None:
         self._set(record, rollout.but(state=state, ended_at=ctx.now, reason=reason[:MAX_REASON]))

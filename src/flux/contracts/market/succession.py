@@ -131,12 +131,13 @@ class Succession:
         excluded = self._book.excluded(ctx, record)
         left = [lease for lease in others if lease.node not in excluded]
         stuck: Lease | None = None
-        for lease in sorted(left, key=lambda item: (item.ordinal, item.id)):
+        asked = others if self.rollouts.find(record.id).failed_on else left
+        for lease in sorted(asked, key=lambda item: (item.ordinal, item.id)):
             if busy >= update_of(spec).parallelism:
                 return
             if self._waits_for_others(ctx, lease, leases):
                 continue
-            brought = self._bring(ctx, record, spec, lease)
+            brought = self._bring(ctx, record, spec, lease, here=lease.node not in excluded)
             if brought is _Brought.STARTS:
                 busy += 1
             elif brought is _Brought.AWAITS_NODE:
@@ -155,10 +156,31 @@ class Succession:
     def _look_at_standstill(self, ctx: Context, record: App, others: list[Lease], left: list[Lease]) -> None:
         """Nothing is on its way: the rollout is over, waits for a node, or has waited for one too long."""
         rollout = self.rollouts.find(record.id)
-        if others and not left and rollout.failures and rollout.state is RolloutState.ROLLING:
+        if self.rollouts.is_held_up(ctx, record):
+            return
+        if rollout.failed_on:
+            self._decide_doubt(ctx, record, others)
+        elif others and not left and rollout.failures and rollout.state is RolloutState.ROLLING:
             self.rollouts.give_up(ctx, record)
         elif self.rollouts.has_come_no_further(ctx, record) and (others or not self._runs(record)):
             self._fail_at_standstill(ctx, record, f"no instance came to revision {record.revision} for too long")
+
+    def _decide_doubt(self, ctx: Context, record: App, others: list[Lease]) -> None:
+        """Nodes of one operator failed the revision, and no further node can try it now.
+
+        Where it runs elsewhere the fault was theirs, and what cannot come to it stays as it is. It has failed where it
+        runs nowhere, or where an instance is down.
+        """
+        leases = self._book.open_of_app(record.id)
+        if any(lease.state is LeaseState.SUSPECT for lease in leases):
+            return
+        runs = any(lease.revision == record.revision and lease.state is LeaseState.RUNNING for lease in leases)
+        if self._down(record.id) or not runs:
+            self._fail_at_standstill(ctx, record, "no node of another operator can try it now")
+        elif others and self.rollouts.find(record.id).state is RolloutState.ROLLING:
+            self.rollouts.give_up(ctx, record)
+        elif others:
+            self._fail_at_standstill(ctx, record, "it is kept away from nodes that failed it")
 
     def _fail_at_standstill(self, ctx: Context, record: App, why: str) -> None:
         """No step can be made: go back, or leave everything as it is."""
@@ -192,11 +214,21 @@ class Succession:
             return
         if self.rollouts.find(lease.app).state not in MOVING:
             return
+        if reason is CloseReason.START_TIMEOUT and self._book.probes.calm_since() is None:
+            return
         if is_fault(lease, reason, self.rollouts.update_of(record), ctx.now):
             words = reason.name.lower().replace("_", " ")
             why = f"instance {lease.ordinal} on node {lease.node}: {words}{f', {detail}' if detail else ''}"
+            if not self._is_bound(ctx, lease) and self.rollouts.doubt(ctx, record, lease.node, why):
+                return
             if self._fail(ctx, record, why):
                 self._go_back_here(ctx, lease)
+
+    def _is_bound(self, ctx: Context, lease: Lease) -> bool:
+        """Whether the data of an instance is where `lease` is, so that no other node can try what failed there."""
+        if not self._book.spec(lease.app, lease.revision).volumes:
+            return False
+        return self._book.volume_holder(ctx, lease.app, lease.ordinal) == lease.node
 
     def _fail(self, ctx: Context, record: App, why: str) -> bool:
         """A step failed. True when the app is on its way back."""
@@ -278,8 +310,8 @@ class Succession:
         else:
             self._await_successor(ctx, lease, CloseReason.UPDATED)
 
-    def _bring(self, ctx: Context, app: App, spec: AppSpec, lease: Lease) -> _Brought:
-        """Bring a running instance to the current revision.
+    def _bring(self, ctx: Context, app: App, spec: AppSpec, lease: Lease, *, here: bool) -> _Brought:
+        """Bring a running instance to the current revision; not `here` where its node is kept away from it.
 
         It stays on its node where it fits: start-first, or stop-first where that is wanted, or it has volumes, or there
         is no room for two, but never while another instance is down. Where it does not fit, it runs on until it is
@@ -290,10 +322,10 @@ class Succession:
             return _Brought.HELD
         order = update_of(spec).order
         starts_first = order == "start-first" or (order == "auto" and not spec.volumes)
-        if starts_first and self._fits(ctx, spec, lease, beside=True):
+        if here and starts_first and self._fits(ctx, spec, lease, beside=True):
             self._assign_here(ctx, app, spec, lease, lease.id)
             return _Brought.STARTS
-        if order != "start-first" and self._fits(ctx, spec, lease, beside=False):
+        if here and order != "start-first" and self._fits(ctx, spec, lease, beside=False):
             if self._down(app.id):
                 return _Brought.HELD
             self._book.close(ctx, lease, why_revised(lease, app.revision))

@@ -278,7 +278,9 @@ class Rollout(Record, frozen=True):
     ended_at: ChainTime
     """0 while it goes on."""
     reason: str
-    """What failed first; empty while nothing did. At most 300 characters."""
+    """What failed first, and what confirmed it; empty while nothing did. At most 300 characters."""
+    failed_on: tuple[NodeId, ...]
+    """Nodes, all of one operator, that failed it since it began or turned back, while nobody else confirmed that."""
 
 
 class Upstream(Record, frozen=True):
@@ -422,6 +424,15 @@ class RolloutChanged(Event, frozen=True):
     state: U8
     source: Revision
     target: Revision
+    reason: str
+
+
+class RolloutDoubted(Event, frozen=True):
+    """A node failed a revision that comes in; nodes of other operators try it before it has failed."""
+
+    app: Indexed[AppId]
+    node: Indexed[NodeId]
+    revision: Revision
     reason: str
 
 

@@ -31,7 +31,7 @@ from flux.contracts.market.types import (
     Verdict,
 )
 from flux.contracts.market.verdicts import rejections
-from flux.contracts.nodes.types import Ask, Hardware, NodeId, NodeStatus, UnknownNode
+from flux.contracts.nodes.types import Ask, Node, NodeId, NodeStatus, UnknownNode
 from flux.kernel.context import SYSTEM_ADDRESS, Context, Host
 from flux.kernel.contract import Contract, view
 from flux.primitives.types import NO_WEI, U16, U32, U64
@@ -136,12 +136,12 @@ class MarketViews(Contract):
             return False
         return True
 
-    def hardware_of(self, node: NodeId) -> Hardware:
-        """What a node offers; for invariants."""
+    def node_of(self, node: NodeId) -> Node:
+        """A node's record; for invariants."""
         record = self._nodes.find(node)
         if record is None:
             raise UnknownNode(node)
-        return record.hardware
+        return record
 
     def fleets(self) -> tuple[Fleet, Fleet]:
         """The fleet that placement decides by, and the same from nothing but records; for invariants."""

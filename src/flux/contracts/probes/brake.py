@@ -95,13 +95,17 @@ class MassFailureBrake:
         """Whether lost nodes are taken for a fault of the observer."""
         return self._state.brake.get().since != _NEVER
 
+    def calm_since(self) -> ChainTime | None:
+        """When it last ceased to hold, 0 when it never held; None while it holds."""
+        return None if self.holds() else self._state.brake.get().released_at
+
     def doubt(self, ctx: Context, node: NodeId) -> None:
         """More than a third of a committee cannot reach the node."""
         self._doubted.add(ctx.now, node)
         fleet, doubted = self._nodes.active_count(ctx), self._doubted.count(ctx.now)
         if self.holds() or fleet < self._params.brake_fleet or not self._is_mass(doubted, fleet):
             return
-        brake = Brake(ctx.now, fleet, self._rate(fleet))
+        brake = Brake(ctx.now, fleet, self._rate(fleet), self._state.brake.get().released_at)
         self._state.brake.set(brake)
         self._host.emit(BrakeSet(fleet, U32(doubted), brake.per_minute))
         self._schedule(ctx, ctx.now + _pace(brake.per_minute)[0])
@@ -148,7 +152,7 @@ class MassFailureBrake:
             if first is not None or self._is_mass(self._doubted.count(ctx.now), fleet):
                 self._schedule(ctx, ctx.now + _pace(brake.per_minute)[0])
             else:
-                self._state.brake.set(Brake(_NEVER, U32(0), U32(0)))
+                self._state.brake.set(Brake(_NEVER, U32(0), U32(0), ctx.now))
                 self._host.emit(BrakeReleased(brake.since))
         elif first is not None:
             self._schedule(ctx, max(ctx.now + 1, first[0] + self._params.brake_look))

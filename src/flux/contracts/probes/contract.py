@@ -228,6 +228,10 @@ class Probes(Contract):
         """Whether so much is lost at once that little is re-placed, and at what rate."""
         return self._brake.info(ctx)
 
+    def calm_since(self) -> ChainTime | None:
+        """For the market: when the brake last ceased to hold, 0 when it never held; None while it holds."""
+        return self._brake.calm_since()
+
     def draw(self, ctx: Context, node: NodeId, purpose: bytes, seats: U16) -> list[NodeId]:
         """For other contracts: a committee of their own over the node, in drawn order. Raises UnknownNode."""
         return self._committees.other(ctx, self._committees.record(node), purpose, seats)

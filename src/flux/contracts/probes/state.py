@@ -17,7 +17,8 @@ from flux.primitives.types import U8, U32, U64, ChainTime, Hash
 
 _BEFORE = EpochInfo(Epoch(U64(0)), ChainTime(U64(0)), ChainTime(U64(0)), Hash(bytes(32)))
 
-_RELEASED = Brake(ChainTime(U64(0)), U32(0), U32(0))
+_NEVER = ChainTime(U64(0))
+_NEVER_HELD = Brake(_NEVER, U32(0), U32(0), _NEVER)
 
 
 class ProbesState(State):
@@ -38,7 +39,7 @@ class ProbesState(State):
     """By reporter. One entry each: reports cost no fee, so what they leave behind must not add up."""
     refuted = Map(b"\x08", NodeId, Refuted)
     """By reporter."""
-    brake = Value(b"\x09", Brake, _RELEASED)
+    brake = Value(b"\x09", Brake, _NEVER_HELD)
     waiting = OrderedSet(b"\x0a", pair(ChainTime, NodeId))
     """Suspect nodes whose leases are not re-placed yet, by when they became suspect."""
     turn_at = Value(b"\x0b", ChainTime, ChainTime(U64(0)))

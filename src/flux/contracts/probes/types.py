@@ -116,6 +116,8 @@ class Brake(Record, frozen=True):
     """Active nodes at that time."""
     per_minute: U32
     """Suspect nodes whose leases are re-placed in any minute while it holds."""
+    released_at: ChainTime
+    """When it last ceased to hold; 0 when it never held."""
 
 
 class BrakeInfo(Record, frozen=True):

@@ -3,98 +3,22 @@
 `ProtocolWorld.block` checks every invariant after each block.
 """
 
-from typing import Any
-
 import pytest
 
 from flux.contracts.apps.types import (
-    AppId,
-    AppSpec,
     Constraints,
     NotOwner,
     Revision,
     RevisionIsCurrent,
     UnknownRevision,
     Update,
-    Volume,
     encode_spec,
 )
-from flux.contracts.market.types import CloseReason, FailReason, Lease, LeaseState, Rollout, RolloutState
+from flux.contracts.market.types import CloseReason, FailReason, LeaseState, RolloutState
 from flux.contracts.nodes.types import Ask
 from flux.primitives.types import U16, U32, U64
 from support.contract_lab import account, component, hardware, spec
-from support.protocol_world import ProtocolWorld
-
-OWNER = account("tenant shop")
-DATA = (Volume("data", 100),)
-DONE, FAILED, PAUSED = RolloutState.DONE, RolloutState.FAILED, RolloutState.PAUSED
-ROLLING, ROLLING_BACK = RolloutState.ROLLING, RolloutState.ROLLING_BACK
-
-
-class Shop:
-    """An app whose instances run, and what its owner and its nodes do."""
-
-    def __init__(self, nodes: int = 4, instances: int = 3, of: AppSpec | None = None) -> None:
-        self.world = ProtocolWorld()
-        self.world.fleet(nodes)
-        self.instances = instances
-        self.app: AppId = self.world.deploy(instances=instances, spec=of)
-        self.world.run_all(self.app)
-        self.cpu = 400
-
-    def update(self, how: Update | None = None, volumes: Any = (), **changes: Any) -> None:
-        self.cpu += 10
-        newer = spec(component(**{"cpu_milli": self.cpu, **changes}), volumes=volumes, update=how)
-        self.send(self.world.apps.update, U16(self.instances), encode_spec(newer), b"")
-
-    def rollback(self, revision: int) -> None:
-        self.send(self.world.apps.rollback, Revision(U32(revision)))
-
-    def send(self, method: Any, *arguments: Any) -> None:
-        self.world.send(OWNER, method, self.app, *arguments)
-
-    def starting(self) -> list[Lease]:
-        return [lease for lease in self.world.open(self.app) if lease.state is LeaseState.ASSIGNED]
-
-    def confirm(self) -> None:
-        """Everything that starts comes to run."""
-        for lease in self.starting():
-            self.world.confirm(lease)
-
-    def fail(self, lease: Lease, reason: FailReason = FailReason.START) -> None:
-        self.world.send(self.world.agents[lease.node], self.world.market.fail, lease.id, reason, "exit 1")
-
-    def pass_time(self, seconds: int) -> None:
-        """Blocks a second apart."""
-        for _ in range(seconds):
-            self.world.block()
-
-    def finish(self, seconds: int = 200) -> RolloutState:
-        """Whatever starts comes to run, until the rollout is over."""
-        for _ in range(seconds):
-            if self.state not in (ROLLING, ROLLING_BACK):
-                break
-            self.world.block()
-            self.confirm()
-        return self.state
-
-    @property
-    def rollout(self) -> Rollout:
-        return self.world.market.rollout(self.world.world.context(OWNER), self.app)
-
-    @property
-    def state(self) -> RolloutState:
-        return self.rollout.state
-
-    @property
-    def revisions(self) -> list[int]:
-        """Of instances that run, by ordinal."""
-        leases = sorted(self.world.open(self.app), key=lambda lease: (lease.ordinal, lease.id))
-        return [lease.revision for lease in leases if lease.state is not LeaseState.ASSIGNED]
-
-    @property
-    def current(self) -> int:
-        return self.world.apps.app(self.world.world.context(OWNER), self.app).revision
+from support.rollout_lab import DATA, DONE, FAILED, OWNER, PAUSED, ROLLING, ROLLING_BACK, Shop
 
 
 def test_an_app_that_never_changed_has_no_rollout() -> None:
@@ -182,11 +106,15 @@ def test_a_step_that_fails_brings_everything_back_by_itself(reason: FailReason) 
     shop.pass_time(3)
     (second,) = shop.starting()
     shop.fail(second, reason)
+    shop.world.block()
+    (elsewhere,) = shop.starting()
+    shop.fail(elsewhere)
     assert (shop.state, shop.current) == (ROLLING_BACK, 1)
     assert shop.finish() is FAILED
-    assert (shop.revisions, shop.current, shop.rollout.failures) == ([1, 1, 1], 1, 1)
+    assert (shop.revisions, shop.current, shop.rollout.failures) == ([1, 1, 1], 1, 2)
     words = reason.name.lower().replace("_", " ")
-    assert shop.rollout.reason == f"instance 1 on node {second.node}: start failed, {words}: exit 1"
+    first = f"instance 1 on node {second.node}: start failed, {words}: exit 1"
+    assert shop.rollout.reason == f"{first}; instance 1 on node {elsewhere.node}: start failed, start: exit 1"
     came_back = [lease for lease in shop.world.leases(shop.app) if lease.reason is CloseReason.ROLLED_BACK]
     assert [lease.revision for lease in came_back] == [2]
 
@@ -198,6 +126,7 @@ def test_the_way_back_has_the_same_gates() -> None:
     shop.world.confirm(first)
     shop.world.confirm(second)
     shop.fail(third)
+    shop.fail_again()
     assert (shop.state, len(shop.starting())) == (ROLLING_BACK, 1)
     shop.confirm()
     shop.pass_time(9)
@@ -233,8 +162,9 @@ def test_a_crash_after_the_watch_is_over_is_no_failure_of_the_rollout() -> None:
 def test_silence_past_the_start_deadline_is_a_failure() -> None:
     shop = Shop()
     shop.update()
-    shop.world.block(seconds=shop.world.params.market.start_deadline)
-    shop.world.block()
+    for _ in range(2):
+        shop.world.block(seconds=shop.world.params.market.start_deadline)
+        shop.world.block()
     assert (shop.state, shop.current) == (FAILED, 1)
     assert "start timeout" in shop.rollout.reason
 
@@ -244,6 +174,7 @@ def test_pause_leaves_everything_as_it_is_until_the_owner_decides() -> None:
     shop.update(Update(monitor_seconds=0, on_failure="pause"))
     shop.confirm()
     shop.fail(shop.starting()[0])
+    shop.fail_again()
     shop.pass_time(200)
     assert (shop.state, shop.revisions, shop.current) == (PAUSED, [2, 1, 1], 2)
     shop.update(Update(monitor_seconds=0))
@@ -270,8 +201,10 @@ def test_a_way_back_that_fails_too_pauses_and_says_so() -> None:
     first, second = shop.starting()
     shop.world.confirm(first)
     shop.fail(second)
+    shop.fail_again()
     (back,) = shop.starting()
     shop.fail(back)
+    shop.fail_again()
     shop.pass_time(200)
     assert (shop.state, shop.current) == (PAUSED, 1)
     assert "going back failed too" in shop.rollout.reason
@@ -324,6 +257,7 @@ def test_an_update_during_a_rollout_still_falls_back_to_the_last_good_revision()
     shop.update(Update(monitor_seconds=5))
     assert (shop.rollout.source, shop.rollout.target) == (1, 3)
     shop.fail(shop.starting()[0])
+    shop.fail_again()
     assert shop.finish() is FAILED
     assert (shop.revisions, shop.current) == ([1, 1, 1], 1)
 
@@ -332,6 +266,7 @@ def test_no_number_is_used_twice_after_going_back() -> None:
     shop = Shop()
     shop.update(Update(monitor_seconds=0))
     shop.fail(shop.starting()[0])
+    shop.fail_again()
     assert shop.state is FAILED
     shop.update(Update(monitor_seconds=0))
     assert (shop.current, shop.rollout.source) == (3, 1)
@@ -363,6 +298,7 @@ def test_the_owner_turns_a_rollout_back_and_a_failure_of_that_pauses() -> None:
     assert (shop.state, shop.rollout.source, shop.rollout.target) == (ROLLING, 1, 1)
     (back,) = shop.starting()
     shop.fail(back)
+    shop.fail_again()
     assert (shop.state, shop.current, shop.revisions) == (PAUSED, 1, [2, 1, 1])
 
 
@@ -384,6 +320,17 @@ def test_a_rollout_that_finds_no_node_fails_in_the_end_and_goes_back() -> None:
     shop.pass_time(shop.world.params.market.rollout_deadline + 5)
     assert (shop.state, shop.current, shop.revisions) == (FAILED, 1, [1, 1, 1])
     assert "no instance came to revision 2" in shop.rollout.reason
+
+
+def test_no_time_passes_for_a_rollout_while_the_chain_makes_no_blocks() -> None:
+    shop = Shop(nodes=3)
+    shop.update(Update(monitor_seconds=0), cpu_milli=14_000)
+    shop.pass_time(10)
+    shop.world.halt(100 * shop.world.params.market.rollout_deadline)
+    shop.pass_time(shop.world.params.market.rollout_deadline - 15)
+    assert shop.state is ROLLING
+    shop.pass_time(15)
+    assert shop.state is FAILED
 
 
 def test_a_rollout_that_stands_still_half_way_brings_back_what_came_already() -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from flux.contracts.market.types import CloseReason, Lease, LeaseState
+from flux.contracts.apps.types import Update
+from flux.contracts.market.types import CloseReason, Lease, LeaseState, RolloutState
 from flux.contracts.nodes.types import NodeId, NodeStatus
 from flux.contracts.probes import invariants
 from flux.contracts.probes.types import BrakeReleased, NodeUnreachable
@@ -12,6 +13,7 @@ from flux.primitives.types import U8, U16, U32, U64, ChainTime
 from flux.protocol.params import minimal
 from support.contract_lab import account
 from support.protocol_world import ProtocolWorld
+from support.rollout_lab import Shop
 
 RELEASED = event_codec(BrakeReleased).topic0
 PATIENCE = 400
@@ -235,3 +237,37 @@ def test_the_invariants_notice_a_brake_that_does_not_add_up() -> None:
     found = invariants.check(world.probes)
     for words in ("no turn is scheduled", "node 40 waits", "differs between", "9: 1} count"):
         assert any(words in problem for problem in found), words
+
+
+def test_a_rollout_that_stands_still_while_the_brake_holds_has_not_failed() -> None:
+    shop = Shop(nodes=12)
+    world, deadline = shop.world, shop.world.params.market.rollout_deadline
+    vote_all(world, list(world.agents)[6:])
+    assert holds(world)
+    shop.update(Update(monitor_seconds=0), cpu_milli=14_000)
+    held = 0
+    while holds(world):
+        assert (held < PATIENCE, shop.state) == (True, RolloutState.ROLLING)
+        world.block()
+        held += 1
+    assert held > 2 * deadline
+    for _ in range(deadline - 2):
+        world.block()
+    assert shop.state is RolloutState.ROLLING, "the time that it may stand still begins when the brake lets go"
+    for _ in range(4):
+        world.block()
+    assert (shop.state, shop.current) == (RolloutState.FAILED, 1)
+
+
+def test_silence_of_a_node_says_nothing_of_a_revision_while_the_brake_holds() -> None:
+    shop = Shop(nodes=12, instances=1)
+    world = shop.world
+    shop.update(Update(monitor_seconds=0))
+    (silent,) = shop.starting()
+    lost = [node for node in world.agents if node != silent.node][5:]
+    vote_all(world, lost)
+    for _ in range(world.params.market.start_deadline + 1):
+        assert holds(world)
+        world.block()
+    assert world.lease(silent.id).reason is CloseReason.START_TIMEOUT
+    assert (shop.state, shop.rollout.failures) == (RolloutState.ROLLING, 0)
