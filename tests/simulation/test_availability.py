@@ -5,6 +5,8 @@ import asyncio
 import pytest
 from tools.simulation.availability.scenario import Phase, Scenario, Setting
 
+from flux.contracts.market.types import RolloutState
+
 
 @pytest.fixture(scope="module")
 def played() -> Scenario:
@@ -28,6 +30,7 @@ def test_every_instance_is_served_again_within_its_bound_after_each_failure(play
         "a third of the fleet is lost": 480,
         "a third of the fleet returns": 5,
         "a bad image is rolled out": 60,
+        "liars refuse a good image": 60,
     }
     found = {item.name: item.to_full for item in played.phases}
     assert found.keys() == bounds.keys()
@@ -60,3 +63,10 @@ def test_a_bad_image_takes_no_app_with_it(played: Scenario) -> None:
     update = phase(played, "a bad image is rolled out")
     assert update.most_missing < sum(instance[0] <= 24 for instance in played.cloud.serving.wanted)
     assert update.most_moves <= 1
+
+
+def test_nodes_of_one_operator_cannot_turn_a_good_update_back(played: Scenario) -> None:
+    ended = played.doubted_updates
+    assert len(ended) >= 3
+    assert {rollout.state for rollout in ended.values()} == {RolloutState.DONE}, ended
+    assert all(rollout.failures for rollout in ended.values()), "each was refused"

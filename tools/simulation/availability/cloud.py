@@ -12,7 +12,8 @@ from typing import NamedTuple
 from flux.contracts.apps.contract import Apps
 from flux.contracts.apps.types import AppId, AppSpec, Component, Constraints, Http, Port, encode_spec
 from flux.contracts.escrow.contract import Escrow
-from flux.contracts.market.types import LeaseAssigned, LeaseClosed, LeaseId
+from flux.contracts.market.contract import Market
+from flux.contracts.market.types import Lease, LeaseAssigned, LeaseClosed, LeaseId, Rollout
 from flux.contracts.nodes.contract import Nodes
 from flux.contracts.nodes.types import NodeId, NodeStatus, Tier
 from flux.contracts.probes.contract import Probes
@@ -60,6 +61,7 @@ class Cloud:
         self.population = Population(self.economy, self.draw, _PLACES)
         self.hosts, self.serving = Hosts(self.economy), Serving(self.economy)
         self._apps, self._escrow = self.economy.contract(Apps), self.economy.contract(Escrow)
+        self._market = self.economy.contract(Market)
         self._nodes, self.probes = self.economy.contract(Nodes), self.economy.contract(Probes)
         self._wakes: list[tuple[int, NodeId, LeaseId]] = []
         self._lost: dict[NodeId, int] = {}
@@ -115,6 +117,15 @@ class Cloud:
             name="web", image=image, cpu_milli=250, memory_mib=256, disk_mib=2_000, ports=(Port(80),), restart=restart
         )
         return AppSpec((component,), http=Http("web", 80), constraints=Constraints())
+
+    def open_leases(self, node: NodeId) -> list[Lease]:
+        """What a node runs or should run."""
+        state = self._market.state
+        return [state.leases.get(id) for id in state.loads.get(node).leases]
+
+    def rollout(self, app: AppId) -> Rollout:
+        """How the last update of an app stands; there was one."""
+        return self._market.state.rollouts.get(app)
 
     def hosting(self) -> list[Machine]:
         """Machines that run something."""

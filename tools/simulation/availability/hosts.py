@@ -24,6 +24,7 @@ from tools.simulation.population import Machine
 
 CHAIN = ChainName("simulation")
 GOOD = "registry.example/web@sha256:" + "ab" * 32
+NEWER = "registry.example/web@sha256:" + "12" * 32
 GONE = "registry.example/web@sha256:" + "cd" * 32
 """A digest that no registry has."""
 BROKEN = "registry.example/web@sha256:" + "ef" * 32
@@ -119,12 +120,17 @@ class Hosts:
         """A machine with an empty engine; every registry has the same images."""
         engine = MemoryEngine(self._clock)
         engine.add_image(ImageReference(GOOD))
+        engine.add_image(ImageReference(NEWER))
         engine.add_image(ImageReference(BROKEN), end_at_once)
         runtime = MemoryRuntime(engine)
         ports = CountedPorts(_FIRST_PORT, _LAST_PORT)
         applier = Applier(runtime, Reports(self._economy, machine), ports)
         facts = NodeFacts(CHAIN, machine.id, machine.place[1], "", "0.0.0.0")
         self.by_node[machine.id] = Host(machine, facts, runtime, applier)
+
+    def refuse_newer(self, node: int) -> None:
+        """From now on a node says of the newer image that there is none."""
+        self.by_node[node].runtime.engine.registry.pop(ImageReference(NEWER))
 
     def running(self, node: int) -> int:
         """Containers that run on a node, wanted or not."""

@@ -1,12 +1,14 @@
-"""What happens to the cloud: apps arrive, nodes flap, a country goes and returns, a bad image is rolled out."""
+"""What happens to the cloud: apps arrive, nodes flap, a country goes and returns, updates are bad or lied about."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from flux.contracts.apps.types import AppId
+from flux.contracts.market.types import Rollout
 from tools.simulation.availability.cloud import LARGEST, Cloud, Second
-from tools.simulation.availability.hosts import BROKEN, GONE
+from tools.simulation.availability.hosts import BROKEN, GONE, NEWER
 from tools.simulation.population import Machine
 
 _BATCH = 500
@@ -64,6 +66,8 @@ class Scenario:
         self.cloud = Cloud(setting.nodes, setting.seed, setting.check_every)
         self.phases: list[Phase] = []
         self._braked = False
+        self.doubted_updates: dict[AppId, Rollout] = {}
+        """The update of apps that ran on nodes which lie about it."""
 
     async def run(self) -> None:
         """Play all of it. Raises Violated."""
@@ -75,6 +79,7 @@ class Scenario:
                 await self._phase(f"{name} is lost", partial(self._lose, machines))
                 await self._phase(f"{name} returns", partial(self._return, machines))
             await self._phase("a bad image is rolled out", self._update)
+            await self._phase("liars refuse a good image", self._update_past_liars)
             self.cloud.economy.check()
         finally:
             await self.cloud.hosts.close()
@@ -148,6 +153,24 @@ class Scenario:
         full = await self._until_full(began)
         await self._until_calm()
         return full if self.all_serve(apps) else None
+
+    async def _update_past_liars(self) -> int | None:
+        """All nodes of the operator that hosts most say of a good image that it cannot be pulled."""
+        cloud, began = self.cloud, self.cloud.now
+        leases = Counter[int]()
+        for machine in cloud.hosting():
+            leases[machine.operator.number] += cloud.serving.leases_on(machine.id)
+        liar = max(leases, key=lambda number: (leases[number], number))
+        lying = [machine.id for machine in cloud.hosting() if machine.operator.number == liar]
+        for node in lying:
+            cloud.hosts.refuse_newer(node)
+        apps = dict.fromkeys(lease.app for node in lying for lease in cloud.open_leases(node))
+        for app in apps:
+            cloud.update(app, cloud.spec(NEWER))
+        full = await self._until_full(began)
+        await self._until_calm()
+        self.doubted_updates = {app: cloud.rollout(app) for app in apps}
+        return full
 
     def all_serve(self, apps: Sequence[AppId]) -> bool:
         """Whether every instance of these apps is served."""

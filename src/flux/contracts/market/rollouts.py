@@ -117,9 +117,7 @@ class Rollouts:
         if len(operators) > 1 or len(failed_on) >= MOST_ALONE:
             return False
         reason = (rollout.reason or why)[:MAX_REASON]
-        doubted = rollout.but(
-            failures=U32(rollout.failures + 1), failed_on=failed_on, moved_at=ctx.now, reason=reason
-        )
+        doubted = rollout.but(failures=U32(rollout.failures + 1), failed_on=failed_on, moved_at=ctx.now, reason=reason)
         self._book.state.rollouts.set(record.id, doubted)
         self._book.host.emit(RolloutDoubted(record.id, node, record.revision, why[:MAX_REASON]))
         self._expect(ctx, record)
