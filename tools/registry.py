@@ -30,12 +30,42 @@ http: {{addr: "{host}", secret: loopback}}
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Registry:
-    """A registry that answers."""
+    """A registry; what it stores lies in a directory, so that it may be killed and started again."""
 
     host: str
     """Address and port, as written in an image reference."""
+    program: str
+    directory: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def start(self) -> None:
+        """Start it and wait until it answers. Raises ToolError."""
+        configuration, log = self.directory / "config.yml", self.directory / "log"
+        text = _CONFIGURATION.format(data=self.directory / "data", host=self.host)
+        configuration.write_text(text, encoding="utf-8")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
+        with log.open("w") as output:
+            self.process = subprocess.Popen(
+                [self.program, "serve", str(configuration)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                start_new_session=True,
+            )
+        _wait_until_answering(self.host, self.process, log)
+
+    def kill(self) -> None:
+        """End it at once, whatever it does."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
 
 
 @contextmanager
@@ -45,26 +75,12 @@ def running_registry(*, address: str = "127.0.0.1", port: int | None = None) -> 
     if program is None:
         raise ToolError("docker-registry is not installed: apt-get install docker-registry")
     with tempfile.TemporaryDirectory(prefix="flux-registry-") as directory:
-        host = f"{address}:{port or _free_port(address)}"
-        configuration = Path(directory, "config.yml")
-        configuration.write_text(_CONFIGURATION.format(data=f"{directory}/data", host=host), encoding="utf-8")
-        log = Path(directory, "log")
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
-        with log.open("w") as output:
-            process = subprocess.Popen(
-                [program, "serve", str(configuration)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=environment,
-                start_new_session=True,
-            )
+        registry = Registry(f"{address}:{port or _free_port(address)}", program, Path(directory))
         try:
-            _wait_until_answering(host, process, log)
-            yield Registry(host)
+            registry.start()
+            yield registry
         finally:
-            process.terminate()
-            process.wait()
+            registry.kill()
 
 
 def _free_port(address: str) -> int:

@@ -33,11 +33,11 @@ from tools.errors import ToolError
 from tools.hosts.disk import Disk
 from tools.hosts.host import Host
 from tools.hosts.network import REGISTRY_PORT, Place, Switch, entered
-from tools.hosts.process import start_in
+from tools.hosts.process import clock_of, set_clock, start_in
 from tools.images import build_images, push_images
 from tools.paths import ROOT, STATE
 from tools.programs import docker
-from tools.registry import running_registry
+from tools.registry import Registry, running_registry
 
 DIRECTORY = STATE / "hosts"
 REGISTRY = f"127.0.0.1:{REGISTRY_PORT}"
@@ -60,6 +60,9 @@ class Lab:
     hosts: list[Host]
     disk: Disk
     """The chain's."""
+    is_chain_skewed: bool = False
+    """Whether the chain's clock can be off; reading it costs more then."""
+    registry: Registry | None = None
     chain: ChildProcess | None = None
     ingress: ChildProcess | None = None
     client: FluxClient = field(init=False)
@@ -81,6 +84,11 @@ class Lab:
         """The host that is this node of the chain."""
         return next(host for host in self.hosts if host.id == node)
 
+    @property
+    def clock(self) -> Path:
+        """What the chain's clock is off by."""
+        return self.log("chain").with_suffix(".clock")
+
     def log(self, name: str) -> Path:
         return self.directory / "logs" / f"{name}.log"
 
@@ -89,7 +97,8 @@ class Lab:
         place = self.switch.places["chain"]
         arguments = ["--home", str(self.disk.mounted), "chain", "start"]
         arguments += ["--host", place.address, "--port", str(RPC_PORT)]
-        self.chain = start_in(place, "chain", arguments, self.log("chain"))
+        environment = clock_of(self.clock) if self.is_chain_skewed else None
+        self.chain = start_in(place, "chain", arguments, self.log("chain"), environment)
 
     def start_ingress(self) -> None:
         """`flux ingress start`, which starts Caddy."""
@@ -167,10 +176,13 @@ def make_lab(directory: Path, count: int, *, live_restore: bool = True) -> Lab:
 
 
 @asynccontextmanager
-async def running_lab(directory: Path = DIRECTORY, count: int = 5, *, say: Say = lambda _: None) -> AsyncIterator[Lab]:
+async def running_lab(
+    directory: Path = DIRECTORY, count: int = 5, *, is_chain_skewed: bool = False, say: Say = lambda _: None
+) -> AsyncIterator[Lab]:
     """A lab of `count` hosts, all active. Raises ToolError."""
     async with AsyncExitStack() as stack:
         lab = stack.enter_context(built(make_lab(directory, count)))
+        lab.is_chain_skewed = is_chain_skewed
         say(f"{count + 3} network namespaces are made; engines start")
         await start_engines(lab, [host.start_engine for host in lab.hosts])
         say("engines answer")
@@ -178,6 +190,7 @@ async def running_lab(directory: Path = DIRECTORY, count: int = 5, *, say: Say =
         lab.client = FluxClient(await stack.enter_async_context(HttpTransport(lab.rpc)))
         lab.disk.attach()
         write_genesis(lab.disk.mounted / "chain", new_local_genesis())
+        set_clock(lab.clock, 0)
         lab.start_chain()
         await lab.until(lab.chain_answers, "the chain answers")
         for host in lab.hosts:
@@ -211,6 +224,7 @@ def built(lab: Lab) -> Iterator[Lab]:
         client = lab.switch.places["client"]
         with entered(client), running_registry(address=client.address, port=REGISTRY_PORT) as registry:
             push_images(registry.host)
+            lab.registry = registry
             yield lab
     finally:
         clear(lab)

@@ -50,6 +50,7 @@ def clock_of(file: Path) -> Mapping[str, str]:
 
 def set_clock(file: Path, seconds: int) -> None:
     """Let the clock be off by so many seconds from now on."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     new = file.with_suffix(".new")
     new.write_text(f"{seconds:+d}\n", encoding="ascii")
     new.rename(file)

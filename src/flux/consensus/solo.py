@@ -5,7 +5,6 @@ kept and tried again until it does; meanwhile no transactions are accepted.
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import structlog
 
 from flux.chain.application import Application, FinalizedBlock
 from flux.chain.store import StoreError
+from flux.consensus.steady_clock import SteadyClock
 from flux.primitives.types import U64, Address, Timestamp
 
 log = structlog.get_logger(__name__)
@@ -43,17 +43,18 @@ class SoloEngine:
         application: Application,
         producer: Address,
         *,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         timing: SoloTiming = SoloTiming(),
         report: Callable[[FinalizedBlock], None] | None = None,
     ) -> None:
-        """`producer` gets the tips. `clock` gives Unix seconds; after setting a test's clock, `notify`.
+        """`producer` gets the tips. `clock` gives Unix seconds, by default the machine's, which may be set back; after
+        setting a test's clock, `notify`.
 
         `report` is called with each committed block, in the worker thread: dropped transactions and faults, for logs.
         """
         self._application = application
         self._producer = producer
-        self._clock = clock
+        self._clock = clock or SteadyClock(application.ledger.head().header.timestamp)
         self._timing = timing
         self._report = report
         self._wake = asyncio.Event()

@@ -35,6 +35,8 @@ class Visits:
     writes: int = 0
     reads: int = 0
     failed_reads: int = 0
+    refused_reads: int = 0
+    """Of the failed ones, those that got a bad answer, or none at all at once; the others waited too long."""
 
 
 @asynccontextmanager
@@ -69,9 +71,14 @@ async def _write(lab: Lab, session: aiohttp.ClientSession, app: str, visits: Vis
 async def _read(lab: Lab, session: aiohttp.ClientSession, app: str, visits: Visits) -> None:
     while True:
         visits.reads += 1
+        is_refused = False
         try:
             async with session.get(f"{lab.url}/whoami", headers=lab.host_header(app)) as response:
-                visits.failed_reads += response.status != 200
-        except (aiohttp.ClientError, TimeoutError, OSError):
+                is_refused = response.status != 200
+        except TimeoutError:
             visits.failed_reads += 1
+        except (aiohttp.ClientError, OSError):
+            is_refused = True
+        visits.failed_reads += is_refused
+        visits.refused_reads += is_refused
         await asyncio.sleep(PACE)

@@ -19,11 +19,9 @@ from flux.contracts.market.types import Lease, LeaseState
 from flux.sdk.bindings.escrow import Escrow
 from flux.sdk.bindings.market import Market
 from flux.sdk.errors import ClientError
-from support.soak.processes import caddy_pids, environment_of
+from support.soak.processes import Spot, caddy_pids, spot_of
 
 PATIENCE = 2.0
-Spot = tuple[str, int, int]
-"""Name of an app, node, ordinal: where an instance is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +98,8 @@ def _containers(lab: Lab) -> set[tuple[Spot, int]]:
     found = set()
     for host in lab.hosts:
         for pid in host.daemon.container_pids():
-            environment = environment_of(pid)
-            with suppress(KeyError, ValueError, OSError):
-                spot = environment["FLUX_APP"], int(environment["FLUX_NODE"]), int(environment["FLUX_INSTANCE"])
-                found.add((spot, os.stat(f"/proc/{pid}/ns/pid").st_ino))
+            spot = spot_of(pid)
+            with suppress(OSError):
+                if spot is not None:
+                    found.add((spot, os.stat(f"/proc/{pid}/ns/pid").st_ino))
     return found

@@ -31,6 +31,7 @@ class Part(StrEnum):
     CHAIN = "chain"
     INGRESS = "ingress"
     CADDY = "caddy"
+    REGISTRY = "registry"
     AGENT = "agent"
     DOCKERD = "dockerd"
     CONTAINERD = "containerd"
@@ -39,8 +40,8 @@ class Part(StrEnum):
 
 
 OF_HOST = (Part.AGENT, Part.DOCKERD, Part.CONTAINERD, Part.SHIM, Part.CONTAINER)
-OF_NETWORK = (Part.CHAIN, Part.INGRESS, Part.CADDY)
-HAS_DISK = ("chain",)
+OF_NETWORK = {Part.CHAIN: "chain", Part.INGRESS: "edge", Part.CADDY: "edge", Part.REGISTRY: "client"}
+HAS_DISK = HAS_CLOCK = ("chain",)
 HAS_LINE = ("chain", "edge")
 
 
@@ -50,8 +51,12 @@ class Fault:
 
     kind: Kind
     place: str
-    """A host, `chain`, or `edge`, where the ingress is."""
+    """A host, `chain`, `edge`, where the ingress is, or `client`, where the registry is."""
     part: Part | None = None
+
+    def sort(self, hosts: Sequence[str]) -> tuple[Kind, Part | None, str]:
+        """What hosts have in common: faults of one sort are alike."""
+        return self.kind, self.part, "host" if self.place in hosts else self.place
 
     def __str__(self) -> str:
         return " ".join(word for word in (self.kind, self.part, "at" if self.part else "", self.place) if word)
@@ -72,11 +77,12 @@ def all_faults(hosts: Sequence[str]) -> list[Fault]:
     """Every fault of every target."""
     faults = []
     for kind in (Kind.KILL, Kind.PAUSE):
-        faults += [Fault(kind, "chain" if part is Part.CHAIN else "edge", part) for part in OF_NETWORK]
+        faults += [Fault(kind, place, part) for part, place in OF_NETWORK.items()]
         faults += [Fault(kind, host, part) for part in OF_HOST for host in hosts]
     faults += [Fault(Kind.CUT, place) for place in (*HAS_LINE, *hosts)]
     faults += [Fault(Kind.FILL, place) for place in (*HAS_DISK, *hosts)]
-    faults += [Fault(kind, host) for kind in (Kind.AHEAD, Kind.BEHIND, Kind.POWER, Kind.APART) for host in hosts]
+    faults += [Fault(kind, place) for kind in (Kind.AHEAD, Kind.BEHIND) for place in (*HAS_CLOCK, *hosts)]
+    faults += [Fault(kind, host) for kind in (Kind.POWER, Kind.APART) for host in hosts]
     return faults
 
 
@@ -94,12 +100,12 @@ def rounds(seed: int, hosts: Sequence[str]) -> Iterator[Round]:
 
 
 def _dealt(chance: random.Random, hosts: Sequence[str]) -> list[Fault]:
-    """All faults, so mixed that each kind of fault of each part comes early for one of its targets."""
+    """All faults, so mixed that each sort comes early for one of its targets."""
     faults = all_faults(hosts)
     chance.shuffle(faults)
-    seen: set[tuple[Kind, Part | None]] = set()
+    seen: set[tuple[Kind, Part | None, str]] = set()
     first, later = [], []
     for fault in faults:
-        (later if (fault.kind, fault.part) in seen else first).append(fault)
-        seen.add((fault.kind, fault.part))
+        (later if fault.sort(hosts) in seen else first).append(fault)
+        seen.add(fault.sort(hosts))
     return first + later

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from tools.dockerd import Daemon
@@ -12,7 +13,7 @@ from tools.hosts.lab import Lab
 from tools.hosts.process import set_clock
 
 from support.soak.faults import Fault, Kind, Part
-from support.soak.processes import caddy_pids
+from support.soak.processes import Spot, caddy_pids, spot_of
 
 HOUR = 3600
 
@@ -23,9 +24,12 @@ class Injector:
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self._paused: set[int] = set()
+        self.hits: Counter[Spot] = Counter()
+        """How often something happened to an instance that may have ended a container of it."""
 
     async def inject(self, fault: Fault) -> None:
         lab = self._lab
+        self.hits.update(self._hit(fault))
         match fault.kind:
             case Kind.KILL | Kind.PAUSE:
                 for pid in self._pids(fault):
@@ -41,7 +45,8 @@ class Injector:
                 disk = lab.disk if fault.place == "chain" else self._host(fault).disk
                 await asyncio.to_thread(disk.fill)
             case Kind.AHEAD | Kind.BEHIND:
-                set_clock(self._host(fault).clock, HOUR if fault.kind is Kind.AHEAD else -HOUR)
+                clock = lab.clock if fault.place == "chain" else self._host(fault).clock
+                set_clock(clock, HOUR if fault.kind is Kind.AHEAD else -HOUR)
             case Kind.POWER:
                 await self._host(fault).kill()
 
@@ -52,6 +57,9 @@ class Injector:
             _signal(pid, signal.SIGCONT)
         self._paused.clear()
         lab.disk.empty()
+        set_clock(lab.clock, 0)
+        if lab.registry is not None and not lab.registry.is_running:
+            await asyncio.to_thread(lab.registry.start)
         lab.switch.put_together()
         for name in lab.switch.places:
             lab.switch.plug(name)
@@ -81,6 +89,9 @@ class Injector:
                 return [] if lab.ingress is None else [lab.ingress.pid]
             case Part.CADDY:
                 return caddy_pids(lab)
+            case Part.REGISTRY:
+                process = None if lab.registry is None else lab.registry.process
+                return [] if process is None else [process.pid]
             case Part.AGENT:
                 agent = self._host(fault).agent
                 return [] if agent is None else [agent.pid]
@@ -92,11 +103,23 @@ class Injector:
                 return self._first(fault, Daemon.container_pids)
         return []
 
+    def _hit(self, fault: Fault) -> set[Spot]:
+        """Instances whose containers may end by the fault: those of its host, and of the next if it has none."""
+        if fault.place not in [host.name for host in self._lab.hosts] or fault.part is Part.AGENT:
+            return set()
+        pids: Iterable[int] = self._host(fault).daemon.container_pids()
+        if fault.part in (Part.SHIM, Part.CONTAINER):
+            pids = self._all_of_first(fault, Daemon.container_pids)
+        return {spot for pid in pids if (spot := spot_of(pid)) is not None}
+
     def _first(self, fault: Fault, pids_of: Callable[[Daemon], list[int]]) -> list[int]:
         """The first on the fault's host, or on the next host that has any."""
+        return self._all_of_first(fault, pids_of)[:1]
+
+    def _all_of_first(self, fault: Fault, pids_of: Callable[[Daemon], list[int]]) -> list[int]:
         index = self._host(fault).index
         hosts = [*self._lab.hosts[index:], *self._lab.hosts[:index]]
-        return next((pids[:1] for host in hosts if (pids := pids_of(host.daemon))), [])
+        return next((pids for host in hosts if (pids := pids_of(host.daemon))), [])
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -5,13 +5,18 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 
+from flux.agent.plan import TELL_AGAIN
+from flux.agent.restarts import BACK_OFF
 from flux.contracts.market.types import LeaseState
 from support.soak.clients import Ack
-from support.soak.eyes import Sight, Spot, Weight
+from support.soak.eyes import Sight, Weight
+from support.soak.processes import Spot
 
-UNSERVED_BOUND = 45.0
+UNSERVED_BOUND = 25.0 + TELL_AGAIN
 """Seconds that a lease may be paid for without a living process: a fault that only the machine's own supervisor can
-mend (12 s at most), then the wait before a second start (30 s)."""
+mend (12 s at most), the start of what it mended, and the report that the instance waits, said again if it was lost."""
+TWICE_BOUND = 2.0
+"""Seconds for which an instance of which one may run may seem to be on two nodes: these are looked at one by one."""
 HANDOVER = 2.0
 """Seconds after an instance's first answer in which its predecessor may still answer: the lag of an ingress."""
 STEEP = 1.0
@@ -23,12 +28,12 @@ FEWEST = 20
 
 
 def is_settled(sight: Sight, wanted: Mapping[str, int]) -> bool:
-    """Every app has its count, and lives where the chain says and nowhere else."""
+    """Every app has its count, and lives where the chain says and nowhere else, or waits unpaid after crashes."""
     if sight.leases is None:
         return False
     running = sight.spots(LeaseState.RUNNING)
     still_open = sight.spots(LeaseState.ASSIGNED, LeaseState.SUSPECT)
-    counts = {name: sum(spot[0] == name for spot in running) for name in wanted}
+    counts = {name: sum(spot[0] == name for spot in running | sight.spots(LeaseState.STALLED)) for name in wanted}
     return counts == dict(wanted) and not still_open and sight.alive == running and not sight.doubled
 
 
@@ -68,6 +73,54 @@ def unserved(sights: Sequence[Sight]) -> list[str]:
                 told.add(spot)
                 broken.append(f"{_named(spot)} was charged for {sight.at - begun:.0f} s without a process")
     return broken
+
+
+def idle(sights: Sequence[Sight], hits: Mapping[Spot, int]) -> list[str]:
+    """Leases that stalled for longer than the back-off after as many crashes as there were faults of the instance.
+
+    One crash more is allowed for: a full disk or a lost node ends containers too.
+    """
+    broken = []
+    since: dict[Spot, float] = {}
+    told: set[Spot] = set()
+    for sight in sights:
+        if sight.leases is None:
+            continue
+        stalled = sight.spots(LeaseState.STALLED)
+        since = {spot: at for spot, at in since.items() if spot in stalled}
+        for spot in stalled:
+            waited = sight.at - since.setdefault(spot, sight.at)
+            if waited > BACK_OFF[min(hits.get(spot, 0), len(BACK_OFF) - 1)] + UNSERVED_BOUND and spot not in told:
+                told.add(spot)
+                broken.append(f"{_named(spot)} was not started for {waited:.0f} s after {hits.get(spot, 0)} faults")
+    return broken
+
+
+def on_two_nodes(sights: Sequence[Sight], names: Collection[str]) -> list[str]:
+    """Instances of apps that ask for at-most-one which lived on two nodes for longer than the bound."""
+    broken = []
+    since: dict[tuple[str, int], float] = {}
+    for sight in sights:
+        nodes: dict[tuple[str, int], set[int]] = defaultdict(set)
+        for name, node, ordinal in sight.alive:
+            if name in names:
+                nodes[name, ordinal].add(node)
+        twice = {instance: found for instance, found in nodes.items() if len(found) > 1}
+        since = {instance: at for instance, at in since.items() if instance in twice}
+        for instance, found in twice.items():
+            begun = since.setdefault(instance, sight.at)
+            if begun < sight.at - TWICE_BOUND:
+                since[instance] = float("inf")
+                broken.append(f"instance {instance[1]} of {instance[0]} runs on nodes {sorted(found)} at once")
+    return broken
+
+
+def interrupted(sights: Sequence[Sight], name: str, count: int) -> list[str]:
+    """Instances of an app of which nothing lived at some moment of what should have been no interruption."""
+    missing: set[int] = set()
+    for sight in sights:
+        missing |= set(range(count)) - {ordinal for app, _, ordinal in sight.alive if app == name}
+    return [f"instance {ordinal} of {name} was interrupted" for ordinal in sorted(missing)]
 
 
 def overcharged(sights: Sequence[Sight], apps: Mapping[str, int], interruptions: int) -> list[str]:

@@ -1,24 +1,30 @@
 """One soak: a lab, visitors, faults from a seed, an onlooker, and the model's verdict."""
 
 import asyncio
+import shutil
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tools.hosts.host import Host
 from tools.hosts.lab import REGISTRY, Lab, running_lab
 from tools.programs import docker
 
 from flux.contracts.apps.types import AppId
-from flux.primitives.types import U64
+from flux.contracts.market.types import LeaseState
+from flux.contracts.nodes.types import NodeId
+from flux.primitives.types import U32, U64
+from flux.sdk.bindings.market import Market
 from support.beside import beside
 from support.soak import model
 from support.soak.clients import Visits, visitors
 from support.soak.eyes import Sight, Weight, look, weigh
 from support.soak.faults import Round, rounds
 from support.soak.inject import Injector
+from support.soak.processes import Spot
 
 HOSTS = 5
 STORE, WEB = "store", "web"
@@ -37,8 +43,10 @@ services:
     stop_grace_period: 1s
     deploy: {{resources: {{limits: {{cpus: "0.25", memory: 48M}}}}}}
 {declared}
-x-flux: {{http_port: 8000, instances: {instances}, deposit: "100"{sizes}}}
+x-flux: {{http_port: 8000, instances: {instances}, deposit: "100"{more}}}
 """
+DRAIN_EVERY = 25
+"""Rounds between two drains of the host that runs the store; the first is before all."""
 
 
 @dataclass(slots=True)
@@ -52,15 +60,21 @@ class Story:
     weights: dict[tuple[str, int], list[Weight]] = field(default_factory=lambda: defaultdict(list))
     broken: list[str] = field(default_factory=list)
     visits: Visits = field(default_factory=Visits)
+    hits: Counter[Spot] = field(default_factory=Counter)
+    drains: int = 0
+    logs: Path | None = None
+    """Where the logs of a run that broke something are kept."""
 
     def summary(self) -> str:
         """For whoever runs it."""
         slowest = sorted(self.played, key=lambda played: -played[1])[:5]
         lines = [
-            f"seed {self.seed}: {len(self.played)} rounds, {len(self.visits.acks)} of {self.visits.writes} writes"
-            f" acknowledged, {self.visits.failed_reads} of {self.visits.reads} reads failed",
+            f"seed {self.seed}: {len(self.played)} rounds, {self.drains} drains,"
+            f" {len(self.visits.acks)} of {self.visits.writes} writes acknowledged,"
+            f" {self.visits.failed_reads} of {self.visits.reads} reads failed",
             *(f"  well again after {seconds:.0f} s: {round_}" for round_, seconds in slowest),
             *(f"BROKEN: {sentence}" for sentence in self.broken),
+            *([] if self.logs is None else [f"logs: {self.logs}"]),
         ]
         return "\n".join(lines)
 
@@ -69,7 +83,7 @@ async def play(directory: Path, seed: int, seconds: float) -> Story:
     """Faults for so many seconds; the story tells whether the model held."""
     story = Story(seed)
     print(f"soak with seed {seed} (FLUX_SOAK_SEED), {seconds:g} s", flush=True)
-    async with running_lab(directory, HOSTS) as lab:
+    async with running_lab(directory, HOSTS, is_chain_skewed=True) as lab:
         await lab.pull("flux/store:1")
         await lab.pull("flux/hello-web:1")
         await lab.pull("flux/busybox:1")
@@ -78,11 +92,15 @@ async def play(directory: Path, seed: int, seconds: float) -> Story:
             await _settle(lab, apps, story, "the start")
             await _rounds(lab, apps, story, time.monotonic() + seconds)
         story.broken += model.unserved(story.sights)
+        story.broken += model.idle(story.sights, story.hits)
+        story.broken += model.on_two_nodes(story.sights, [STORE])
         interruptions = sum(len(round_.faults) for round_, _ in story.played)
         story.broken += model.overcharged(story.sights, WANTED, interruptions)
         story.broken += model.two_writers(story.visits.acks)
         story.broken += model.lost_writes(story.visits.acks, await asyncio.to_thread(_lines, lab))
         story.broken += model.growing(story.weights)
+        if story.broken:
+            story.logs = shutil.copytree(lab.directory / "logs", directory.parent / "soak-logs", dirs_exist_ok=True)
     print(story.summary(), flush=True)
     return story
 
@@ -92,7 +110,7 @@ async def _deploy(lab: Lab, name: str) -> AppId:
     text = COMPOSE.format(
         registry=REGISTRY, image="store" if is_store else "hello-web", instances=WANTED[name],
         volumes='volumes: ["data:/data"]' if is_store else "", declared="volumes: {data: }" if is_store else "",
-        sizes=", volumes: {data: 64M}" if is_store else "",
+        more=", at_most_one: true, volumes: {data: 64M}" if is_store else "",
     )  # fmt: skip
     path = lab.directory / f"{name}.yaml"
     path.write_text(text, encoding="utf-8")
@@ -101,9 +119,12 @@ async def _deploy(lab: Lab, name: str) -> AppId:
 
 async def _rounds(lab: Lab, apps: dict[str, AppId], story: Story, until: float) -> None:
     injector = Injector(lab)
+    story.hits = injector.hits
     volumes = await asyncio.to_thread(_volumes, lab)
     for round_ in rounds(story.seed, [host.name for host in lab.hosts]):
         if time.monotonic() > until:
+            return
+        if len(story.played) % DRAIN_EVERY == 0 and not await _drain(lab, apps, story):
             return
         print(f"{len(story.played) + 1}: {round_}", flush=True)
         try:
@@ -119,6 +140,34 @@ async def _rounds(lab: Lab, apps: dict[str, AppId], story: Story, until: float) 
         now = await asyncio.to_thread(_volumes, lab)
         story.broken += model.lost_volumes(volumes, now)
         volumes = now
+
+
+async def _drain(lab: Lab, apps: dict[str, AppId], story: Story) -> bool:
+    """Empty the host of the store, as an operator does before a repair: no visitor of the other app notices."""
+    running = (await look(lab, apps)).spots(LeaseState.RUNNING)
+    host = next((lab.host(NodeId(U32(node))) for name, node, _ in running if name == STORE), None)
+    if host is None:  # it waits out a back-off
+        return True
+    print(f"   drain of {host.name}", flush=True)
+    begun, refused = len(story.sights), story.visits.refused_reads
+    await _operate(lab, host)
+    is_well = await _settle(lab, apps, story, f"the drain of {host.name}")
+    story.drains += 1
+    story.broken += [
+        f"{said} by the drain of {host.name}" for said in model.interrupted(story.sights[begun:], WEB, WANTED[WEB])
+    ]
+    if story.visits.refused_reads > refused:
+        story.broken.append(
+            f"{story.visits.refused_reads - refused} reads were refused during the drain of {host.name}"
+        )
+    if await Market(lab.client).leases_of_node(host.id):
+        story.broken.append(f"{host.name} is drained and not empty")
+    await _operate(lab, host, "--undo")
+    return is_well
+
+
+async def _operate(lab: Lab, host: Host, *options: str) -> None:
+    await lab.flux("node", "drain", str(int(host.id)), *options, "--account", f"dev{1 + host.index}")
 
 
 async def _settle(lab: Lab, apps: dict[str, AppId], story: Story, after: str) -> bool:

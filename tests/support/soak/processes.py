@@ -12,6 +12,19 @@ def caddy_pids(lab: Lab) -> list[int]:
     return [pid for pid in lab.switch.places["edge"].pids() if _name(pid) == "caddy"]
 
 
+Spot = tuple[str, int, int]
+"""Name of an app, node, ordinal: where an instance is."""
+
+
+def spot_of(pid: int) -> Spot | None:
+    """The instance that a container's process belongs to."""
+    environment = environment_of(pid)
+    try:
+        return environment["FLUX_APP"], int(environment["FLUX_NODE"]), int(environment["FLUX_INSTANCE"])
+    except (KeyError, ValueError):
+        return None
+
+
 def environment_of(pid: int) -> dict[str, str]:
     """Of a process; empty when it is gone."""
     try:

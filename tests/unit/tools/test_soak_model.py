@@ -12,8 +12,9 @@ from flux.primitives.types import U32, U256
 from support.leases import make_lease
 from support.soak import model
 from support.soak.clients import Ack
-from support.soak.eyes import Sight, Spot, Weight
+from support.soak.eyes import Sight, Weight
 from support.soak.faults import Kind, Part, all_faults, rounds
+from support.soak.processes import Spot
 
 HOSTS = ("h1", "h2", "h3")
 SPOT: Spot = ("web", 1, 0)
@@ -33,17 +34,41 @@ def test_it_is_settled_when_it_lives_where_the_chain_says_and_nowhere_else() -> 
     assert not model.is_settled(sight(0, alive=()), {"web": 1})
     assert not model.is_settled(sight(0, alive=(SPOT, ("web", 2, 0))), {"web": 1})
     assert not model.is_settled(sight(0, state=LeaseState.SUSPECT), {"web": 1})
+    assert model.is_settled(sight(0, alive=(), state=LeaseState.STALLED), {"web": 1})
+    assert not model.is_settled(sight(0, state=LeaseState.STALLED), {"web": 1})
     assert not model.is_settled(Sight(0, None, frozenset(), frozenset(), None), {"web": 1})
     twice = Sight(0, sight(0).leases, frozenset({SPOT}), frozenset({SPOT}), {"web": 0})
     assert not model.is_settled(twice, {"web": 1})
 
 
 def test_a_lease_is_not_paid_for_without_a_process_beyond_the_bound() -> None:
+    assert model.UNSERVED_BOUND == 45
     short = [sight(float(at), alive=()) for at in range(int(model.UNSERVED_BOUND))]
     assert model.unserved(short) == []
     assert len(model.unserved([*short, sight(100.0, alive=()), sight(101.0, alive=())])) == 1
     assert model.unserved([*short, sight(44.0), sight(60.0, alive=()), sight(100.0, alive=())]) == []
     assert model.unserved([sight(0, (), LeaseState.SUSPECT), sight(100, (), LeaseState.SUSPECT)]) == []
+
+
+def test_a_stalled_lease_is_started_again_when_its_back_off_is_over() -> None:
+    stalled = [sight(float(at), (), LeaseState.STALLED) for at in range(300)]
+    assert model.idle(stalled, {SPOT: 2}) == []
+    assert len(model.idle(stalled, {SPOT: 1})) == 1
+    assert model.idle([*stalled[:50], sight(50.0), *stalled[51:100]], {SPOT: 1}) == []
+
+
+def test_what_must_not_run_twice_is_seen_on_two_nodes() -> None:
+    both: Sequence[Spot] = (("store", 1, 0), ("store", 2, 0))
+    assert model.on_two_nodes([sight(0.0, both), sight(1.0, both), sight(4.0, both[:1])], ["store"]) == []
+    assert len(model.on_two_nodes([sight(float(at), both) for at in range(9)], ["store"])) == 1
+    assert model.on_two_nodes([sight(float(at), both) for at in range(9)], ["web"]) == []
+    assert model.on_two_nodes([sight(float(at), (both[at % 2],)) for at in range(9)], ["store"]) == []
+
+
+def test_each_instance_lives_somewhere_at_every_moment_of_a_drain() -> None:
+    moving = [sight(0.0), sight(1.0, (SPOT, ("web", 2, 0))), sight(2.0, (("web", 2, 0),))]
+    assert model.interrupted(moving, "web", 1) == []
+    assert model.interrupted([*moving, sight(3.0, ())], "web", 1) == ["instance 0 of web was interrupted"]
 
 
 def test_what_an_app_paid_is_what_it_lived_and_the_bound_of_each_interruption() -> None:
@@ -87,8 +112,9 @@ def test_the_same_seed_deals_the_same_rounds_and_every_fault_comes() -> None:
     assert set(dealt) == set(faults)
 
 
-def test_each_kind_of_fault_of_each_part_comes_before_any_comes_again() -> None:
-    faults = all_faults(HOSTS)
-    kinds: set[tuple[Kind, Part | None]] = {(fault.kind, fault.part) for fault in faults}
-    first = [fault for round_ in islice(rounds(7, HOSTS), len(kinds)) for fault in round_.faults][: len(kinds)]
-    assert {(fault.kind, fault.part) for fault in first} == kinds
+def test_each_sort_of_fault_comes_before_any_comes_again() -> None:
+    sorts = {fault.sort(HOSTS) for fault in all_faults(HOSTS)}
+    first = [fault for round_ in islice(rounds(7, HOSTS), len(sorts)) for fault in round_.faults][: len(sorts)]
+    assert {fault.sort(HOSTS) for fault in first} == sorts
+    assert (Kind.AHEAD, None, "chain") in sorts
+    assert (Kind.KILL, Part.REGISTRY, "client") in sorts
