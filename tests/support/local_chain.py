@@ -27,7 +27,7 @@ from flux.database.memory_store import MemoryStore
 from flux.primitives.types import U8, U16, U32, Timestamp
 from flux.protocol.genesis import chain_name, encode, local
 from flux.protocol.genesis_state import chain_genesis
-from flux.protocol.params import minimal
+from flux.protocol.params import Params, minimal
 from flux.protocol.registry import ProtocolFactory
 from flux.rpc.server import create_app, listen, serve
 from flux.sdk.bindings.apps import Apps
@@ -72,13 +72,18 @@ class LocalChain:
 
 
 @contextmanager
-def local_chain(folder: Path, *, nodes: int = 5, powers: Powers | None = None) -> Iterator[LocalChain]:
-    """A running chain with active nodes. With `powers` made-up validators sign its blocks for light clients."""
+def local_chain(
+    folder: Path, *, nodes: int = 5, powers: Powers | None = None, params: Params | None = None
+) -> Iterator[LocalChain]:
+    """A running chain with active nodes, of the minimal parameters unless others are given.
+
+    With `powers` made-up validators sign its blocks for light clients.
+    """
     made, ready = LocalChain("", ""), threading.Event()
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
 
     async def run() -> None:
-        async with _served(folder, nodes, made, powers):
+        async with _served(folder, nodes, made, powers, params or minimal()):
             ready.set()
             await stop.wait()
 
@@ -98,9 +103,11 @@ def local_chain(folder: Path, *, nodes: int = 5, powers: Powers | None = None) -
 
 
 @asynccontextmanager
-async def _served(folder: Path, nodes: int, made: LocalChain, powers: Powers | None) -> AsyncIterator[None]:
+async def _served(
+    folder: Path, nodes: int, made: LocalChain, powers: Powers | None, params: Params
+) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
-        genesis = local(Timestamp(1_700_000_000), minimal())  # type: ignore[arg-type]
+        genesis = local(Timestamp(1_700_000_000), params)  # type: ignore[arg-type]
         if powers is not None:
             genesis = genesis.but(validators=first_validators(powers))
         factory = ProtocolFactory(genesis.params)

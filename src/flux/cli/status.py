@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from flux.cli import format as show
+from flux.cli.brake import document_of, find_brake
 from flux.cli.context import CommandContext
 from flux.cli.errors import UNREACHABLE
 from flux.cli.output import Column, right
@@ -59,8 +60,12 @@ def _show_cloud(context: CommandContext, state: CloudState) -> None:
 
 
 async def _chain(context: CommandContext, client: FluxClient) -> dict[str, Any]:
-    info, nodes, apps, pools = await asyncio.gather(
-        client.transport.request("flux_chainInfo"), all_nodes(client), all_apps(client), all_pools(client)
+    info, nodes, apps, pools, brake = await asyncio.gather(
+        client.transport.request("flux_chainInfo"),
+        all_nodes(client),
+        all_apps(client),
+        all_pools(client),
+        find_brake(client),
     )
     head = int(info["head"]["number"], 16)
     active = sum(node.status is NodeStatus.ACTIVE for node in nodes)
@@ -73,6 +78,8 @@ async def _chain(context: CommandContext, client: FluxClient) -> dict[str, Any]:
             ("apps", ", ".join(f"{app.name} ({status_word('app', app.status)})" for app in open_apps) or "none"),
         ]
     )
+    if brake is not None:
+        context.output.line(f"\nCare: {brake.sentence}.")
     return {
         "rpc": context.rpc,
         "chain_id": int(info["chainId"], 16),
@@ -82,5 +89,6 @@ async def _chain(context: CommandContext, client: FluxClient) -> dict[str, Any]:
             {"id": app.id, "name": app.name, "status": status_word("app", app.status), "instances": app.instances}
             for app in open_apps
         ],
+        "brake": document_of(brake),
         "stake": show.exact(sum(pool.stake for pool in pools)),
     }

@@ -9,6 +9,7 @@ import typer
 
 from flux.cli import format as show
 from flux.cli import words
+from flux.cli.brake import find_brake
 from flux.cli.context import CommandContext
 from flux.cli.lookup import find_app
 from flux.cli.options import AppArgument
@@ -32,6 +33,8 @@ async def run(
         story = Story({node.id: node for node in await all_nodes(client)})
         last = (await client.head()).number
         _print(context, story, await app_history(client, app.id, last_block=last))
+        if (brake := await find_brake(client)) is not None:
+            context.output.item({"event": "BrakeHolds", **brake.document}, f"now: {brake.sentence}")
         if follow:
             await _follow(context, client, story, app.id, last)
 

@@ -12,6 +12,7 @@ from flux.cli import costs
 from flux.cli import format as show
 from flux.cli import verdicts as verdict_table
 from flux.cli.app.events import event_document
+from flux.cli.brake import HeldBrake, document_of, find_brake
 from flux.cli.context import CommandContext
 from flux.cli.lookup import find_app
 from flux.cli.options import AppArgument
@@ -51,8 +52,12 @@ async def run(
     it cost."""
     async with context.client() as client:
         app = await find_app(client, name)
-        state, history, nodes, balance = await asyncio.gather(
-            progress(client, app.id), app_history(client, app.id), _nodes(client), _balance(client, app)
+        state, history, nodes, balance, brake = await asyncio.gather(
+            progress(client, app.id),
+            app_history(client, app.id),
+            _nodes(client),
+            _balance(client, app),
+            find_brake(client),
         )
         told = Story(nodes).tell(history)
         choices = await _choices(client, app, state, history, nodes)
@@ -60,6 +65,8 @@ async def run(
     about = [
         item for item in told if instance in (None, item.ordinal) and not isinstance(item.happened.event, SeedSealed)
     ]
+    if brake is not None:
+        context.output.line(f"Care: {brake.sentence}.")
     _draw_instances(context, app, state, about, choices, nodes, instance)
     if instance is None:
         _draw_app(context, about)
@@ -67,7 +74,7 @@ async def run(
         context.output.line("\nOne more instance could go to:")
         verdict_table.draw(context.output, verdicts, nodes)
     _draw_cost(context, history, balance)
-    context.output.document(_document(app, state, about, choices, verdicts, nodes, balance, history))
+    context.output.document(_document(app, state, about, choices, verdicts, nodes, balance, history, brake))
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,10 +224,12 @@ def _document(
     nodes: dict[NodeId, Node],
     balance: EscrowBalance | None,
     history: Sequence[Happened],
+    brake: HeldBrake | None,
 ) -> dict[str, Any]:
     return {
         "app": app.id,
         "name": app.name,
+        "brake": document_of(brake),
         "timeline": [event_document(item.happened, item.ordinal, item.sentence) for item in told],
         "choices": [
             {
