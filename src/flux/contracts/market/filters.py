@@ -28,6 +28,10 @@ NEVER: Final = 1 << 15
 """A feature that no node has."""
 ALL_MODELS: Final = -1 << GPU_SHIFT
 REMEMBERED_RULES: Final = 1024
+SELECTIVE: Final = (TIER_1, TIER_1 << 1, TIER_1 << 2, STATIC_IP, *ARCHITECTURE_BIT.values())
+"""Features that one wish needs and another does not."""
+COMMON: Final = 3
+"""A feature is common if at least one of so many nodes has it."""
 
 
 class Key(NamedTuple):
@@ -37,26 +41,41 @@ class Key(NamedTuple):
     wanted: int
     geo: tuple[str, ...]
 
+    def without(self, features: int) -> "Key":
+        """A filter that does not look at some features."""
+        return Key(self.mask & ~features, self.wanted & ~features, self.geo)
+
+
+def features_of(wish: Wish) -> int:
+    """What a node must have for a wish, its GPU model aside."""
+    wanted = ACTIVE | OPEN | PAYABLE
+    if wish.min_tier > 0:
+        wanted |= TIER_1 << wish.min_tier - 1 if wish.min_tier <= 3 else NEVER
+    if wish.geo:
+        wanted |= LOCATED
+    if wish.static_ip:
+        wanted |= STATIC_IP
+    if not wish.architectures:
+        wanted |= NEVER
+    if len(wish.architectures) == 1:
+        (architecture,) = wish.architectures
+        wanted |= ARCHITECTURE_BIT[architecture]
+    return wanted
+
 
 def key_of(wish: Wish, codes: Codes) -> Key:
     """The filter that a wish needs."""
-    bits = ACTIVE | OPEN | PAYABLE
-    if wish.min_tier > 0:
-        bits |= TIER_1 << wish.min_tier - 1 if wish.min_tier <= 3 else NEVER
-    if wish.geo:
-        bits |= LOCATED
-    if wish.static_ip:
-        bits |= STATIC_IP
-    if not wish.architectures:
-        bits |= NEVER
-    mask = wanted = bits
-    if len(wish.architectures) == 1:
-        mask |= sum(ARCHITECTURE_BIT.values())
-        wanted |= sum(ARCHITECTURE_BIT[architecture] for architecture in wish.architectures)
+    mask = wanted = features_of(wish)
     if wish.needs.gpu_count and wish.gpu_model:
         mask |= ALL_MODELS
         wanted |= codes.models.get(wish.gpu_model, len(codes.models)) << GPU_SHIFT
     return Key(mask, wanted, wish.geo)
+
+
+def common_features(fleet: Fleet) -> int:
+    """Features that so many nodes have that looking for one of them anew is cheaper than a filter for them."""
+    features = fleet.columns[FEATURES]
+    return sum(bit for bit in SELECTIVE if COMMON * int(np.count_nonzero(features & bit)) >= fleet.count)
 
 
 def places_allowed(geo: tuple[str, ...], codes: Codes) -> Booleans:

@@ -98,32 +98,28 @@ def _ask_order(fleet: Fleet, chunk: int) -> AskOrder:
 
 
 def _positions(asks: Ints, chunk: int) -> Ints:
-    """Split along the ask that varies most, again and again, until groups are small or equal."""
-    position: Ints = np.empty(asks.shape[1], dtype=np.int64)
-    begin = 0
-    todo = [np.arange(asks.shape[1], dtype=np.int64)]
-    while todo:
-        group = todo.pop()
-        halves = _split(asks, group, chunk)
-        if halves is not None:
-            todo += halves
-            continue
-        position[group] = begin if len(group) > chunk else np.arange(begin, begin + len(group))
-        begin += len(group)
+    """Split all groups along the ask that varies most in each, again and again, until they are small or equal."""
+    nodes = np.arange(asks.shape[1], dtype=np.int64)
+    starts, sizes = nodes[:1], np.array([nodes.size], dtype=np.int64)
+    """Where groups begin in `nodes`, and how many each has."""
+    while nodes.size:
+        values = asks[:, nodes]
+        widths = np.maximum.reduceat(values, starts, axis=1) - np.minimum.reduceat(values, starts, axis=1)
+        widths *= TYPICAL[:, None]
+        splits = (sizes > chunk) & (widths.max(axis=0) > 0)
+        if not splits.any():
+            break
+        group = np.repeat(np.arange(starts.size), sizes)
+        line = values[widths.argmax(axis=0)[group], np.arange(nodes.size)]
+        sequence = np.lexsort((line, group))
+        nodes, line = nodes[sequence], line[sequence]
+        middle, least = line[starts + sizes // 2], line[starts]
+        upper = np.where(middle > least, middle, least + 1)[group] <= line
+        upper &= splits[group]
+        upper[1:] &= ~upper[:-1]
+        starts = np.sort(np.append(starts, np.nonzero(upper)[0]))
+        sizes = np.diff(np.append(starts, nodes.size))
+    position: Ints = np.empty(nodes.size, dtype=np.int64)
+    first = np.repeat(starts, sizes)
+    position[nodes] = np.where(np.repeat(sizes, sizes) > chunk, first, np.arange(nodes.size))
     return position
-
-
-def _split(asks: Ints, group: Ints, chunk: int) -> list[Ints] | None:
-    """Two halves, the lower one last, or None when the group is small or its asks are all equal."""
-    if len(group) <= chunk:
-        return None
-    values = asks[:, group]
-    widths = (values.max(axis=1) - values.min(axis=1)) * TYPICAL
-    widest = int(widths.argmax())
-    if widths[widest] == 0:
-        return None
-    line = values[widest]
-    lower = line < np.sort(line, kind="stable")[len(line) // 2]
-    if not lower.any():
-        lower = line == line.min()
-    return [group[~lower], group[lower]]

@@ -1,5 +1,7 @@
 """What nodes ask and have left while one block's instances are placed. What is left only ever gets less."""
 
+import numpy as np
+
 from flux.contracts.market.fleet import ASK_CPU, ASK_GPU, FREE_CPU, FREE_GPU, Fleet, Ints
 from flux.contracts.market.rules import Needs, price_of
 from flux.contracts.nodes.types import Ask
@@ -7,23 +9,47 @@ from flux.primitives.types import U64
 
 
 class Offers:
-    """A fleet from which a block takes."""
+    """A fleet from which a block takes. What it takes is in the fleet's columns after `settle`."""
 
-    __slots__ = ("_fleet", "_left", "asks", "free")
+    __slots__ = ("_free", "_left", "_settled", "_taken", "asks")
 
     def __init__(self, fleet: Fleet) -> None:
-        self._fleet = fleet
         self._left: dict[int, list[int]] = {}
-        """Of nodes that something was taken of."""
+        """By index, of nodes that were asked one by one."""
+        self._taken: list[int] = []
+        """Nodes that something was taken of, by index, in order."""
+        self._settled = 0
+        """How many of these the columns know of."""
         self.asks: Ints = fleet.columns[ASK_CPU : ASK_GPU + 1]
         """One row each: cpu, memory, disk, gpu."""
-        self.free: Ints = fleet.columns[FREE_CPU : FREE_GPU + 1]
-        """One row each: cpu, memory, disk, leases, gpu."""
+        self._free: Ints = fleet.columns[FREE_CPU : FREE_GPU + 1]
+
+    @property
+    def free(self) -> Ints:
+        """What is left by now; one row each: cpu, memory, disk, leases, gpu."""
+        self.settle()
+        return self._free
+
+    @property
+    def takings(self) -> int:
+        """How many instances were placed until now."""
+        return len(self._taken)
+
+    def taken_since(self, takings: int) -> Ints:
+        """The nodes, by index, that got instances after that many were placed."""
+        return np.array(list(dict.fromkeys(self._taken[takings:])), dtype=np.int64)
+
+    def settle(self) -> None:
+        """Write into the columns what was taken."""
+        nodes = self.taken_since(self._settled)
+        if nodes.size:
+            self._free[:, nodes] = np.array([self._left[node] for node in nodes.tolist()], dtype=np.int64).T
+            self._settled = len(self._taken)
 
     def fits(self, node: int, needs: Needs) -> bool:
         """Whether an instance fits on a node, by index."""
         if node not in self._left:
-            self._left[node] = self.free[:, node].tolist()
+            self._left[node] = self._free[:, node].tolist()
         return self.still_fits(node, needs)
 
     def price(self, node: int, needs: Needs) -> int:
@@ -49,14 +75,13 @@ class Offers:
         """One more lease on a node, by index."""
         left = self._left.get(node)
         if left is None:
-            left = self.free[:, node].tolist()
+            left = self._free[:, node].tolist()
         cpu, memory, disk, leases, gpu = left
-        left = [
+        self._left[node] = [
             cpu - needs.cpu_milli,
             memory - needs.memory_mib,
             disk - needs.disk_mib,
             leases - 1,
             gpu - needs.gpu_count,
         ]
-        self._left[node] = left
-        self.free[:, node] = left
+        self._taken.append(node)

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from flux.contracts.market.domains import Domains
-from flux.contracts.market.filters import Booleans, Key, key_of, matching
+from flux.contracts.market.filters import Key, common_features, key_of, matching
 from flux.contracts.market.fleet import Fleet, Ints
 from flux.contracts.market.layout import Tuning, search_order
 from flux.contracts.market.offers import Offers
@@ -49,6 +49,7 @@ class Placement:
         self._offers = Offers(fleet)
         self._domains = Domains(fleet)
         self._survey = Survey(self._offers, self._order, tuning.first_groups)
+        self._common = common_features(fleet)
         self._tuning = tuning
         self._demands = demands
         self._pools: dict[Key, Pool | None] = {}
@@ -71,6 +72,7 @@ class Placement:
                 self._look_ahead(pool, ahead[pool])
             session = Session(self._offers, self._domains, self._survey, pool, demand)
             choices.append(session.place(self._shortlists.pop(index)))
+        self._offers.settle()
         return choices
 
     def _look_ahead(self, pool: Pool, ahead: deque[int]) -> None:
@@ -86,15 +88,18 @@ class Placement:
         self._shortlists.update(zip(window, found, strict=True))
 
     def _pool(self, wish: Wish) -> Pool | None:
-        """The nodes that a wish's constraints leave; None when there are none or its needs are too large for any."""
+        """The nodes that a wish's constraints leave, but for those that most nodes meet anyhow.
+
+        None when there are none or its needs are too large for any.
+        """
         if not is_placeable(wish.needs):
             return None
-        key = key_of(wish, self._fleet.codes)
+        key = key_of(wish, self._fleet.codes).without(self._common)
         if key not in self._pools:
             allowed = matching(self._fleet, key)
             nodes = self._sequence[allowed[self._sequence]]
-            self._pools[key] = self._make_pool(nodes, allowed) if nodes.size else None
+            self._pools[key] = self._make_pool(nodes) if nodes.size else None
         return self._pools[key]
 
-    def _make_pool(self, nodes: Ints, allowed: Booleans) -> Pool:
-        return Pool(nodes, allowed, self._domains.country, self._offers, self._order, self._tuning.chunk)
+    def _make_pool(self, nodes: Ints) -> Pool:
+        return Pool(nodes, self._fleet, self._offers, self._order, self._tuning.chunk)

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from flux.contracts.market.domains import Domains
-from flux.contracts.market.fleet import Ints
+from flux.contracts.market.filters import features_of
 from flux.contracts.market.offers import Offers
 from flux.contracts.market.pool import Pool
 from flux.contracts.market.requests import Choice, Demand, Spread
@@ -15,6 +15,8 @@ from flux.primitives.types import U32
 
 OUT: Final = 1 << 60
 """In place of the spread of a node that cannot be chosen; above every spread."""
+HEAD: Final = 32
+"""Candidates that are looked at one by one before all of a list are compared at once."""
 
 
 class Session:
@@ -65,12 +67,12 @@ class Session:
             index = self._choose()
         if index is None:
             return None
-        return self._take(int(self._candidates.nodes[index]), int(self._candidates.prices[index]))
+        return self._take(self._nodes.pop(index), self._prices.pop(index))
 
     def _price_at(self, node: int) -> int | None:
         """What the instance costs on a node, by index; None where it cannot run."""
         needs = self._wish.needs
-        if not self._pool.allowed[node] or node in self._out or not self._offers.fits(node, needs):
+        if not self._pool.has(node, features_of(self._wish)) or node in self._out or not self._offers.fits(node, needs):
             return None
         price = self._offers.price(node, needs)
         return price if price <= self._wish.limit else None
@@ -88,10 +90,8 @@ class Session:
     def _adopt(self, candidates: Shortlist) -> None:
         """Choose among these from now on."""
         self._candidates = candidates
-        self._next = 0
-        """Candidates before this one cannot be chosen any more."""
-        self._codes: tuple[Ints, Ints, Ints] | None = None
-        self._barred: Ints = np.zeros(candidates.nodes.size, dtype=np.int64)
+        self._nodes, self._prices = candidates.nodes.copy(), candidates.prices.copy()
+        """Those that may still be chosen."""
 
     def _choose(self) -> int | None:
         """Where in the list the choice is. A list in which it is not is replaced by longer ones."""
@@ -103,31 +103,30 @@ class Session:
 
     def _find_first(self) -> int | None:
         """The first candidate that can be chosen."""
-        nodes = self._candidates.nodes
-        for index in range(self._next, nodes.size):
-            if self._can_take(int(nodes[index])):
-                self._next = index
+        for index, node in enumerate(self._nodes):
+            if self._can_take(node):
                 return index
-        self._next = nodes.size
         return None
 
     def _find_unshared(self) -> int | None:
         """The first candidate that shares least, if no node could share less."""
-        domains, nodes = self._domains, self._candidates.nodes
-        if not nodes.size:
-            return None
-        if self._codes is None:
-            self._codes = domains.operator[nodes], domains.network[nodes], domains.country[nodes]
-        spreads = domains.spreads(*self._codes)
-        spreads |= self._barred
-        most = OUT - 1 if self._candidates.is_complete else self._least_spread()
-        while True:
+        least = self._least_spread()
+        for index in self._domains.sharing_at_most(least, self._nodes[:HEAD]):
+            if self._can_take(self._nodes[index]):
+                return index
+        return self._compare(OUT - 1 if self._candidates.is_complete else least)
+
+    def _compare(self, most: int) -> int | None:
+        """The first candidate that shares least, unless it shares more than `most`."""
+        spreads = self._domains.spreads(np.array(self._nodes, dtype=np.int64))
+        while spreads.size:
             index = int(spreads.argmin())
             if spreads[index] > most:
-                return None
-            if self._can_take(int(nodes[index])):
+                break
+            if self._can_take(self._nodes[index]):
                 return index
-            spreads[index] = self._barred[index] = OUT
+            spreads[index] = OUT
+        return None
 
     def _can_take(self, node: int) -> bool:
         return node not in self._out and self._offers.still_fits(node, self._wish.needs)

@@ -12,16 +12,14 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from flux.contracts.market.filters import Booleans, features_of
 from flux.contracts.market.fleet import Ints
 from flux.contracts.market.offers import Offers
 from flux.contracts.market.order import BlockOrder
 from flux.contracts.market.pool import Pool
 from flux.contracts.market.requests import Wish
 from flux.contracts.market.rules import NO_PRICE
-
-Booleans = npt.NDArray[np.bool_]
 
 NO_KEY: Final = 1 << 62
 """Above every key."""
@@ -34,9 +32,9 @@ STEP: Final = 8
 class Shortlist(NamedTuple):
     """Nodes on which an instance fits at an accepted price: the best ones, in order."""
 
-    nodes: Ints
-    """Indices; one may be there twice."""
-    prices: Ints
+    nodes: list[int]
+    """By index."""
+    prices: list[int]
     """Milli-gwei per hour."""
     is_complete: bool
     """Whether there are no others."""
@@ -54,44 +52,48 @@ class Survey:
 
     def shortlists(self, pool: Pool, wishes: Sequence[Wish], size: int) -> list[Shortlist]:
         """Per wish the `size` best candidates, or fewer. Needs must be placeable."""
+        pool.refresh(self._offers)
         terms = _Terms.of(wishes)
         lowest = terms.prices(pool.lowest[:, None])
         base = lowest.min(axis=1, keepdims=True)
         bounds = self._keys(lowest, base, pool.first, terms.fit(pool.most[:, None]) & (lowest <= terms.limits))
         bounds.sort(axis=1)
         best = self._visit(pool, terms, base, bounds, size)
-        nodes = self._order.node_at.take(best & (1 << self._order.bits) - 1, mode="clip")
-        prices = base + (best >> self._order.bits)
+        nodes = self._order.node_at.take(best & (1 << self._order.bits) - 1, mode="clip").tolist()
+        prices = (base + (best >> self._order.bits)).tolist()
         counts = np.count_nonzero(best < NO_KEY, axis=1)
         complete = (counts < size) & (terms.prices(pool.dearest[:, None, None]) - base < self._least_far)[:, 0]
         return [
-            Shortlist(nodes[row, :count], prices[row, :count], is_complete)
-            for row, (count, is_complete) in enumerate(zip(counts.tolist(), complete.tolist(), strict=True))
+            Shortlist(found[:count], priced[:count], is_complete)
+            for found, priced, count, is_complete in zip(nodes, prices, counts.tolist(), complete.tolist(), strict=True)
         ]
 
     def longer(self, pool: Pool, wish: Wish, known: Shortlist) -> Shortlist:
         """More candidates than a list that is not complete has."""
-        size = STEP * known.nodes.size
-        if not known.nodes.size or size >= pool.nodes.size:
+        size = STEP * len(known.nodes)
+        if not known.nodes or size >= pool.nodes.size:
             return self.everything(pool, wish)
         return self.shortlists(pool, [wish], size)[0]
 
     def everything(self, pool: Pool, wish: Wish) -> Shortlist:
         """All candidates of a wish."""
-        nodes = pool.nodes.ravel()
+        nodes = pool.nodes
         terms = _Terms.of([wish])
-        nodes = nodes[terms.fit(self._offers.free.take(nodes, axis=1)[:, None])[0]]
+        pool.refresh(self._offers)
+        left = pool.free.reshape(len(pool.free), 1, -1)[:, :, : nodes.size]
+        features = pool.features.reshape(1, -1)[:, : nodes.size]
+        nodes = nodes[(terms.fit(left) & terms.suit(features))[0]]
         prices = terms.prices(self._offers.asks.take(nodes, axis=1)[:, None])[0]
         accepted = prices <= wish.limit
         nodes, prices = nodes[accepted], prices[accepted]
         sequence = np.lexsort((self._order.place[nodes], prices))
-        return Shortlist(nodes[sequence], prices[sequence], is_complete=True)
+        return Shortlist(nodes[sequence].tolist(), prices[sequence].tolist(), is_complete=True)
 
     def _visit(self, pool: Pool, terms: "_Terms", base: Ints, bounds: Ints, size: int) -> Ints:
         """The smallest keys by wish, `size` of each in order; `bounds` are those of the groups, in order too."""
         best: Ints = np.full((len(bounds), size), NO_KEY, dtype=np.int64)
         rows = np.arange(len(bounds))
-        begin, count = 0, max(self._first_groups, size // pool.nodes.shape[1])
+        begin, count = 0, max(self._first_groups, size * pool.groups // pool.nodes.size)
         while begin < pool.groups:
             rows = rows[bounds[rows, begin] < best[rows, -1]]
             if not rows.size:
@@ -107,11 +109,15 @@ class Survey:
 
     def _look(self, pool: Pool, terms: "_Terms", base: Ints, groups: Ints) -> Ints:
         """The keys of all nodes in some groups, one row of groups for each wish."""
-        nodes = pool.nodes[groups].reshape(len(groups), -1)
-        free = self._offers.free[: len(terms.needs)].take(nodes, axis=1)
-        pool.most[: len(free), groups] = free.reshape(len(free), *groups.shape, -1).max(axis=3)
-        prices = terms.prices(self._offers.asks[: len(terms.factors)].take(nodes, axis=1))
-        return self._keys(prices, base, self._order.place[nodes], terms.fit(free) & (prices <= terms.limits))
+        free = pool.free[: len(terms.needs)].take(groups, axis=1).reshape(len(terms.needs), len(groups), -1)
+        asks = pool.asks[: len(terms.factors)].take(groups, axis=1).reshape(len(terms.factors), len(groups), -1)
+        places = pool.place.take(groups, axis=0).reshape(len(groups), -1)
+        prices = terms.prices(asks)
+        allowed = terms.fit(free)
+        allowed &= prices <= terms.limits
+        if terms.need_beyond(pool.common):
+            allowed &= terms.suit(pool.features.take(groups, axis=0).reshape(len(groups), -1))
+        return self._keys(prices, base, places, allowed)
 
     def _keys(self, prices: Ints, base: Ints, places: Ints, allowed: Booleans) -> Ints:
         """Keys of those that are allowed and not too far above the least price."""
@@ -132,6 +138,8 @@ class _Terms(NamedTuple):
     """What an ask is multiplied with: shape (asks, wishes, 1)."""
     limits: Ints
     """Shape (wishes, 1)."""
+    features: Ints
+    """What a node must have: shape (wishes, 1)."""
 
     @classmethod
     def of(cls, wishes: Sequence[Wish]) -> "_Terms":
@@ -145,13 +153,23 @@ class _Terms(NamedTuple):
             np.array(needs, dtype=np.int64).T[: asks + 1, :, None],
             np.array(factors, dtype=np.int64).T[:asks, :, None],
             np.array([wish.limit for wish in wishes], dtype=np.int64)[:, None],
+            np.array([features_of(wish) for wish in wishes], dtype=np.int64)[:, None],
         )
 
     def of_rows(self, rows: Ints) -> "_Terms":
         """Those of some wishes."""
         if rows.size == self.limits.size:
             return self
-        return _Terms(self.needs[:, rows], self.factors[:, rows], self.limits[rows])
+        return _Terms(self.needs[:, rows], self.factors[:, rows], self.limits[rows], self.features[rows])
+
+    def need_beyond(self, features: int) -> bool:
+        """Whether a wish needs more than these features."""
+        return bool((self.features & ~features).any())
+
+    def suit(self, features: Ints) -> Booleans:
+        """By wish and node, whether a node has what it must have."""
+        suits: Booleans = features & self.features == self.features
+        return suits
 
     def fit(self, free: Ints) -> Booleans:
         """By wish and node, whether an instance fits into what is free."""
