@@ -12,10 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from nacl.public import PrivateKey
 
 from flux.primitives.types import Hash
@@ -73,18 +69,23 @@ def load(home: Path) -> NodeIdentity:
     try:
         signer = LocalSigner(bytes.fromhex((home / AGENT_KEY).read_text()))
         seal_key = PrivateKey(bytes.fromhex((home / SEAL_KEY).read_text()))
-        certificate = x509.load_pem_x509_certificate((home / CERTIFICATE).read_bytes())
+        der = ssl.PEM_cert_to_DER_cert((home / CERTIFICATE).read_text())
     except FileNotFoundError as error:
         raise IdentityError(f"{error.filename} is missing: run `flux node init` first") from error
     except (ValueError, TypeError) as error:
         raise IdentityError(
             f"a key in {home} cannot be read ({type(error).__name__}): restore it from a backup"
         ) from error
-    der = certificate.public_bytes(serialization.Encoding.DER)
     return NodeIdentity(home, signer, seal_key, Hash(hashlib.sha256(der).digest()))
 
 
 def _create_certificate(home: Path, host: str) -> None:
+    # Imported once in a node's life: what makes certificates would be a tenth of a running agent's memory.
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "flux agent")])
     try:

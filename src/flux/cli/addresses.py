@@ -3,8 +3,6 @@
 from flux.cli.context import DEFAULT_RPC, CommandContext
 from flux.contracts.market.types import Lease
 from flux.contracts.nodes.types import Node
-from flux.services.cloud_state import find_state
-from flux.services.home import FluxHome
 
 DOMAIN = "FLUX_DOMAIN"
 """Domain of the ingress that a tenant uses, such as apps.example.org, with a port if it is not a usual one."""
@@ -16,6 +14,10 @@ def app_url(context: CommandContext, name: str) -> str | None:
     """The app's address at the ingress that is known of: FLUX_DOMAIN, or the local cloud's."""
     if domain := context.environment.get(DOMAIN):
         return f"https://{name}.{domain}/"
+    # What looks after processes is imported here: a deployment is under way before its address is printed.
+    from flux.services.cloud_state import find_state
+    from flux.services.home import FluxHome
+
     state = find_state(FluxHome(context.home).cloud)
     if state is not None and state.rpc == context.rpc and state.http_port:
         return f"http://{name}.{_LOCAL_DOMAIN}:{state.http_port}/"

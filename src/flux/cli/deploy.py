@@ -25,13 +25,13 @@ from flux.cli.quote import Quote
 from flux.cli.rollout import Rollout, await_running, give_seed_once, result_document, show_result
 from flux.cli.seeds import open_seeds
 from flux.cli.spec_input import Changes, app_name, findings_document, read_spec, show_findings
-from flux.contracts.apps.types import AppDeployed, AppId, Revision, encode_spec
+from flux.contracts.apps.types import AppDeployed, Revision, encode_spec
 from flux.primitives.types import U16, U32, Wei
 from flux.primitives.units import parse_flux
 from flux.sdk import paging
 from flux.sdk.bindings.apps import Apps
 from flux.sdk.bindings.escrow import Escrow
-from flux.sdk.client import FluxClient, Receipt
+from flux.sdk.client import FluxClient
 from flux.specs.loaded import LoadedSpec
 
 FIRST = Revision(U32(1))
@@ -73,7 +73,7 @@ async def run(
         receipt = await Apps(client).deploy(
             signer, order.name, U16(order.instances), order.spec, order.ciphertext, value=order.quote.deposit
         )
-        app = _deployed(receipt)
+        app = receipt.event(AppDeployed).app
         context.output.note(
             f"app {app} {order.name} is on chain in block {receipt.block}, paid in {show.flux(order.quote.deposit)}"
         )
@@ -143,7 +143,3 @@ def _locked(loaded: LoadedSpec) -> tuple[bytes, bytes | None]:
     from flux.specs.private_half import encrypt
 
     return encrypt(loaded.private)
-
-
-def _deployed(receipt: Receipt) -> AppId:
-    return next(event.app for event in receipt.events() if isinstance(event, AppDeployed))

@@ -88,7 +88,7 @@ def next_revision(app: App) -> Revision:
 
 def made_revision(receipt: Receipt) -> Revision:
     """The number of the version that a transaction made."""
-    return next(event.revision for event in receipt.events() if isinstance(event, AppUpdated))
+    return receipt.event(AppUpdated).revision
 
 
 async def replace_private(

@@ -14,12 +14,11 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 import msgspec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from nacl import bindings as sodium
 from nacl.exceptions import CryptoError
 
 from flux.primitives.address import to_text
+from flux.primitives.hkdf import hkdf
 from flux.primitives.signature import personal_message_hash
 from flux.sdk.errors import ClientError
 from flux.sdk.signer import Signer
@@ -74,7 +73,7 @@ def backup_key(signer: Signer, header: BackupHeader) -> bytes:
     except ValueError as error:
         raise BackupUnusable("the backup's header is damaged") from error
     # r and s only: wallets write the last byte in different ways.
-    return HKDF(algorithm=SHA256(), length=32, salt=salt, info=_INFO).derive(signature[:64])
+    return hkdf(signature[:64], 32, _INFO, salt)
 
 
 class BackupWriter:

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from flux.kernel.events import Event, Log
+from flux.kernel.events import Event, Log, event_codec
 from flux.primitives.hexadecimal import from_hex, quantity, to_hex
 from flux.primitives.types import NO_WEI, U64, U256, Address, Gas, Hash, Height, Nonce, Timestamp, Wei
 from flux.sdk.call import Call
@@ -14,6 +14,7 @@ from flux.sdk.signer import Signer
 from flux.sdk.transaction import Draft, Fees, sign_transaction
 from flux.sdk.transport import Transport
 
+E = TypeVar("E", bound=Event)
 RECEIPT_TIMEOUT = 30.0
 """Seconds."""
 _POLL = 0.02
@@ -38,6 +39,14 @@ class Receipt(NamedTuple):
         """The logs that are events of the protocol."""
         found = (find_event(list(log.topics), log.data) for log in self.logs)
         return [event for event in found if event is not None]
+
+    def event(self, kind: type[E]) -> E:
+        """The event of a kind that the call always emits; the protocol's other events are not looked at."""
+        codec = event_codec(kind)
+        log = next(log for log in self.logs if log.topics[0] == codec.topic0)
+        event = codec.decode(log.topics, log.data)
+        assert isinstance(event, kind), "the codec is the kind's"
+        return event
 
 
 class Head(NamedTuple):

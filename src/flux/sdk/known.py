@@ -2,54 +2,39 @@
 
 from collections.abc import Iterator
 from functools import cache
-from types import ModuleType
+from importlib import import_module
 
-from flux.contracts.accounts import types as accounts
-from flux.contracts.apps import types as apps
-from flux.contracts.benchmarks import types as benchmarks
-from flux.contracts.escrow import types as escrow
-from flux.contracts.governor import types as governor
-from flux.contracts.market import types as market
-from flux.contracts.nodes import types as nodes
-from flux.contracts.oracle import types as oracle
-from flux.contracts.parameters import types as parameters
-from flux.contracts.policy import types as policy
-from flux.contracts.probes import types as probes
-from flux.contracts.rewards import types as rewards
-from flux.contracts.secrets import types as secrets
-from flux.contracts.slashing import types as slashing
-from flux.contracts.staking import types as staking
-from flux.contracts.validators import types as validators
-from flux.contracts.votes import types as votes
 from flux.kernel.errors import COMMON_ERRORS, Revert
 from flux.kernel.events import Event, EventCodec, event_codec
 from flux.kernel.revert_data import decode_error, error_selector
 from flux.primitives.abi import AbiError
 from flux.primitives.types import Hash
 
-_MODULES: tuple[ModuleType, ...] = (
-    accounts,
-    apps,
-    benchmarks,
-    escrow,
-    governor,
-    market,
-    nodes,
-    oracle,
-    parameters,
-    policy,
-    probes,
-    rewards,
-    secrets,
-    slashing,
-    staking,
-    validators,
-    votes,
+_CONTRACTS = (
+    "accounts",
+    "apps",
+    "benchmarks",
+    "escrow",
+    "governor",
+    "market",
+    "nodes",
+    "oracle",
+    "parameters",
+    "policy",
+    "probes",
+    "rewards",
+    "secrets",
+    "slashing",
+    "staking",
+    "validators",
+    "votes",
 )
+"""Their types are imported when something unknown is met first: most commands and agents meet nothing."""
 
 
 def _declared(base: type) -> Iterator[type]:
-    for module in _MODULES:
+    for name in _CONTRACTS:
+        module = import_module(f"flux.contracts.{name}.types")
         for item in vars(module).values():
             if isinstance(item, type) and issubclass(item, base) and item.__module__ == module.__name__:
                 yield item

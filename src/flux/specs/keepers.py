@@ -12,11 +12,10 @@ from collections.abc import Mapping, Sequence
 import nacl.bindings
 import nacl.exceptions
 import nacl.public
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from flux.contracts.apps.types import AppId, Revision
 from flux.contracts.secrets.types import Generation, Keeper, Seat, SharedSeed
+from flux.primitives.hkdf import hkdf
 from flux.primitives.keccak import keccak256
 from flux.primitives.types import U8, Hash
 from flux.specs.private_half import SEED_SIZE, PrivateHalfError, open_box
@@ -38,7 +37,7 @@ class Purpose:
     def derive(self, seed: bytes, what: bytes, size: int) -> bytes:
         """Secret bytes that only a holder of the seed can derive."""
         info = b"flux keepers v1 " + self._name + what
-        return HKDF(algorithm=SHA256(), length=size, salt=None, info=info).derive(seed)
+        return hkdf(seed, size, info)
 
     def share_hash(self, index: int, share: bytes) -> Hash:
         """By what a share is recognised; 16 bytes that nobody guesses are behind it."""

@@ -9,10 +9,9 @@ import secrets
 import nacl.exceptions
 import nacl.public
 import nacl.secret
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from flux.contracts.apps.types import PrivateSpec, decode_private_spec, encode_spec
+from flux.primitives.hkdf import hkdf
 
 SEED_SIZE = 16
 KEY_SIZE = 32
@@ -109,7 +108,7 @@ def open_box(box: bytes, secret_key: bytes) -> bytes:
 
 def _box(seed: bytes) -> nacl.secret.SecretBox:
     _check_seed(seed)
-    return nacl.secret.SecretBox(HKDF(algorithm=SHA256(), length=KEY_SIZE, salt=None, info=_INFO).derive(seed))
+    return nacl.secret.SecretBox(hkdf(seed, KEY_SIZE, _INFO))
 
 
 def _private_key(secret_key: bytes) -> nacl.public.PrivateKey:

@@ -8,7 +8,6 @@ import hashlib
 import time
 from dataclasses import dataclass
 
-import numpy as np
 import psutil
 
 MIB = 1024 * 1024
@@ -32,8 +31,8 @@ class MemoryResult:
 def measure_memory(seconds: float = SECONDS, copied_mib: int = COPIED_MIB) -> MemoryResult:
     """Copy a buffer back and forth for about `seconds`."""
     memory = psutil.virtual_memory()
-    source = np.ones(copied_mib * MIB // 8, dtype=np.int64)
-    target = np.empty_like(source)
+    source = memoryview(bytes([1]) * (copied_mib * MIB))
+    target = memoryview(bytearray(copied_mib * MIB))
     target[:] = source
     copies = 0
     begun = time.perf_counter()
