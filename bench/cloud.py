@@ -8,33 +8,38 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 
 import psutil
 from tools.demonstration.load import PACE, steady_requests
 from tools.demonstration.stage import DemoFailed, Stage, staged
 from tools.paths import STATE
+from tools.ports import free_row
 
 from bench.measurement import Goal, Measurement, Report, Section
 from flux.contracts.apps.types import AppId, Revision
+from flux.contracts.market.types import LeaseState
 from flux.contracts.nodes.types import NodeStatus
 from flux.primitives.types import U32, U64
+from flux.sdk.bindings.market import Market
 from flux.sdk.bindings.nodes import Nodes
 from flux.sdk.deployment import progress, runs
-from flux.services.local_cloud import CloudOptions
+from flux.services.local_cloud import AGENT_PORT_STEP, CloudOptions
 from flux.services.local_node import LocalNode
 from flux.services.ports import free_port
 
 HOME = STATE / "bench"
 SERVICE = "bench/web.compose.yaml"
 SMALL = "bench/small.compose.yaml"
+TINY = "bench/tiny.compose.yaml"
 HELLO = "examples/hello/compose.yaml"
 NODES = 5
 INSTANCES = 3
 DEPLOYS = 5
 KILLS = 5
 HOSTED = 10
+HOSTED_MANY = 100
 IDLE_SECONDS = 20.0
-AGENT_PORT = 26_127
 CONTAINER_PORT = 28_000
 _WAIT = 60.0
 FIRST = Revision(U32(1))
@@ -46,8 +51,8 @@ METHOD = (
     f"asked every {PACE * 1000:.0f} ms by the one client process. Losing a host: an agent is killed and its containers "
     "are removed, as nobody else sees a machine die; from before that until an instance on another node has answered "
     "200 through the ingress; peers find the port closed, which is quicker than a time-out. The agent: one node with "
-    f"{HOSTED} instances of {HOSTED} apps, memory (RSS) and CPU of its process over {IDLE_SECONDS:.0f} s in which "
-    "nothing changes."
+    f"{HOSTED} instances of {HOSTED} apps, then {HOSTED_MANY} of {HOSTED_MANY}, memory (RSS) and CPU of its "
+    f"process over {IDLE_SECONDS:.0f} s in which nothing changes."
 )
 
 
@@ -65,7 +70,7 @@ async def _run(report: Report) -> list[Measurement]:
         two = [await _timed_deploy(stage, HELLO, f"two-{number}", report) for number in range(DEPLOYS)]
         recoveries = await _kills(stage, report)
     async with _cloud(1, report) as stage:
-        memory, processor = await _agent(stage, report)
+        few, many = await _agent(stage, report)
     reference = "Swarm 1.25 s, Nomad 1.27 s"
     return [
         Measurement(
@@ -92,11 +97,17 @@ async def _run(report: Report) -> list[Measurement]:
         Measurement(
             what=f"agent's memory with {HOSTED} instances",
             unit="MB",
-            values=(memory,),
+            values=(few.memory,),
             goal=Goal(80, at_least=False),
             reference="Nomad client 84 MiB idle (+ 140 MiB of helpers per running task); k3s agent 275 MB",
         ),
-        Measurement(what=f"agent's CPU, {HOSTED} instances, nothing changes", unit="% of a core", values=(processor,)),
+        Measurement(
+            what=f"agent's CPU, {HOSTED} instances, nothing changes", unit="% of a core", values=(few.processor,)
+        ),
+        Measurement(what=f"agent's memory with {HOSTED_MANY} instances", unit="MB", values=(many.memory,)),
+        Measurement(
+            what=f"agent's CPU, {HOSTED_MANY} instances, nothing changes", unit="% of a core", values=(many.processor,)
+        ),
     ]
 
 
@@ -108,7 +119,7 @@ def _cloud(nodes: int, report: Report) -> AbstractAsyncContextManager[Stage]:
         nodes=nodes,
         rpc_port=free_port(),
         http_port=free_port(),
-        agent_port=AGENT_PORT,
+        agent_port=free_row(nodes, AGENT_PORT_STEP),
         container_port=CONTAINER_PORT,
     )
     return staged(HOME, options, lambda line: report(f"cloud: {line}"))
@@ -160,13 +171,32 @@ async def _restore(stage: Stage, node: LocalNode) -> None:
     await _until_async(lambda: _is_active(stage, node), f"node {node.id} is active again")
 
 
-async def _agent(stage: Stage, report: Report) -> tuple[float, float]:
-    """Megabytes and percent of a core of an agent that hosts ten instances."""
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """What an agent takes while nothing changes."""
+
+    memory: float
+    """Megabytes."""
+    processor: float
+    """Percent of a core."""
+
+
+async def _agent(stage: Stage, report: Report) -> tuple[_Cost, _Cost]:
+    """An agent that hosts ten instances, and the same one when it hosts a hundred."""
     for number in range(HOSTED):
         report(f"cloud: instance {number + 1} of {HOSTED} on one agent")
         await _deploy(stage, SMALL, f"hosted-{number}", 1)
+    few = await _cost(stage, report)
+    for number in range(HOSTED, HOSTED_MANY):
+        report(f"cloud: instance {number + 1} of {HOSTED_MANY} on one agent")
+        await stage.flux("deploy", TINY, "--name", f"hosted-{number}", "--no-wait")
+    await _until_async(lambda: _hosts(stage, HOSTED_MANY), f"{HOSTED_MANY} instances run")
+    return few, await _cost(stage, report)
+
+
+async def _cost(stage: Stage, report: Report) -> _Cost:
     (node,) = stage.cloud.nodes
-    assert node.pid is not None, "it hosts ten instances"
+    assert node.pid is not None, "it hosts instances"
     process = psutil.Process(node.pid)
     report(f"cloud: watching an idle agent for {IDLE_SECONDS:.0f} s")
     before = process.cpu_times()
@@ -174,7 +204,14 @@ async def _agent(stage: Stage, report: Report) -> tuple[float, float]:
     after = process.cpu_times()
     used = after.user + after.system - before.user - before.system
     memory = sum(part.memory_info().rss for part in (process, *process.children(recursive=True)))
-    return memory / 1e6, used / IDLE_SECONDS * 100
+    return _Cost(memory / 1e6, used / IDLE_SECONDS * 100)
+
+
+async def _hosts(stage: Stage, count: int) -> bool:
+    """Whether the cloud's only node runs so many instances."""
+    (node,) = stage.cloud.nodes
+    leases = await Market(stage.cloud.client).leases_of_node(node.id)
+    return sum(lease.state is LeaseState.RUNNING for lease in leases) == count
 
 
 async def _is_active(stage: Stage, node: LocalNode) -> bool:

@@ -7,12 +7,13 @@ from contextlib import AbstractAsyncContextManager
 import psutil
 from tools.demonstration.stage import EPOCH, Stage, staged
 from tools.paths import STATE
+from tools.ports import free_row
 
 from bench.measurement import Goal, Measurement, Report, Section
 from flux.primitives.hexadecimal import quantity
 from flux.protocol.params import DEFAULT
 from flux.sdk.client import FluxClient
-from flux.services.local_cloud import CloudOptions
+from flux.services.local_cloud import AGENT_PORT_STEP, CloudOptions
 from flux.services.ports import free_port
 
 HOME = STATE / "bench-idle"
@@ -21,7 +22,6 @@ CPU_SECONDS = 60.0
 SETTLING = 10.0
 """Seconds after the start that are not measured: first readings, first connections."""
 EPOCHS = 4
-AGENT_PORT = 25_127
 CONTAINER_PORT = 27_000
 DAY_EPOCH = int(DEFAULT.probes.epoch)
 
@@ -59,8 +59,8 @@ async def _run(report: Report) -> list[Measurement]:
 def _cloud(report: Report, epoch: int) -> AbstractAsyncContextManager[Stage]:
     shutil.rmtree(HOME, ignore_errors=True)
     options = CloudOptions(
-        home=HOME / "cloud", nodes=NODES, rpc_port=free_port(), http_port=free_port(), agent_port=AGENT_PORT,
-        container_port=CONTAINER_PORT,
+        home=HOME / "cloud", nodes=NODES, rpc_port=free_port(), http_port=free_port(),
+        agent_port=free_row(NODES, AGENT_PORT_STEP), container_port=CONTAINER_PORT,
     )  # fmt: skip
     return staged(HOME, options, lambda line: report(f"idle: {line}"), epoch)
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from tools.ports import free_row
 
 from flux.services.local_cloud import CloudOptions, LocalCloud
 from flux.services.ports import free_port
 from support.command import run_command
 from support.engine_fixture import busybox, engine, registry
-from support.free_ports import free_row
 from support.small_app import small_app
 from support.waiting import holds, until
 

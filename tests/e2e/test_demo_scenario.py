@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 from tools.demonstration.scenario import play
 from tools.demonstration.stage import staged
+from tools.ports import free_row
 
-from flux.services.local_cloud import CloudOptions
+from flux.services.local_cloud import AGENT_PORT_STEP, CloudOptions
 from flux.services.ports import free_port
+
+NODES = 5
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker]
 
@@ -15,7 +18,12 @@ pytestmark = [pytest.mark.e2e, pytest.mark.docker]
 async def test_the_demonstration_holds_everything_it_promises(tmp_path: Path) -> None:
     said: list[str] = []
     options = CloudOptions(
-        home=tmp_path / "cloud", rpc_port=free_port(), http_port=free_port(), agent_port=46127, container_port=40_000
+        home=tmp_path / "cloud",
+        nodes=NODES,
+        rpc_port=free_port(),
+        http_port=free_port(),
+        agent_port=free_row(NODES, AGENT_PORT_STEP),
+        container_port=40_000,
     )
     async with staged(tmp_path, options, said.append) as stage:
         figures = await play(stage)

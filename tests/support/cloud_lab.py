@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from tools.ports import free_row
 
 from flux.contracts.apps.types import AppId
 from flux.contracts.market.types import Lease, LeaseState
@@ -32,7 +33,6 @@ from flux.services.local_node import LocalNode
 from flux.services.ports import free_port
 from flux.services.processes import start
 from support.command import Finished, run_command
-from support.free_ports import free_row
 from support.waiting import until
 
 MIN_RUNTIME = 3

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from tools.ports import free_row
 
 from flux.consensus.cometbft.config import Timing
 from flux.primitives.hexadecimal import to_hex
@@ -20,7 +21,6 @@ from flux.sdk.errors import ClientError, RpcError
 from flux.sdk.transport import HttpTransport
 from flux.services.local_validators import ValidatorPlace, make_validators
 from flux.wallet.development import LOCAL_CHAIN_ID, development_key
-from support.free_ports import free_row
 from support.transactions import signed
 from support.waiting import until
 

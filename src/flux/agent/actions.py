@@ -121,6 +121,8 @@ class ReportStopped:
     lease: LeaseId
 
 
+Telling = Confirm | ReportFailure | ReportStalled | ReportResumed | ReportStopped
+"""What is told to the chain, which then says something else of the lease."""
 Action = (
     PullImage
     | EnsureNetwork
@@ -131,9 +133,5 @@ Action = (
     | StopContainer
     | RemoveContainer
     | RemoveNetwork
-    | Confirm
-    | ReportFailure
-    | ReportStalled
-    | ReportResumed
-    | ReportStopped
+    | Telling
 )

@@ -1,4 +1,4 @@
-"""The reconcile loop: look, plan, apply, and look again when anything changed or at the latest after two seconds.
+"""The reconcile loop: look, plan, apply, and look again when anything changed or at the latest after five seconds.
 
 Each instance is worked on by at most one task. When the chain cannot be read the last known wishes hold, and nothing is
 removed unless the chain says that its lease is closed: never destroy on a blip.
@@ -14,7 +14,7 @@ from typing import Protocol
 
 import structlog
 
-from flux.agent.actions import Action, StopContainer
+from flux.agent.actions import Action, StopContainer, Telling
 from flux.agent.apply import Applier, Outcome
 from flux.agent.container_specs import health_command
 from flux.agent.desired import DesiredInstance, Ending, NodeFacts
@@ -32,8 +32,10 @@ from flux.runtime.types import ContainerHealth, ContainerState, ContainerView, H
 from flux.sdk.errors import ClientError
 
 log = structlog.get_logger(__name__)
-LOOK_INTERVAL = 2.0
-"""Seconds between two looks when nothing is heard."""
+LOOK_INTERVAL = 5.0
+"""Seconds between two looks when nothing is heard: as long as an idle chain is without a block."""
+RETRY_INTERVAL = 2.0
+"""Seconds until the next look when the chain did not answer."""
 DRAIN_SECONDS = 3.0
 """How long an instance that was replaced serves on: longer than an ingress that keeps up needs to let go of it."""
 
@@ -55,7 +57,7 @@ class InstanceStatus:
 
 
 class AgentLoop:
-    """Reconciles one node. `wake()` may be called from anywhere in the event loop's thread."""
+    """Reconciles one node. `wake()` and `wake_for_engine()` may be called from anywhere in the event loop's thread."""
 
     def __init__(
         self,
@@ -73,8 +75,8 @@ class AgentLoop:
         self._applier = applier
         self._clock = clock
         self._lapse = lapse
-        self._health = HealthChecks(self.wake, clock)
-        self._startup = StartupChecks(runtime, self.wake)
+        self._health = HealthChecks(self.wake_for_engine, clock)
+        self._startup = StartupChecks(runtime, self.wake_for_engine)
         self._desired: dict[LeaseId, DesiredInstance] | None = None
         self._observed: dict[LeaseId, ObservedInstance] = {}
         self._memories: dict[LeaseId, Memory] = {}
@@ -94,9 +96,15 @@ class AgentLoop:
         """When instances whose lease is closed may be stopped."""
         self._held: set[LeaseId] = set()
         self._awake = asyncio.Event()
+        self._chain_changed = True
 
     def wake(self) -> None:
         """Something may have changed: look soon."""
+        self._chain_changed = True
+        self._awake.set()
+
+    def wake_for_engine(self) -> None:
+        """Something may have changed on this machine: look soon, by what the chain said last."""
         self._awake.set()
 
     def desired(self) -> dict[LeaseId, DesiredInstance]:
@@ -151,13 +159,9 @@ class AgentLoop:
             await self._health.close()
 
     async def _look(self) -> float | None:
-        try:
-            self._desired = await self._source.desired()
-            self.chain_read_at = self._clock()
-        except ClientError as error:
-            log.warning("chain not read, keeping what runs", reason=str(error))
+        is_read = await self._read_chain()
         if self._desired is None:
-            return None
+            return self._clock() + RETRY_INTERVAL
         try:
             await self._observe()
             await self._refresh_images()
@@ -177,7 +181,23 @@ class AgentLoop:
             self._not_before.pop(lease, None)
             for key in [key for key in self._ended if key[0] == lease]:
                 del self._ended[key]
+        if not is_read:
+            wakes.append(self._clock() + RETRY_INTERVAL)
         return min((wake for wake in wakes if wake is not None), default=None)
+
+    async def _read_chain(self) -> bool:
+        """Ask for the wishes unless the last answer still counts; whether they are known as of now."""
+        if not self._chain_changed and self._clock() < (self.chain_read_at or 0.0) + LOOK_INTERVAL:
+            return True
+        self._chain_changed = False
+        try:
+            self._desired = await self._source.desired()
+        except ClientError as error:
+            log.warning("chain not read, keeping what runs", reason=str(error))
+            self._chain_changed = True
+            return False
+        self.chain_read_at = self._clock()
+        return True
 
     async def _observe(self) -> None:
         labels = node_labels(self._node.chain, self._node.node)
@@ -321,7 +341,8 @@ class AgentLoop:
             self._not_before[lease] = self._clock() + max(error.delay, 1.0)
         finally:
             del self._busy[lease]
-            self.wake()
+            self._chain_changed |= any(isinstance(action, Telling) for action in actions)
+            self.wake_for_engine()
 
     def _remember(self, lease: LeaseId, outcome: Outcome) -> None:
         memory = self._memories.get(lease)

@@ -27,8 +27,8 @@ class HealthOptions:
 
     interval: float = 1.0
     first_interval: float = 0.05
-    """After the first check of a target that has never answered; doubled with each further one up to `interval`, so
-    that a program that has just been started serves as soon as it can."""
+    """Between the first checks of a target that has never answered; later a quarter of the time that it was silent, up
+    to `interval`, so that a program that was just started serves as soon as it can."""
     connect_timeout: float = 1.0
     request_every: int = 5
     """Checks between two HEAD requests to an instance that is well."""
@@ -43,6 +43,8 @@ class _Patient:
     """What is known of one target."""
 
     host_header: str
+    watched_since: float
+    """By the loop's clock."""
     is_up: bool = False
     failures: int = 0
     checks: int = 0
@@ -74,7 +76,7 @@ class HealthChecker:
         for target in self._patients.keys() - wanted.keys():
             del self._patients[target]
         for target in wanted.keys() - self._patients.keys():
-            self._patients[target] = _Patient(wanted[target])
+            self._patients[target] = _Patient(wanted[target], self._now())
             self._wake.set()
 
     async def wait_first_checks(self, seconds: float) -> None:
@@ -132,10 +134,10 @@ class HealthChecker:
         patient.is_up = well or (was_up and patient.failures < options.failures)
         patient.due_at = begun + options.interval
         if not patient.has_answered:
-            # The exponent is bounded, because a target may stay silent for ever.
-            pause = options.first_interval * 2.0 ** min(patient.checks - 1, 20)
+            now = self._now()
+            pause = max(options.first_interval, (now - patient.watched_since) / 4)
             if pause < options.interval:
-                patient.due_at = self._now() + pause
+                patient.due_at = now + pause
                 self._wake.set()
         patient.is_being_checked = False
         patient.first_check.set()

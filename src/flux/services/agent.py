@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -61,6 +61,8 @@ log = structlog.get_logger(__name__)
 RETRY = 1.0
 """Seconds between two tries to reach the chain or the engine."""
 ACTIVATION_INTERVAL = 2.0
+ACTIVATION_LOOK = 10.0
+"""Seconds after which an active node's record is read without a new block."""
 REVEAL_INTERVAL = 5.0
 SEEDS_INTERVAL = 0.5
 """Seconds between two looks at seeds that are missing or should be shared; they ask nobody while all is in order."""
@@ -150,7 +152,10 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
         def held_instances() -> set[Holder]:
             return {(item.lease.app, item.lease.ordinal) for item in loop.desired().values()}
 
+        news = asyncio.Event()
+
         def heard(head: Head) -> None:
+            news.set()
             metrics.heard(head.timestamp)
             prober.heard()
             loop.wake()
@@ -174,7 +179,7 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
                 partial(_follow_engine, runtime, loop, node_labels(chain, node.id)),
                 partial(_repeat, revealer.run_once, REVEAL_INTERVAL, "nothing revealed yet"),
                 partial(volumes.run, held_instances),
-                partial(_keep_active, client, node, runtime, reporter),
+                partial(_keep_active, client, node, runtime, reporter, news),
             ):
                 group.create_task(begin_anew(work, metrics.faulted))
 
@@ -240,7 +245,7 @@ async def _follow_engine(runtime: ContainerRuntime, loop: AgentLoop, labels: Map
         try:
             async with runtime.events(labels) as events:
                 async for _ in events:
-                    loop.wake()
+                    loop.wake_for_engine()
         except RuntimeFailure as error:
             log.warning("engine not heard", reason=str(error), hint=error.hint)
             await asyncio.sleep(RETRY)
@@ -256,15 +261,26 @@ async def _repeat(work: Callable[[], Awaitable[object]], seconds: float, failure
         await asyncio.sleep(seconds)
 
 
-async def _keep_active(client: FluxClient, node: Node, runtime: ContainerRuntime, reporter: ChainReporter) -> None:
-    """Activate the node whenever the chain has it registered or suspended and its engine answers."""
+async def _keep_active(
+    client: FluxClient, node: Node, runtime: ContainerRuntime, reporter: ChainReporter, news: asyncio.Event
+) -> None:
+    """Activate the node whenever the chain has it registered or suspended and its engine answers.
+
+    `news` is set with each block: without one an active node is not asked for.
+    """
     nodes = Nodes(client)
     while True:
+        news.clear()
         try:
             record = await nodes.node(node.id)
             if record.status in (NodeStatus.REGISTERED, NodeStatus.SUSPENDED):
+                news.set()
                 await runtime.ping()
                 await reporter.activate()
         except (ClientError, RuntimeFailure) as error:
             log.warning("node not activated", reason=str(error))
+            news.set()
         await asyncio.sleep(ACTIVATION_INTERVAL)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ACTIVATION_LOOK):
+                await news.wait()

@@ -127,7 +127,7 @@ async def test_a_chain_is_ready_while_its_head_is_fresh_and_its_database_writabl
     assert samples(registry, "flux_chain_commit_seconds_count")[()] >= 1
     assert samples(registry, "flux_chain_suspended") == {(): 1}
     assert samples(registry, "flux_market_leases") == {
-        ("assigned",): 0, ("running",): 0, ("suspect",): 0, ("closed",): 0,
+        ("assigned",): 0, ("running",): 0, ("suspect",): 0, ("closed",): 0, ("stalled",): 0,
     }  # fmt: skip
     assert samples(registry, "flux_market_pending_instances") == {(): 0}
     application.close()
