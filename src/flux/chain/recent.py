@@ -1,4 +1,6 @@
-"""Decoded blocks and receipts used last, bounded by their transactions: clients ask for what was just committed.
+"""Decoded blocks and receipts used last: clients ask for what was just committed.
+
+Bounded by their transactions, and by their number, so that a chain with little to do does not fill memory for hours.
 
 Entries are immutable and every step is one dictionary operation, so threads may share it.
 """
@@ -12,13 +14,16 @@ from flux.primitives.types import Height
 
 _MAX_WEIGHT: Final = 40_000
 """Transactions and receipts kept, some 1 KiB each; empty blocks count as one."""
+_MAX_BLOCKS: Final = 128
+"""Blocks kept, whatever is in them; an empty one takes some 10 KiB with its header and receipts."""
 
 
 class RecentBlocks:
     """A cache by height, the oldest entry leaving first."""
 
-    def __init__(self, max_weight: int = _MAX_WEIGHT) -> None:
+    def __init__(self, max_weight: int = _MAX_WEIGHT, max_blocks: int = _MAX_BLOCKS) -> None:
         self._max_weight = max_weight
+        self._max_blocks = max_blocks
         self._blocks: dict[int, Block] = {}
         self._receipts: dict[int, list[Receipt]] = {}
         self._log_indices: dict[int, list[int]] = {}
@@ -53,7 +58,8 @@ class RecentBlocks:
 
     def _make_room(self, weight: int) -> None:
         self._weight += weight
-        if self._weight > self._max_weight:
+        is_long = max(len(self._blocks), len(self._receipts)) >= self._max_blocks
+        if is_long or self._weight > self._max_weight:
             self._drop_half(weight)
 
     def _drop_half(self, newest: int) -> None:

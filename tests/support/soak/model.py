@@ -115,11 +115,10 @@ def on_two_nodes(sights: Sequence[Sight], names: Collection[str]) -> list[str]:
     return broken
 
 
-def interrupted(sights: Sequence[Sight], name: str, count: int) -> list[str]:
-    """Instances of an app of which nothing lived at some moment of what should have been no interruption."""
-    missing: set[int] = set()
-    for sight in sights:
-        missing |= set(range(count)) - {ordinal for app, _, ordinal in sight.alive if app == name}
+def interrupted(sights: Sequence[Sight], name: str) -> list[str]:
+    """Instances of an app that lived at first and of which nothing did at some later moment."""
+    living = [{ordinal for app, _, ordinal in sight.alive if app == name} for sight in sights]
+    missing = {ordinal for found in living for ordinal in living[0] - found}
     return [f"instance {ordinal} of {name} was interrupted" for ordinal in sorted(missing)]
 
 

@@ -153,9 +153,8 @@ async def _drain(lab: Lab, apps: dict[str, AppId], story: Story) -> bool:
     await _operate(lab, host)
     is_well = await _settle(lab, apps, story, f"the drain of {host.name}")
     story.drains += 1
-    story.broken += [
-        f"{said} by the drain of {host.name}" for said in model.interrupted(story.sights[begun:], WEB, WANTED[WEB])
-    ]
+    interrupted = model.interrupted(story.sights[begun:], WEB)
+    story.broken += [f"{sentence} by the drain of {host.name}" for sentence in interrupted]
     if story.visits.refused_reads > refused:
         story.broken.append(
             f"{story.visits.refused_reads - refused} reads were refused during the drain of {host.name}"

@@ -209,6 +209,19 @@ def test_recent_blocks_are_bounded_and_answer_the_same_after_eviction() -> None:
     assert kept[-1] == 30
 
 
+def test_a_chain_with_little_to_do_keeps_few_blocks_in_memory() -> None:
+    lab = Lab()
+    recent = RecentBlocks(max_blocks=8)
+    for _ in range(30):
+        receipts = lab.block()
+        block = lab.application.ledger.head()
+        recent.put_block(block)
+        recent.put_receipts(block.number, receipts)
+        assert recent.find_receipts(block.number) == receipts
+    kept = [number for number in range(31) if recent.find_block(height(number)) is not None]
+    assert (4 <= len(kept) <= 8, kept[-1]) == (True, 30)
+
+
 def test_an_entry_heavier_than_the_cache_replaces_everything() -> None:
     lab = Lab()
     recent = RecentBlocks(max_weight=3)

@@ -67,8 +67,9 @@ def test_what_must_not_run_twice_is_seen_on_two_nodes() -> None:
 
 def test_each_instance_lives_somewhere_at_every_moment_of_a_drain() -> None:
     moving = [sight(0.0), sight(1.0, (SPOT, ("web", 2, 0))), sight(2.0, (("web", 2, 0),))]
-    assert model.interrupted(moving, "web", 1) == []
-    assert model.interrupted([*moving, sight(3.0, ())], "web", 1) == ["instance 0 of web was interrupted"]
+    assert model.interrupted(moving, "web") == []
+    assert model.interrupted([*moving, sight(3.0, ())], "web") == ["instance 0 of web was interrupted"]
+    assert model.interrupted([sight(0.0, ()), *moving], "web") == []
 
 
 def test_what_an_app_paid_is_what_it_lived_and_the_bound_of_each_interruption() -> None:
