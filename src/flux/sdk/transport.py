@@ -11,6 +11,9 @@ from flux.sdk.errors import RpcError, Unreachable
 from flux.sdk.http import decode_json
 
 DEFAULT_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
+MANY_CONNECTIONS = 100
+FEW_CONNECTIONS = 5
+"""Of an agent or ingress: its subscription, and what it asks at the same time."""
 SHARED_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=2)
 """Where another endpoint can be asked instead."""
 SILENCE = 15.0
@@ -34,10 +37,15 @@ class HttpTransport:
     and a request may then be made twice.
     """
 
-    def __init__(self, url: str, timeout: aiohttp.ClientTimeout | None = None) -> None:
+    def __init__(
+        self, url: str, timeout: aiohttp.ClientTimeout | None = None, *, connections: int = MANY_CONNECTIONS
+    ) -> None:
+        """`connections` are open at a time at the most; whatever a burst opened stays open while there is anything to
+        ask, so a process that runs for months asks for few."""
         self._urls = tuple(part.strip() for part in url.split(",") if part.strip()) or (url,)
         self._current = 0
         self._timeout = timeout or (DEFAULT_TIMEOUT if len(self._urls) == 1 else SHARED_TIMEOUT)
+        self._connections = connections
         self._session: aiohttp.ClientSession | None = None
         self._next_id = 0
 
@@ -107,7 +115,8 @@ class HttpTransport:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout)
+            connector = aiohttp.TCPConnector(limit=self._connections)
+            self._session = aiohttp.ClientSession(timeout=self._timeout, connector=connector)
         return self._session
 
     def _leave(self, url: str) -> None:

@@ -53,7 +53,7 @@ from flux.sdk.bindings.apps import Apps
 from flux.sdk.bindings.nodes import Nodes
 from flux.sdk.client import FluxClient, Head
 from flux.sdk.errors import ClientError
-from flux.sdk.transport import HttpTransport
+from flux.sdk.transport import FEW_CONNECTIONS, HttpTransport
 from flux.services.observe.agent import AgentMetrics
 from flux.services.observe.server import NOWHERE, ObserveConfig, Observed, process_registry, serve
 
@@ -97,7 +97,7 @@ class AgentConfig:
 async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
     """Run the agent of a registered node until cancelled. Raises NotRegistered."""
     async with AsyncExitStack() as stack:
-        transport = await stack.enter_async_context(HttpTransport(config.rpc))
+        transport = await stack.enter_async_context(HttpTransport(config.rpc, connections=FEW_CONNECTIONS))
         client = FluxClient(transport)
         node = await _await_node(client, identity)
         chain = chain_name(await client.chain_id(), await client.genesis())

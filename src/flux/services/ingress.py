@@ -13,7 +13,7 @@ from flux.ingress.source import ChainRoutes
 from flux.sdk.bindings.market import Market
 from flux.sdk.client import FluxClient
 from flux.sdk.errors import ClientError
-from flux.sdk.transport import HttpTransport
+from flux.sdk.transport import FEW_CONNECTIONS, HttpTransport
 from flux.services.observe.ingress import IngressChecks, IngressState, MeteredCaddy, caddy_metrics
 from flux.services.observe.server import NOWHERE, ObserveConfig, Observed, process_registry, serve
 
@@ -35,7 +35,7 @@ async def run_ingress(config: IngressConfig) -> None:
     """Serve until cancelled. Raises IngressError."""
     options = config.options
     async with AsyncExitStack() as stack:
-        client = FluxClient(await stack.enter_async_context(HttpTransport(config.rpc)))
+        client = FluxClient(await stack.enter_async_context(HttpTransport(config.rpc, connections=FEW_CONNECTIONS)))
         source = ChainRoutes(Market(client).routes)
         caddy = await stack.enter_async_context(Caddy(options))
         registry = process_registry()

@@ -21,6 +21,11 @@ HANDOVER = 2.0
 """Seconds after an instance's first answer in which its predecessor may still answer: the lag of an ingress."""
 STEEP = 1.0
 """Percent of growth in ten minutes."""
+NOISE = {"memory": 512 * 1024.0, "descriptors": 2.0}
+"""What comes and goes: growth of less, over all that was seen, is none."""
+FOREIGN_NOISE = 2 * 1024 * 1024.0
+"""The same of memory of programs in Go, whose collector lets a heap of ten megabytes wander by one."""
+FOREIGN = ("caddy", "dockerd", "containerd")
 LONG_ENOUGH = 480.0
 """Seconds over which a slope means something."""
 WARM = 120.0
@@ -184,8 +189,10 @@ def growing(weights: Mapping[tuple[str, int], Sequence[Weight]]) -> list[str]:
             ("memory", [float(weight.private) for weight in seen]),
             ("descriptors", [float(weight.descriptors) for weight in seen]),
         ):
+            noise = FOREIGN_NOISE if what == "memory" and name.startswith(FOREIGN) else NOISE[what]
             slope = percent_in_ten_minutes([weight.at for weight in seen], values)
-            if slope > STEEP:
+            grown = slope / 100 * statistics.median(values) * (seen[-1].at - seen[0].at) / 600
+            if slope > STEEP and grown >= noise:
                 broken.append(
                     f"{what} of {name} ({pid}) grows by {slope:.1f} % in ten minutes:"
                     f" {values[0]:.0f} → {values[-1]:.0f}"

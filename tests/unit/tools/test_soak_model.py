@@ -105,6 +105,17 @@ def test_a_process_grows_when_it_gains_more_than_a_percent_in_ten_minutes(growth
     assert model.growing({("agent", 1): weights[:30]}) == []
 
 
+@pytest.mark.parametrize(("name", "megabytes", "broken"), [("agent", 0.4, 0), ("agent", 1.5, 1), ("caddy", 1.5, 0)])
+def test_what_wanders_does_not_grow(name: str, megabytes: float, broken: int) -> None:
+    weights = [Weight(at, round(1e7 + megabytes * 1e6 * at / 1080), 20) for at in range(0, 1200, 10)]
+    assert len(model.growing({(name, 1): weights})) == broken
+
+
+def test_a_process_that_opens_more_and_more_files_grows() -> None:
+    weights = [Weight(at, 10**8, 20 + at // 300) for at in range(0, 1200, 10)]
+    assert len(model.growing({("agent", 1): weights})) == 1
+
+
 def test_the_same_seed_deals_the_same_rounds_and_every_fault_comes() -> None:
     assert list(islice(rounds(7, HOSTS), 50)) == list(islice(rounds(7, HOSTS), 50))
     assert list(islice(rounds(7, HOSTS), 50)) != list(islice(rounds(8, HOSTS), 50))
