@@ -41,6 +41,8 @@ class AgentApiLab:
     node: Node
     lease: Lease
     exec: ExecApi
+    server: "web.Server[web.Request]"
+    """Whose connections can be counted."""
 
 
 class _Loop:
@@ -101,7 +103,9 @@ async def agent_api_lab(
         port = free_port()
         await web.TCPSite(runner, "127.0.0.1", port, ssl_context=identity.tls()).start()
         agents = await stack.enter_async_context(AgentClient())
-        yield AgentApiLab(engine, runtime, agents, node_record(port, identity.certificate), lease, sessions)
+        assert runner.server is not None
+        record = node_record(port, identity.certificate)
+        yield AgentApiLab(engine, runtime, agents, record, lease, sessions, runner.server)
 
 
 def node_record(port: int, certificate: Hash) -> Node:

@@ -193,3 +193,26 @@ async def test_counters_come_by_component_and_only_to_the_owner(api: AgentApiLab
     assert counters["memory_limit_bytes"] == 32 * 2**20
     with pytest.raises(AgentRefused):
         await api.agents.stats(api.node, STRANGER, api.lease.id)
+
+
+async def test_a_client_that_reads_nothing_holds_nothing_once_its_session_ends(tmp_path: Path) -> None:
+    async with agent_api_lab(tmp_path, ExecLimits(parting_seconds=0.5)) as api:
+        await _leave_unread(api)
+
+
+async def _leave_unread(api: AgentApiLab) -> None:
+    target = f"/v1/leases/{api.lease.id}/exec?component="
+    url = f"https://{api.node.endpoint.host}:{api.node.endpoint.port}{target}"
+    headers = signed_headers(OWNER, api.node.endpoint.certificate, "GET", target, int(time.time()))
+    pin = aiohttp.Fingerprint(api.node.endpoint.certificate)
+    async with aiohttp.ClientSession() as http, http.ws_connect(url, ssl=pin, headers=headers) as websocket:
+        link = websocket._response.connection
+        assert link is not None
+        assert isinstance(link.transport, asyncio.Transport)
+        link.transport.pause_reading()
+        await websocket.send_str('{"argv": ["yes"]}')
+        (connection,) = api.server.connections
+        await until(lambda: connection.writing_paused, seconds=30)
+        await websocket.send_bytes(b"nonsense")
+        await until(lambda: not api.server.connections, seconds=20)
+        assert not api.exec.find_refusal(api.lease.id)

@@ -52,6 +52,8 @@ class ExecLimits:
     idle_seconds: float = 1800
     """Without a byte in either direction."""
     total_seconds: float = 8 * 3600
+    parting_seconds: float = 30
+    """For a client to take what was written when its session ended; it is cut off then."""
 
 
 class Hangup(Exception):
@@ -142,7 +144,6 @@ class ExecApi:
             end = End(error="the agent stops")
             raise
         finally:
-            self._close(lease)
             facts.info(
                 "exec ended",
                 exit_code=None if end.error else end.exit_code,
@@ -151,10 +152,22 @@ class ExecApi:
                 bytes_in=traffic.received,
                 bytes_out=traffic.sent,
             )
-            with suppress(ConnectionError, RuntimeError):
-                await websocket.send_bytes(message(Channel.END, msgspec.json.encode(end)))
-            await websocket.close()
+            try:
+                await self._part(websocket, request, end)
+            finally:
+                self._close(lease)
         return websocket
+
+    async def _part(self, websocket: web.WebSocketResponse, request: web.Request, end: End) -> None:
+        """Say how it ended. Who does not read would hold the connection for ever, and is cut off."""
+        try:
+            async with asyncio.timeout(self._limits.parting_seconds):
+                with suppress(ConnectionError, RuntimeError):
+                    await websocket.send_bytes(message(Channel.END, msgspec.json.encode(end)))
+                await websocket.close()
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
 
     def _close(self, lease: LeaseId) -> None:
         self._open[lease] -= 1

@@ -15,7 +15,10 @@ _PIECES = 16
 
 
 class MemoryExecSession:
-    """Meets `runtime.port.ExecSession`. Knows cat, sleep, stty size and REPORT_RESIZE beside what `execute` knows."""
+    """Meets `runtime.port.ExecSession`.
+
+    Knows cat, sleep, yes, stty size and REPORT_RESIZE beside what `execute` knows.
+    """
 
     def __init__(self, process: Process, argv: Sequence[str], terminal: TerminalSize | None) -> None:
         self._process = process
@@ -75,6 +78,9 @@ class MemoryExecSession:
                     await self._output.put(data)
             case ("sleep", seconds):
                 await self._process.clock.sleep(float(seconds))
+            case ("yes",):
+                while True:
+                    await self._output.put(b"y\n" * 1024)
             case ("stty", "size"):
                 await self._say_size()
             case argv if argv == REPORT_RESIZE:
