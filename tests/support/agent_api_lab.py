@@ -11,6 +11,7 @@ from aiohttp import web
 
 from flux.agent.api.auth import Authoriser
 from flux.agent.api.exec import ExecApi, ExecLimits
+from flux.agent.api.logs import LogApi, LogLimits
 from flux.agent.api.server import AgentApi
 from flux.agent.identity import create
 from flux.agent.loop import AgentLoop, InstanceStatus
@@ -62,7 +63,10 @@ class _Loop:
 
 @asynccontextmanager
 async def agent_api_lab(
-    home: Path, limits: ExecLimits | None = None, components: tuple[str, ...] = ("web",)
+    home: Path,
+    limits: ExecLimits | None = None,
+    components: tuple[str, ...] = ("web",),
+    logs: LogLimits | None = None,
 ) -> AsyncIterator[AgentApiLab]:
     """The API of node 3, which runs lease 7 of OWNER's app."""
     async with AsyncExitStack() as stack:
@@ -96,6 +100,7 @@ async def agent_api_lab(
             owner_of,
             None,
             sessions,
+            logs=LogApi(runtime, logs),
         )
         runner = web.AppRunner(api.application(), access_log=None, shutdown_timeout=1)
         await runner.setup()

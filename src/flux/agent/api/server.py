@@ -1,9 +1,7 @@
 """The agent's HTTPS API: ping for peers; status, logs, counters and exec for the app's owner; health for all."""
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 
 import structlog
@@ -13,6 +11,7 @@ from flux.agent.api.auth import Authoriser, NotAuthorised
 from flux.agent.api.backups import BackupApi, no_continue
 from flux.agent.api.benchmarks import BenchmarkApi
 from flux.agent.api.exec import ExecApi
+from flux.agent.api.logs import LogApi
 from flux.agent.api.shares import ShareApi
 from flux.agent.head_clock import HeadClock
 from flux.agent.identity import NodeIdentity
@@ -24,16 +23,13 @@ from flux.primitives.hexadecimal import to_hex
 from flux.primitives.types import U64, Address
 from flux.runtime.errors import ContainerNotFound, ContainerNotRunning, RuntimeFailure
 from flux.runtime.port import ContainerRuntime
-from flux.runtime.types import ContainerId, ContainerStats, LogLine
+from flux.runtime.types import ContainerId, ContainerStats
 from flux.sdk.agent_api import head_hash, ping_hash
 from flux.sdk.errors import ClientError
 from flux.sdk.exec_session import REASON_HEADER
 
 log = structlog.get_logger(__name__)
-MAX_TAIL = 10_000
 CHALLENGE_BYTES = 16
-QUEUE_LINES = 1000
-"""Lines buffered for one reader; a slow reader slows its stream, not the agent."""
 
 
 class AgentApi:
@@ -52,6 +48,7 @@ class AgentApi:
         shares: ShareApi | None = None,
         heads: HeadClock | None = None,
         backups: BackupApi | None = None,
+        logs: LogApi | None = None,
     ) -> None:
         self._node = node
         self._identity = identity
@@ -61,6 +58,7 @@ class AgentApi:
         self._owner_of = owner_of
         self._benchmarks = benchmarks
         self._exec = exec_api or ExecApi(runtime)
+        self._logs = logs or LogApi(runtime)
         self._shares = shares
         self._heads = heads or HeadClock()
         self._backups = backups
@@ -123,20 +121,11 @@ class AgentApi:
     async def logs(self, request: web.Request) -> web.StreamResponse:
         """Log lines of a lease's containers as JSON lines; `follow=1` keeps the stream open."""
         lease, _ = await self._authorised(request)
-        follow = request.query.get("follow", "0") == "1"
-        tail = _bounded(request.query.get("tail", "100"))
         wanted = request.query.get("component", "")
         chosen = {name: item.view.id for name, item in sorted(self._containers(lease).items()) if wanted in ("", name)}
         if not chosen:
             raise web.HTTPNotFound(text=f"lease {lease} has no container {wanted}".rstrip())
-        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-        await response.prepare(request)
-        async with aclosing(self._merged(chosen, follow=follow, tail=tail)) as lines:
-            async for component, line in lines:
-                facts = {"component": component, "time_ns": line.time_ns, "stream": line.stream, "text": line.text}
-                await response.write(json.dumps(facts).encode() + b"\n")
-        await response.write_eof()
-        return response
+        return await self._logs.serve(request, lease, chosen)
 
     async def stats(self, request: web.Request) -> web.Response:
         """Counters of a lease's running containers."""
@@ -177,35 +166,6 @@ class AgentApi:
     def _containers(self, lease: LeaseId) -> Mapping[str, ObservedContainer]:
         observed = self._loop.status(lease).observed
         return {} if observed is None else observed.containers
-
-    async def _merged(
-        self, containers: dict[str, ContainerId], *, follow: bool, tail: int
-    ) -> AsyncGenerator[tuple[str, LogLine], None]:
-        queue: asyncio.Queue[tuple[str, LogLine] | None] = asyncio.Queue(QUEUE_LINES)
-
-        async def read(component: str, container: ContainerId) -> None:
-            try:
-                async with aclosing(_closable(self._runtime.logs(container, follow=follow, tail=tail))) as lines:
-                    async for line in lines:
-                        await queue.put((component, line))
-            except RuntimeFailure as error:
-                log.info("log stream ended", component=component, reason=str(error))
-            finally:
-                await queue.put(None)
-
-        tasks = [asyncio.create_task(read(component, container)) for component, container in containers.items()]
-        try:
-            ended = 0
-            while ended < len(tasks):
-                item = await queue.get()
-                if item is None:
-                    ended += 1
-                else:
-                    yield item
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _authorised(self, request: web.Request) -> tuple[LeaseId, Address]:
         """The lease that the request is about, and its app's owner, who signed it."""
@@ -261,14 +221,3 @@ async def _errors(
 
 def _refusal(status: int, reason: str) -> web.Response:
     return web.Response(status=status, text=reason, headers={REASON_HEADER: " ".join(reason.split())})
-
-
-def _bounded(tail: str) -> int:
-    if not tail.isdecimal() or len(tail) > 9:
-        raise web.HTTPBadRequest(text="tail must be a number")
-    return min(int(tail), MAX_TAIL)
-
-
-async def _closable(lines: AsyncIterator[LogLine]) -> AsyncGenerator[LogLine, None]:
-    async for line in lines:
-        yield line
