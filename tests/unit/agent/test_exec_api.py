@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -205,7 +206,17 @@ async def _leave_unread(api: AgentApiLab) -> None:
     url = f"https://{api.node.endpoint.host}:{api.node.endpoint.port}{target}"
     headers = signed_headers(OWNER, api.node.endpoint.certificate, "GET", target, int(time.time()))
     pin = aiohttp.Fingerprint(api.node.endpoint.certificate)
-    async with aiohttp.ClientSession() as http, http.ws_connect(url, ssl=pin, headers=headers) as websocket:
+
+    def narrow(address: aiohttp.AddrInfoType) -> socket.socket:
+        made = socket.socket(*address[:3])
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # a fixed one, so that it stays full
+        return made
+
+    connector = aiohttp.TCPConnector(socket_factory=narrow)
+    async with (
+        aiohttp.ClientSession(connector=connector) as http,
+        http.ws_connect(url, ssl=pin, headers=headers) as websocket,
+    ):
         link = websocket._response.connection
         assert link is not None
         assert isinstance(link.transport, asyncio.Transport)
@@ -214,5 +225,5 @@ async def _leave_unread(api: AgentApiLab) -> None:
         (connection,) = api.server.connections
         await until(lambda: connection.writing_paused, seconds=30)
         await websocket.send_bytes(b"nonsense")
-        await until(lambda: not api.server.connections, seconds=20)
+        await until(lambda: not api.server.connections, seconds=25)
         assert not api.exec.find_refusal(api.lease.id)

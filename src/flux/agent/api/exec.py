@@ -160,13 +160,16 @@ class ExecApi:
 
     async def _part(self, websocket: web.WebSocketResponse, request: web.Request, end: End) -> None:
         """Say how it ended. Who does not read would hold the connection for ever, and is cut off."""
+        has_taken = False
         try:
-            async with asyncio.timeout(self._limits.parting_seconds):
-                with suppress(ConnectionError, RuntimeError):
-                    await websocket.send_bytes(message(Channel.END, msgspec.json.encode(end)))
-                await websocket.close()
-        except TimeoutError:
-            if request.transport is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._limits.parting_seconds):
+                    with suppress(ConnectionError, RuntimeError):
+                        await websocket.send_bytes(message(Channel.END, msgspec.json.encode(end)))
+                    await websocket.close()
+                    has_taken = True
+        finally:
+            if not has_taken and request.transport is not None:
                 request.transport.abort()
 
     def _close(self, lease: LeaseId) -> None:
