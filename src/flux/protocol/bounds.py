@@ -187,6 +187,7 @@ FIXED: dict[str, str] = {
     "benchmarks.tasks.plot_key_kib": "as for the memory",
     "nodes.tiers.*.stake": "the tier of each node is stored; what gives it changes by an upgrade that re-tiers nodes",
     "nodes.own_stake": "as for the stake",
+    "nodes.tier_tolerance": "as for the stake",
     "nodes.max_ask.currency": "the caps hold in either currency",
     "escrow.reference_ask.currency": "the price list is in FLUX: deposits are",
     "nodes.tiers.*.cpu_milli": "as for the stake",

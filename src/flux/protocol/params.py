@@ -107,6 +107,7 @@ DEFAULT = Params(
     nodes=NodesParams(
         tiers=(_tier(1_000, 4, 7, 220), _tier(12_500, 8, 30, 440), _tier(40_000, 16, 61, 880)),
         own_stake=U16(1_000),
+        tier_tolerance=U16(100),
         rejoin_delay=_seconds(60),
         max_ask=_ask(2**40, 2**33, 2**30, 2**42),
         drain_deadline=_seconds(3600),

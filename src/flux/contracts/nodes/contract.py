@@ -229,8 +229,9 @@ class Nodes(Contract):
             self._staking.unbond_own(ctx, node)
 
     def tier_of(self, record: Node) -> Tier:
-        """The tier that a node's stake, declared size and measured speed give now."""
-        return min(rules.find_tier(self.params, *self._staking.stakes(record.id), record.hardware), record.measured)
+        """The tier that a node's stake, declared size and measured speed give now, or let it keep."""
+        total, own = self._staking.stakes(record.id)
+        return min(rules.find_tier(self.params, total, own, record.hardware, held=record.tier), record.measured)
 
     def own_stake_required(self, record: Node) -> Wei:
         """For staking: what the operator must keep of its own; nothing once the node is gone."""

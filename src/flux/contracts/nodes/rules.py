@@ -56,13 +56,21 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _MAPPED_IPV4 = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
-def find_tier(params: NodesParams, total: Wei, own: Wei, hardware: Hardware) -> Tier:
-    """The highest tier that all stake, the operator's part of it and the hardware reach; NONE if there is none."""
+def find_tier(params: NodesParams, total: Wei, own: Wei, hardware: Hardware, held: Tier = Tier.NONE) -> Tier:
+    """The highest tier that all stake, the operator's part of it and the hardware reach; NONE if there is none.
+
+    Of the stake of tiers up to the one that is `held`, a small part may be missing.
+    """
     reached = Tier.NONE
     for tier, needs in zip((Tier.CUMULUS, Tier.NIMBUS, Tier.STRATUS), params.tiers, strict=True):
-        if total >= needs.stake and own >= own_part(params, needs.stake) and _reaches(hardware, needs):
+        stake = _least_to_keep(params, needs.stake) if tier <= held else needs.stake
+        if total >= stake and own >= own_part(params, stake) and _reaches(hardware, needs):
             reached = tier
     return reached
+
+
+def _least_to_keep(params: NodesParams, stake: Wei) -> Wei:
+    return Wei(U256(stake - stake * params.tier_tolerance // 10_000))
 
 
 def check_reaches_tier(tiers: Sequence[TierRequirement], hardware: Hardware) -> None:

@@ -149,6 +149,8 @@ class NodesParams(Record, frozen=True):
     """Cumulus, Nimbus, Stratus."""
     own_stake: U16
     """Ten-thousandths of a tier's stake that must be the operator's own."""
+    tier_tolerance: U16
+    """Ten-thousandths of its tier's stake that a node may lack and still keep the tier, once it has reached it."""
     rejoin_delay: Seconds
     """A suspended node may activate again after this long."""
     max_ask: Ask

@@ -206,8 +206,17 @@ def test_a_slash_takes_the_same_part_of_everybody_and_is_burned_less_the_reporte
     lab.check()
 
 
+def test_what_a_silent_juror_loses_takes_no_tier_of_a_node_that_has_just_enough(lab: Lab) -> None:
+    silence = int(lab.params.slashing.silent_juror)
+    for _ in range(9):
+        slash(lab, silence)
+    record = lab.nodes.node(lab.context(), ONE)
+    assert (record.status, record.tier) == (NodeStatus.ACTIVE, Tier.CUMULUS)
+    lab.check()
+
+
 def test_below_every_tier_a_slashed_node_is_suspended(lab: Lab) -> None:
-    slash(lab, 1)
+    slash(lab, 10_001)
     record = lab.nodes.node(lab.context(), ONE)
     assert (record.status, record.tier) == (NodeStatus.SUSPENDED, Tier.NONE)
     lab.check()
