@@ -6,7 +6,6 @@ registry the address of a bridge, and that Engine the registry's name as an inse
 
 import http.client
 import os
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from flux.services.ports import free_port
 from tools.errors import ToolError
 from tools.programs import find_program
 
@@ -75,19 +75,12 @@ def running_registry(*, address: str = "127.0.0.1", port: int | None = None) -> 
     if program is None:
         raise ToolError("docker-registry is not installed: apt-get install docker-registry")
     with tempfile.TemporaryDirectory(prefix="flux-registry-") as directory:
-        registry = Registry(f"{address}:{port or _free_port(address)}", program, Path(directory))
+        registry = Registry(f"{address}:{port or free_port(address)}", program, Path(directory))
         try:
             registry.start()
             yield registry
         finally:
             registry.kill()
-
-
-def _free_port(address: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _wait_until_answering(host: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -17,6 +16,7 @@ from flux.ingress.caddy import Caddy
 from flux.ingress.health import HealthOptions
 from flux.ingress.loop import IngressLoop
 from flux.ingress.options import IngressOptions
+from flux.services.ports import free_port
 from support.chain_routes import HandRoutes
 from support.waiting import until
 
@@ -110,13 +110,6 @@ class Ingress:
     source: HandRoutes
     visitor: Visitor
     options: IngressOptions
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from nacl.public import PrivateKey
 
+from flux.durable import PRIVATE, write_whole
 from flux.primitives.types import Hash
 from flux.sdk.signer import LocalSigner
 
@@ -112,10 +113,4 @@ def _create_certificate(home: Path, host: str) -> None:
 
 def write_private(path: Path, data: bytes) -> None:
     """Write a file that only its user can read, durably and as a whole."""
-    temporary = path.with_suffix(path.suffix + ".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_whole(path, data, mode=PRIVATE)

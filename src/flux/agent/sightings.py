@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from flux.agent.quarantine import Sighting
+from flux.durable import write_whole
 
 FILE = "quarantine.json"
 
@@ -36,6 +37,4 @@ class SightingStore:
 
     def save(self, notes: Notes) -> None:
         """Raises OSError."""
-        unfinished = self._path.with_suffix(".new")
-        unfinished.write_bytes(msgspec.json.encode(notes))
-        unfinished.replace(self._path)
+        write_whole(self._path, msgspec.json.encode(notes))

@@ -5,7 +5,6 @@ says the ciphertext that it opens: what number a revision gets is not known befo
 """
 
 import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from flux.cli.context import CommandContext
 from flux.cli.errors import CliError
 from flux.contracts.apps.types import AppId, Revision
 from flux.contracts.secrets.types import NoPrivateHalf
+from flux.durable import PRIVATE, write_whole
 from flux.sdk.bindings.secrets import Secrets
 from flux.sdk.client import FluxClient
 from flux.sdk.errors import Refused
@@ -52,13 +52,8 @@ class SeedStore:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._locked():
             newest = [*self._read(name), seed][-MOST_KEPT:]
-            temporary = self.folder / f".{name}.new"
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(msgspec.json.encode(KeptSeeds([kept.hex() for kept in newest])))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self._path(name))
+            document = msgspec.json.encode(KeptSeeds([kept.hex() for kept in newest]))
+            write_whole(self._path(name), document, mode=PRIVATE)
 
     def knows(self, name: str) -> bool:
         """Whether any seed of an app of this name is kept."""

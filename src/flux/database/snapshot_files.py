@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from flux.chain.store import StoreError
+from flux.durable import sync
 
 _NAME = re.compile(r"[0-9]{1,20}")
 _UNFINISHED = ".unfinished"
@@ -69,9 +70,9 @@ class SnapshotWriter:
     def finish(self, metadata: bytes) -> None:
         """Make it visible, everything being on disk. Raises OSError."""
         _write(self._folder / "metadata", metadata)
-        _sync(self._folder)
+        sync(self._folder)
         self._folder.replace(self._finished)
-        _sync(self._finished.parent)
+        sync(self._finished.parent)
 
     def discard(self) -> None:
         """Remove what was written."""
@@ -90,11 +91,3 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,7 +3,6 @@
 import asyncio
 import fcntl
 import json
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from flux.durable import PRIVATE, write_whole
 from flux.ingress.config import ROUTES_PATH
 from flux.ingress.errors import AlreadyRunning
 
@@ -88,9 +88,5 @@ class IngressHome:
 
 
 def _write(path: Path, text: str) -> None:
-    """All or nothing, and readable by nobody else."""
-    unfinished = path.with_suffix(".unfinished")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    unfinished.replace(path)
+    """Readable by nobody else. The chain knows all of it again, so routes do not wait for the disk."""
+    write_whole(path, text.encode(), mode=PRIVATE, durable=False)

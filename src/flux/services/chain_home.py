@@ -12,6 +12,7 @@ from flux.consensus.cometbft.config import NodeSettings, check_settings
 from flux.consensus.cometbft.errors import BadHome
 from flux.consensus.cometbft.keys import NodeKeys, ensure_keys
 from flux.contracts.validators.types import FirstValidator
+from flux.durable import write_whole
 from flux.primitives.types import U64, U256, Address, Timestamp, Wei
 from flux.protocol import genesis as genesis_file
 from flux.protocol.genesis import Allocation, Genesis, GenesisError
@@ -105,6 +106,4 @@ def find_settings(home: Path) -> NodeSettings | None:
 def _write(path: Path, text: str) -> None:
     """All or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".new")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_whole(path, text.encode())

@@ -7,11 +7,11 @@ it. The chain's name, which every signature of a validator covers, has the genes
 """
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from flux.durable import write_whole
 from flux.primitives.types import Hash
 from flux.protocol.genesis import Genesis, GenesisError, chain_name, decode, encode
 from flux.sdk.errors import RpcError
@@ -57,9 +57,7 @@ class TrustStore:
         """Replace what is trusted, whole or not at all."""
         document = {"genesis": encode(trust.genesis), "light_block": to_document(trust.block)}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(document))
-        temporary.replace(self.path)
+        write_whole(self.path, json.dumps(document).encode())
 
     def forget(self) -> None:
         """Trust nothing."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from flux.durable import sync
 from flux.primitives import address as addresses
 from flux.primitives.types import Address
 from flux.wallet import keystore
@@ -134,7 +135,7 @@ class Wallet:
                 os.link(temporary, path)
             finally:
                 temporary.unlink(missing_ok=True)
-            _sync(self._folder)
+            sync(self._folder)
         except FileExistsError as error:
             raise NameTaken(f"there is an account {name} already: choose another name") from error
         except OSError as error:
@@ -147,15 +148,6 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    """Makes the new name durable too."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _address(text: str) -> Address | None:

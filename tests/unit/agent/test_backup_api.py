@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from flux.agent.api.auth import Authoriser
-from flux.agent.api.backups import BackupApi, BackupLimits
+from flux.agent.api.backups import BackupApi, BackupLimits, Pace
 from flux.agent.api.server import AgentApi
 from flux.agent.apply import Applier
 from flux.agent.desired import DesiredInstance
@@ -267,6 +267,16 @@ async def test_a_reader_that_stops_reading_gives_its_place_up(world: Hosted) -> 
         return True
 
     assert await eventually(free, bool)
+
+
+async def test_a_stream_as_a_whole_may_take_as_long_as_its_bytes_need_at_the_least_rate() -> None:
+    pace = Pace(BackupLimits(stall_seconds=600, start_seconds=100, least_rate=10))
+    first = pace.next_piece().when()
+    assert first is not None
+    pace.count(1_000)
+    assert pace.next_piece().when() == first + 100
+    pace.count(10_000_000)
+    assert pace.next_piece().when() == pytest.approx(asyncio.get_running_loop().time() + 600, abs=60)
 
 
 async def test_a_volume_that_the_app_lacks_is_named(world: Hosted) -> None:

@@ -35,7 +35,29 @@ class BackupLimits:
     per_node: int = 2
     stall_seconds: float = 60
     """How long the other side may take for the next piece: an app may be waiting for its second command."""
+    start_seconds: float = 600
+    least_rate: int = 256 * 1024
+    """Bytes a second: all pieces together may take `start_seconds` and as long as they need at this rate."""
     command_seconds: float = 300
+
+
+class Pace:
+    """How long the next piece of one stream may take; who is too slow as a whole holds an app and a place up."""
+
+    def __init__(self, limits: BackupLimits) -> None:
+        self._limits = limits
+        self._clock = asyncio.get_running_loop().time
+        self._begun = self._clock()
+        self._bytes = 0
+
+    def next_piece(self) -> asyncio.Timeout:
+        """Around the wait for a piece. Raises TimeoutError."""
+        allowed = self._begun + self._limits.start_seconds + self._bytes / self._limits.least_rate
+        return asyncio.timeout_at(min(self._clock() + self._limits.stall_seconds, allowed))
+
+    def count(self, size: int) -> None:
+        """A piece is through."""
+        self._bytes += size
 
 
 class BackupApi:
@@ -58,12 +80,13 @@ class BackupApi:
             async with self._quiet(desired), aclosing(self._runtime.read_volumes(volumes)) as pieces:
                 # What can't be read at all is refused before the answer begins.
                 first = await anext(pieces)
+                pace = Pace(self._limits)
                 response = web.StreamResponse(headers={"Content-Type": "application/x-tar"})
                 await response.prepare(request)
                 try:
-                    await self._write(response, first)
+                    await _write(response, first, pace)
                     async for piece in pieces:
-                        await self._write(response, piece)
+                        await _write(response, piece, pace)
                     await response.write_eof()
                 except (RuntimeFailure, TimeoutError, OSError) as error:
                     # A body that just ended would be taken for whole.
@@ -89,21 +112,18 @@ class BackupApi:
         log.info("volumes restored", lease=lease, volumes=sorted(volumes))
         return web.json_response({"volumes": sorted(volumes)})
 
-    async def _write(self, response: web.StreamResponse, piece: bytes) -> None:
-        async with asyncio.timeout(self._limits.stall_seconds):
-            await response.write(piece)
-
     async def _body(self, request: web.Request) -> AsyncIterator[bytes]:
-        missing = request.content_length or 0
+        missing, pace = request.content_length or 0, Pace(self._limits)
         while missing:
             try:
-                async with asyncio.timeout(self._limits.stall_seconds):
+                async with pace.next_piece():
                     data = await request.content.read(_PIECE)
             except TimeoutError as error:
-                raise BadArchive("The archive stopped coming.", "Nothing was changed.") from error
+                raise BadArchive("The archive stopped coming, or comes too slowly.", "Nothing was changed.") from error
             if not data:
                 raise BadArchive("The archive was broken off.", "Nothing was changed.")
             missing -= len(data)
+            pace.count(len(data))
             yield data
 
     async def _replace(self, desired: DesiredInstance, volumes: Mapping[str, str], unpacked: UnpackedVolumes) -> None:
@@ -189,6 +209,12 @@ class BackupApi:
             yield
         finally:
             self._active.discard(lease)
+
+
+async def _write(response: web.StreamResponse, piece: bytes, pace: Pace) -> None:
+    async with pace.next_piece():
+        await response.write(piece)
+    pace.count(len(piece))
 
 
 @contextmanager

@@ -7,13 +7,13 @@ made with the key and never again, because a fresh one would allow a second sign
 import base64
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from flux.consensus.cometbft.errors import BadHome
+from flux.durable import PRIVATE, write_whole
 from flux.primitives.types import Address, ConsensusAddress, Hash
 
 KEY_FILE = "config/priv_validator_key.json"
@@ -101,9 +101,4 @@ def _read(path: Path) -> Ed25519PrivateKey:
 def _write(path: Path, document: object) -> None:
     """Readable by this user alone, on disk before it has its name."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_suffix(".new")
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        json.dump(document, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_whole(path, json.dumps(document, indent=1).encode(), mode=PRIVATE)

@@ -318,6 +318,8 @@ class Apps(Contract):
             self._policy.check_spec(ctx, self.app_spec(record.id, record.revision))
         self.host.emit(AppStatusChanged(record.id, U8(status)))
         self._save(ctx, record.but(status=status))
+        if status is AppStatus.ACTIVE:
+            self._secrets.app_woke(ctx, record.id)
 
     def _save(self, ctx: Context, record: App) -> None:
         self.state.apps.set(record.id, record)

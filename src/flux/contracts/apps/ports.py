@@ -71,6 +71,10 @@ class SecretsPort(Protocol):
         """Keep the ciphertext of a revision."""
         ...
 
+    def app_woke(self, ctx: Context, app: AppId) -> None:
+        """Told that an app that was paused or out of money is active again."""
+        ...
+
     def drop(self, ctx: Context, app: AppId, revision: Revision) -> None:
         """Forget the ciphertext of a revision, if there is one."""
         ...

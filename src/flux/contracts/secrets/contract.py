@@ -4,7 +4,7 @@ Who keeps shares, and what a next sharing must look like, is in keepers.py.
 """
 
 from flux.contracts.addresses import SECRETS
-from flux.contracts.apps.types import AppId, NotOwner, Revision, UnknownApp
+from flux.contracts.apps.types import AppId, AppStatus, NotOwner, Revision, UnknownApp
 from flux.contracts.market.types import Lease, LeaseId, UnknownLease
 from flux.contracts.nodes.types import NodeId
 from flux.contracts.secrets import rules
@@ -134,8 +134,9 @@ class Secrets(Contract):
         node = self._nodes.node_of_agent(ctx, ctx.sender)
         if node == NO_NODE or not rules.has_run(self._market.leases_of_app(ctx, app), node, revision):
             raise MayShareNot(app)
-        self._keepers.check(ctx, app, revision, shared)
-        self._keepers.check_time(ctx, app, revision)
+        opens_at = self._keepers.check(ctx, app, revision, shared)
+        if ctx.now < opens_at:
+            raise SharedTooSoon(opens_at)
         if self._keepers.vote(ctx, app, revision, node, shared):
             self._keepers.replace(ctx, app, revision, shared)
 
@@ -168,10 +169,14 @@ class Secrets(Contract):
         """For apps: keep the private half of a revision."""
         self.state.ciphertexts.set((app, revision), ciphertext)
         self._keepers.make_room(ctx, app, revision)
-        if app not in self.state.counted:
+        self.app_woke(ctx, app)
+        self.host.emit(PrivateHalfPublished(app, revision, keccak256(ciphertext)))
+
+    def app_woke(self, ctx: Context, app: AppId) -> None:
+        """For apps: the app is paid for, so its keepers are counted from now on, if it has a private half."""
+        if app not in self.state.counted and self._has_private_half(app):
             self.state.counted.add(app)
             self._count_again(ctx, app)
-        self.host.emit(PrivateHalfPublished(app, revision, keccak256(ciphertext)))
 
     def drop(self, ctx: Context, app: AppId, revision: Revision) -> None:
         """For apps: the revision is gone."""
@@ -185,18 +190,29 @@ class Secrets(Contract):
 
     @scheduled(COUNT_KEEPERS)
     def count_keepers(self, ctx: Context, subject: int) -> None:
-        """Give the alarm when too few keepers of an app's current revision are left; look again later."""
+        """Give the alarm when too few keepers of an app's current revision are left; look again later.
+
+        Nobody pays for looks at an app that is not active, so they begin again when it is.
+        """
         app = AppId(U64(subject))
-        if not any(True for _ in self.state.ciphertexts.under(app.to_bytes(8, "big"))):
+        record = self._apps.app(ctx, app)
+        if record.status is not AppStatus.ACTIVE or not self._has_private_half(app):
             self.state.counted.discard(app)
             return
-        self._keepers.count(ctx, app, self._apps.app(ctx, app).revision)
+        self._keepers.count(ctx, app, record.revision)
         self._count_again(ctx, app)
+
+    def is_active(self, app: AppId) -> bool:
+        """Whether the app runs and pays; for invariants."""
+        return self._apps.app(Context(SYSTEM_ADDRESS, NO_WEI, self.host.block), app).status is AppStatus.ACTIVE
 
     def is_open(self, lease: LeaseId) -> bool:
         """Whether the market still has the lease open."""
         context = Context(SYSTEM_ADDRESS, NO_WEI, self.host.block)
         return rules.is_open(self._market.lease(context, lease))
+
+    def _has_private_half(self, app: AppId) -> bool:
+        return any(True for _ in self.state.ciphertexts.under(app.to_bytes(8, "big")))
 
     def _count_again(self, ctx: Context, app: AppId) -> None:
         self.host.schedule(ChainTime(U64(ctx.now + self.params.keeper_interval)), COUNT_KEEPERS, app)

@@ -18,7 +18,6 @@ from flux.contracts.secrets.types import (
     SecretsParams,
     SeedShared,
     SharedSeed,
-    SharedTooSoon,
     Sharing,
     Vote,
     Votes,
@@ -26,7 +25,7 @@ from flux.contracts.secrets.types import (
 )
 from flux.kernel.context import Context, Host
 from flux.primitives.draw import draw_numbers
-from flux.primitives.types import U8, U32, Address
+from flux.primitives.types import U8, U32, Address, ChainTime
 
 
 class Keepers:
@@ -55,21 +54,18 @@ class Keepers:
         room = rules.empty_sharing(self._params.keepers, self._params.threshold)
         self._state.keepings.set((app, revision), Keeping(room, ctx.now, low=False))
 
-    def check(self, ctx: Context, app: AppId, revision: Revision, shared: SharedSeed) -> None:
-        """Raises WrongGeneration, InvalidSharing unless this can be the next sharing."""
+    def check(self, ctx: Context, app: AppId, revision: Revision, shared: SharedSeed) -> ChainTime:
+        """Whether this can be the next sharing, and from when on nodes may bring it about.
+
+        Raises WrongGeneration, InvalidSharing.
+        """
         expected = self._next(app, revision)
         if shared.generation != expected:
             raise WrongGeneration(app, revision, expected)
-        holders = self._holders(self._market.leases_of_app(ctx, app))
-        seats = self._draw(ctx, app, revision, expected, holders)
-        if (fault := rules.find_fault(shared, seats, self._params.threshold)) is not None:
-            raise InvalidSharing(app, fault)
-
-    def check_time(self, ctx: Context, app: AppId, revision: Revision) -> None:
-        """Raises SharedTooSoon while nodes may not share anew."""
         status = self.sharing(ctx, app, revision)
-        if not status.is_open:
-            raise SharedTooSoon(status.opens_at)
+        if (fault := rules.find_fault(shared, status.seats, self._params.threshold)) is not None:
+            raise InvalidSharing(app, fault)
+        return status.opens_at
 
     def vote(self, ctx: Context, app: AppId, revision: Revision, node: NodeId, shared: SharedSeed) -> bool:
         """Count what a lease holder says; whether enough have said the same. Raises AlreadyShared."""

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from flux.durable import sync, write_whole
 from flux.runtime.docker.failures import unavailable
 from flux.runtime.errors import EngineFailed, OutOfDisk
 from flux.runtime.types import MIB
@@ -80,7 +81,7 @@ class Disk:
         """The disk, attached; contents and size that are there are kept."""
         if not self.image.exists():
             self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-            _write(self.folder / "labels.json", json.dumps(dict(labels)).encode())
+            write_whole(self.folder / "labels.json", json.dumps(dict(labels)).encode())
             self.format(self.image, size_mib)
         self.attach()
 
@@ -91,9 +92,9 @@ class Disk:
         with unfinished.open("wb") as file:
             file.truncate(size_mib * MIB)
         _run("mkfs.ext4", "-q", "-F", "-m", "0", "-e", "remount-ro", str(unfinished))
-        _sync(unfinished)
+        sync(unfinished)
         unfinished.rename(image)
-        _sync(image.parent)
+        sync(image.parent)
 
     def attach(self) -> None:
         """Mount it, where it is not mounted."""
@@ -167,7 +168,7 @@ class Disk:
         self.detach()
         unmount(place)
         os.replace(self.folder / "restored.img", self.image)
-        _sync(self.folder)
+        sync(self.folder)
         self.attach()
 
     def drop(self, place: Path) -> None:
@@ -190,7 +191,7 @@ class Disk:
     def doom(self) -> None:
         """Note that it is to be removed, so that an interrupted removal is not taken for a forgotten volume."""
         (self.folder / "deleting").touch()
-        _sync(self.folder)
+        sync(self.folder)
 
     def spare(self) -> None:
         """It is wanted after all."""
@@ -276,17 +277,3 @@ def _run(program: str, *arguments: str, also: int = 0) -> str:
     if "No space left" in words:
         raise OutOfDisk("The disk that holds the volumes is full.", "Free space under the node's home.")
     raise EngineFailed(f"{program} failed on a volume's disk: {words}", "See dmesg for errors of the host's disk.")
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        os.fsync(file.fileno())
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

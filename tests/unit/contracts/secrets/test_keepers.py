@@ -312,6 +312,22 @@ def test_it_alarms_once_when_one_more_loss_is_too_many(lab: Lab) -> None:
     lab.check()
 
 
+def test_keepers_are_not_counted_while_the_app_is_paused(lab: Lab) -> None:
+    interval = int(lab.params.secrets.keeper_interval)
+    lab.send(OWNER, 0, lab.apps.pause, ONE)
+    lab.advance(interval)
+    lab.check()
+    assert not list(lab.secrets.state.counted)
+    logs = len(lab.world.logs)
+    lab.advance(3 * interval)
+    assert len(lab.world.logs) == logs
+    lab.send(OWNER, 0, lab.apps.resume, ONE)
+    lab.check()
+    assert list(lab.secrets.state.counted) == [ONE]
+    lab.advance(interval)
+    assert lab.world.emitted(lab.secrets, KeepersLow(ONE, FIRST, U8(0), U8(3)))
+
+
 def test_a_seed_that_nobody_keeps_alarms(lab: Lab) -> None:
     lab.advance(int(lab.params.secrets.keeper_interval))
     assert lab.world.emitted(lab.secrets, KeepersLow(ONE, FIRST, U8(0), U8(3)))
