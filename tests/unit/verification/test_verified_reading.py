@@ -121,7 +121,7 @@ READS = [
 def steady(value: Any) -> Any:
     """Without what goes on by the second."""
     if isinstance(value, dict):
-        moving = ("balance", "spent", "lasts_seconds", "seconds", "earned", "now", "age")
+        moving = ("balance", "spent", "lasts_seconds", "balance_lasts_seconds", "seconds", "earned", "now", "age")
         return {key: steady(item) for key, item in value.items() if key not in moving}
     return [steady(item) for item in value] if isinstance(value, list) else value
 
