@@ -1,27 +1,11 @@
 """Cases, appeals and juries on the command line."""
 
 import json
-from pathlib import Path
 from typing import Any
 
-from flux.agent.challenges.evidence import keep
-from flux.agent.challenges.examiner import FalseAnswer
-from flux.agent.challenges.tasks import CpuTask
-from flux.agent.identity import load
-from flux.contracts.nodes.types import NodeId
-from flux.primitives.cpu_work import answer_hash, run_chain
-from flux.primitives.types import U32
+from support.false_answers import false_answer
 
-SEED = b"\x03" * 32
 SIZE = ("--cpu", "2", "--memory", "2048", "--disk", "10000")
-
-
-def false_answer(flux: Any, node: int, epoch: int = 0) -> Path:
-    """A lie that the node in this FLUX_HOME signed."""
-    results = run_chain(SEED, 0, 2)[:32] + bytes(32)
-    signed = load(flux.home / "node").signer.sign_hash(answer_hash(node, epoch, SEED, 2, results))
-    lie = FalseAnswer(CpuTask(epoch, SEED, 1, 2), results, 1, signed.to_bytes())
-    return keep(flux.home / "evidence", NodeId(U32(node)), lie)
 
 
 def test_a_false_answer_is_prosecuted_once_and_appealed_by_its_operator(flux: Any) -> None:
@@ -30,7 +14,7 @@ def test_a_false_answer_is_prosecuted_once_and_appealed_by_its_operator(flux: An
     assert "No cases." in flux.ok("jury", "ls")
     flux.ok("node", "init")
     made = flux.json("node", "register", "--location", "SA/BR/SP", *SIZE, "--account", "dev8")
-    path = str(false_answer(flux, made["node"]))
+    path = str(false_answer(flux.home, made["node"]))
     case = flux.json("jury", "prosecute", "--evidence", path)
     assert (case["kind"], case["state"], case["node"]) == ("false_benchmark", "open", made["node"])
     again = flux.json("jury", "prosecute", "--evidence", path, code=3)["error"]
@@ -49,7 +33,7 @@ def test_a_false_answer_is_prosecuted_once_and_appealed_by_its_operator(flux: An
 
 def test_forged_evidence_and_wrong_words_are_refused(flux: Any) -> None:
     flux.ok("node", "init")
-    forged = flux.json("jury", "prosecute", "--evidence", str(false_answer(flux, 1)), code=3)["error"]
+    forged = flux.json("jury", "prosecute", "--evidence", str(false_answer(flux.home, 1)), code=3)["error"]
     assert forged["kind"] == "EvidenceForged"
     assert flux.json("jury", "prosecute", "77", code=3)["error"]["kind"] == "UnknownFault"
     assert "name a fault" in flux.json("jury", "prosecute", code=2)["error"]["message"]
