@@ -46,7 +46,7 @@ class Output:
 
     def item(self, value: object, text: str) -> None:
         """One item of a stream: a JSON line, or a line of text."""
-        line = json_library.dumps(value, ensure_ascii=False) if self.json else text
+        line = json_library.dumps(value, ensure_ascii=False) if self.json else _plain(text)
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 

@@ -13,10 +13,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from types import TracebackType
-from typing import Any, Self
+from typing import Annotated, Any, Self
 from urllib.parse import quote
 
 import aiohttp
+import msgspec
+from aiohttp.http_exceptions import LineTooLong
 from yarl import URL
 
 from flux.contracts.market.types import LeaseId
@@ -41,6 +43,15 @@ NONCE_BYTES = 16
 _MAX_PING_BYTES = 1024
 _MAX_REASON_BYTES = 300
 _MAX_DOCUMENT_BYTES = 256 * 1024
+
+
+class _LogLine(msgspec.Struct):
+    """What a node says of one line of a log."""
+
+    component: str
+    time_ns: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    stream: str
+    text: str
 
 
 class AgentRefused(ClientError):
@@ -190,11 +201,14 @@ class AgentClient:
     async def logs(
         self, node: Node, signer: Signer, lease: LeaseId, *, follow: bool, tail: int, component: str = ""
     ) -> AsyncIterator[dict[str, Any]]:
-        """Log lines: component, time_ns, stream, text."""
+        """Log lines: component, time_ns, stream, text. Raises AgentRefused, and Unreachable when they break off."""
         target = f"/v1/leases/{lease}/logs?follow={int(follow)}&tail={tail}&component={component}"
         async with self._get(node, signer, target) as response:
-            async for line in response.content:
-                yield decode_json(line)
+            try:
+                async for line in response.content:
+                    yield msgspec.to_builtins(msgspec.json.decode(line, type=_LogLine))
+            except (aiohttp.ClientError, TimeoutError, OSError, LineTooLong, msgspec.MsgspecError) as error:
+                raise Unreachable(_base(node), f"its log broke off: {error or type(error).__name__}") from error
 
     @asynccontextmanager
     async def exec(

@@ -79,6 +79,13 @@ async def test_a_reader_that_takes_nothing_is_cut_off(api: AgentApiLab) -> None:
         talking.cancel()
 
 
+async def test_the_longest_line_reaches_its_reader_whatever_is_in_it(api: AgentApiLab) -> None:
+    line = "\0" * 64 * 1024
+    say(api, line)
+    async with aclosing(follow(api, api.agents, tail=1)) as lines:  # type: ignore[type-var]
+        assert (await anext(lines))["text"] == line
+
+
 async def _talk(api: AgentApiLab) -> None:
     while True:
         for _ in range(20):

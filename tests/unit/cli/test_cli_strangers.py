@@ -91,3 +91,38 @@ def test_a_terminal_obeys_nothing_that_is_said(capsys: pytest.CaptureFixture[str
     assert "a\tline\n" in shown
     Output(json=True).document({"said": hostile})
     assert json.loads(capsys.readouterr().out) == {"said": hostile}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"no JSON\n",
+        b"7\n",
+        b"{}\n",
+        b"\xff\n",
+        b"[" * 2000 + b"\n",
+        b'{"component": "web", "time_ns": 1, "stream": "stdout", "text": ["x"]}\n',
+        b'{"component": "web", "time_ns": 1e300, "stream": "stdout", "text": "x"}\n',
+        b'{"component": "web", "time_ns": 99999999999999999999999, "stream": "stdout", "text": "x"}\n',
+        b'{"component": "web", "time_ns": 1, "stream": "stdout", "text": "\\ud800"}\n',
+        b"x" * 3_000_000,
+    ],
+)
+async def test_log_lines_that_are_none_end_the_stream_of_that_node(
+    body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=body)
+
+    app = web.Application()
+    app.router.add_get("/answer", answer)
+    async with TestServer(app) as server, AgentClient() as agents:
+        monkeypatch.setattr(agents, "_get", lambda *_: aiohttp.request("GET", server.make_url("/answer")))
+        monkeypatch.setattr(agent_api, "_base", lambda _: "https://node")
+        with pytest.raises(Unreachable):
+            await anext(agents.logs(cast(Node, None), cast(Signer, None), make_lease().id, follow=False, tail=1))
+
+
+def test_an_item_of_a_stream_cannot_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(json=False).item({}, "web\x1b]0;mine\x07 \x9b31m| \tgood")
+    assert capsys.readouterr().out == "web\ufffd]0;mine\ufffd \ufffd31m| \tgood\n"

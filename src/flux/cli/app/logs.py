@@ -107,7 +107,7 @@ class LogReader:
         except Unreachable as error:
             self.context.output.note(f"(node {node.id} was lost: {error.reason})")
         except AgentRefused as refused:
-            if refused.status == 403:
+            if refused.status in (403, 429):
                 raise
 
     async def _collect(self, lease: Lease) -> list[tuple[Lease, dict[str, Any]]]:
@@ -121,7 +121,7 @@ class LogReader:
         return await Nodes(self.client).node(lease.node)
 
     def _print(self, lease: Lease, line: dict[str, Any]) -> None:
-        text = "".join(item if item.isprintable() or item == "\t" else "�" for item in str(line["text"]))
+        text = line["text"].replace("\n", "�")
         prefix = f"{self.app.name}.{lease.ordinal}/{line['component']}"
         seconds = int(line["time_ns"]) // 10**9
         moment = time.strftime("%H:%M:%S", time.localtime(seconds))
