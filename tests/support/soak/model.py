@@ -1,8 +1,10 @@
 """What must hold of a soak, as functions of what was seen: pure, each gives the sentences of what was broken."""
 
 import statistics
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from flux.agent.plan import TELL_AGAIN
@@ -21,15 +23,32 @@ HANDOVER = 2.0
 """Seconds after an instance's first answer in which its predecessor may still answer: the lag of an ingress."""
 STEEP = 1.0
 """Percent of growth in ten minutes."""
-NOISE = {"memory": 512 * 1024.0, "descriptors": 2.0}
-"""What comes and goes: growth of less, over all that was seen, is none."""
-FOREIGN_NOISE = 2 * 1024 * 1024.0
-"""The same of memory of programs in Go, whose collector lets a heap of ten megabytes wander by one."""
-FOREIGN = ("caddy", "dockerd", "containerd")
-LONG_ENOUGH = 480.0
+LONG_ENOUGH = 360.0
 """Seconds over which a slope means something."""
-WARM = 120.0
+WINDOW = 60.0
+"""Seconds between two values of which the growth is taken."""
 FEWEST = 20
+FOREIGN = ("caddy", "dockerd", "containerd")
+FOREIGN_MEMORY = 12 << 20
+"""Bytes by which a program in Go may grow, whose heap takes that long to find its size after a start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """What is taken for no growth."""
+
+    warm: float
+    """Seconds of a process that do not count."""
+    memory: int
+    """Bytes."""
+    descriptors: int
+
+
+AT_WORK = Patience(300.0, 512 << 10, 2)
+"""Of processes that nothing is done to."""
+AMONG_FAULTS = Patience(120.0, 8 << 20, 4)
+"""Of those that are killed before they are old: an agent takes some megabytes more when it first measures or is
+measured, in steps that may lie minutes apart."""
 
 
 def is_settled(sight: Sight, wanted: Mapping[str, int]) -> bool:
@@ -178,21 +197,23 @@ def lost_volumes(before: Collection[tuple[int, str]], now: Collection[tuple[int,
     return [f"volume {name} of node {node} is gone" for node, name in sorted(set(before) - set(now))]
 
 
-def growing(weights: Mapping[tuple[str, int], Sequence[Weight]]) -> list[str]:
+def growing(weights: Mapping[tuple[str, int], Sequence[Weight]], patience: Patience) -> list[str]:
     """Processes that lived long enough to tell and hold more and more, memory or descriptors."""
     broken = []
-    for (name, pid), all_of_it in weights.items():
-        seen = [weight for weight in all_of_it if weight.at - all_of_it[0].at > WARM]
+    for (name, pid), weighed in weights.items():
+        alive = [weight for weight in weighed if weight.private > 0]
+        seen = [weight for weight in alive if weight.at - alive[0].at > patience.warm]
         if len(seen) < FEWEST or seen[-1].at - seen[0].at < LONG_ENOUGH:
             continue
-        for what, values in (
-            ("memory", [float(weight.private) for weight in seen]),
-            ("descriptors", [float(weight.descriptors) for weight in seen]),
+        memory = FOREIGN_MEMORY if name.startswith(FOREIGN) else patience.memory
+        for what, values, noise in (
+            ("memory", [float(weight.private) for weight in seen], memory),
+            ("descriptors", [float(weight.descriptors) for weight in seen], patience.descriptors),
         ):
-            noise = FOREIGN_NOISE if what == "memory" and name.startswith(FOREIGN) else NOISE[what]
-            slope = percent_in_ten_minutes([weight.at for weight in seen], values)
-            grown = slope / 100 * statistics.median(values) * (seen[-1].at - seen[0].at) / 600
-            if slope > STEEP and grown >= noise:
+            times = [weight.at for weight in seen]
+            slope = percent_in_ten_minutes(times, values)
+            grown = slope / 100 * statistics.median(values) * (times[-1] - times[0]) / 600
+            if slope > STEEP and grown > noise:
                 broken.append(
                     f"{what} of {name} ({pid}) grows by {slope:.1f} % in ten minutes:"
                     f" {values[0]:.0f} → {values[-1]:.0f}"
@@ -201,10 +222,15 @@ def growing(weights: Mapping[tuple[str, int], Sequence[Weight]]) -> list[str]:
 
 
 def percent_in_ten_minutes(times: Sequence[float], values: Sequence[float]) -> float:
-    """The median of the slopes between all pairs far apart (Theil–Sen), which a few outliers do not move."""
-    half = len(times) // 2
-    slopes = [(values[i + half] - values[i]) / (times[i + half] - times[i]) for i in range(len(times) - half)]
-    return 100 * 600 * statistics.median(slopes) / max(1.0, statistics.median(values))
+    """The mean of the growths in all windows without the largest and the smallest quarter: few steps do not move it."""
+    growths = []
+    for at, value in zip(times, values, strict=True):
+        later = bisect_left(times, at + WINDOW)
+        if later < len(times):
+            growths.append((values[later] - value) / (times[later] - at))
+    growths.sort()
+    quarter = len(growths) // 4
+    return 100 * 600 * statistics.fmean(growths[quarter : len(growths) - quarter]) / max(1.0, statistics.median(values))
 
 
 def _named(spot: Spot) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,7 @@ SETTLE_BOUND = 120.0
 """Seconds from the end of the faults until everything is as it should be: a lease that never started is given up after
 60 s, and a container that crashed twice waits 30 s."""
 LOOK_EVERY = 1.0
+WORK_EVERY = 15.0
 WEIGH_EVERY = 10.0
 COMPOSE = """\
 services:
@@ -48,6 +49,8 @@ x-flux: {{http_port: 8000, instances: {instances}, deposit: "100"{more}}}
 DRAIN_EVERY = 25
 """Rounds between two drains of the host that runs the store; the first is before all."""
 
+Deeds = Callable[[Lab, dict[str, AppId], "Story", float], Awaitable[None]]
+
 
 @dataclass(slots=True)
 class Story:
@@ -62,6 +65,8 @@ class Story:
     visits: Visits = field(default_factory=Visits)
     hits: Counter[Spot] = field(default_factory=Counter)
     drains: int = 0
+    turns: int = 0
+    """How often instances came and went."""
     logs: Path | None = None
     """Where the logs of a run that broke something are kept."""
 
@@ -81,8 +86,16 @@ class Story:
 
 async def play(directory: Path, seed: int, seconds: float) -> Story:
     """Faults for so many seconds; the story tells whether the model held."""
-    story = Story(seed)
     print(f"soak with seed {seed} (FLUX_SOAK_SEED), {seconds:g} s", flush=True)
+    return await _play(directory, Story(seed), seconds, _rounds, model.AMONG_FAULTS)
+
+
+async def work(directory: Path, seconds: float) -> Story:
+    """Instances that come and go for so many seconds, and no faults: nothing that runs may hold more and more."""
+    return await _play(directory, Story(0), seconds, _come_and_go, model.AT_WORK)
+
+
+async def _play(directory: Path, story: Story, seconds: float, deeds: Deeds, patience: model.Patience) -> Story:
     async with running_lab(directory, HOSTS, is_chain_skewed=True) as lab:
         await lab.pull("flux/store:1")
         await lab.pull("flux/hello-web:1")
@@ -90,7 +103,7 @@ async def play(directory: Path, seed: int, seconds: float) -> Story:
         apps = {name: await _deploy(lab, name) for name in WANTED}
         async with _watched(lab, apps, story), visitors(lab, STORE, WEB) as story.visits:
             await _settle(lab, apps, story, "the start")
-            await _rounds(lab, apps, story, time.monotonic() + seconds)
+            await deeds(lab, apps, story, time.monotonic() + seconds)
         story.broken += model.unserved(story.sights)
         story.broken += model.idle(story.sights, story.hits)
         story.broken += model.on_two_nodes(story.sights, [STORE])
@@ -98,7 +111,7 @@ async def play(directory: Path, seed: int, seconds: float) -> Story:
         story.broken += model.overcharged(story.sights, WANTED, interruptions)
         story.broken += model.two_writers(story.visits.acks)
         story.broken += model.lost_writes(story.visits.acks, await asyncio.to_thread(_lines, lab))
-        story.broken += model.growing(story.weights)
+        story.broken += model.growing(story.weights, patience)
         if story.broken:
             story.logs = shutil.copytree(lab.directory / "logs", directory.parent / "soak-logs", dirs_exist_ok=True)
     print(story.summary(), flush=True)
@@ -115,6 +128,17 @@ async def _deploy(lab: Lab, name: str) -> AppId:
     path = lab.directory / f"{name}.yaml"
     path.write_text(text, encoding="utf-8")
     return AppId(U64((await lab.flux("deploy", str(path), "--name", name))["app"]))
+
+
+async def _come_and_go(lab: Lab, apps: dict[str, AppId], story: Story, until: float) -> None:
+    """Instances are removed and added."""
+    while time.monotonic() < until:
+        for count in (WANTED[WEB] - 1, WANTED[WEB] + 1, WANTED[WEB]):
+            await lab.flux("app", "scale", WEB, str(count))
+        if not await _settle(lab, apps, story, "coming and going"):
+            return
+        story.turns += 1
+        await asyncio.sleep(WORK_EVERY)  # so that most of the time is the agents' own
 
 
 async def _rounds(lab: Lab, apps: dict[str, AppId], story: Story, until: float) -> None:

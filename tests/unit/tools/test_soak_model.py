@@ -101,19 +101,26 @@ def test_a_volume_that_vanishes_is_told() -> None:
 @pytest.mark.parametrize(("growth", "broken"), [(0.0, 0), (0.5, 0), (3.0, 1)])
 def test_a_process_grows_when_it_gains_more_than_a_percent_in_ten_minutes(growth: float, broken: int) -> None:
     weights = [Weight(at, round(1e8 * (1 + growth / 100 * at / 600)), 20 + at % 3) for at in range(0, 1200, 10)]
-    assert len(model.growing({("agent", 1): weights})) == broken
-    assert model.growing({("agent", 1): weights[:30]}) == []
+    assert len(model.growing({("agent", 1): weights}, model.AT_WORK)) == broken
+    assert model.growing({("agent", 1): weights[:30]}, model.AT_WORK) == []
+
+
+def test_what_happens_once_is_no_growth_and_neither_is_the_end() -> None:
+    steps = [Weight(at, 58_000_000 + 5_000_000 * (at > 500) + 3_000_000 * (at > 700), 25) for at in range(0, 1200, 10)]
+    ended = [*steps, Weight(1200.0, 0, 0)]
+    assert model.growing({("agent", 1): ended}, model.AT_WORK) == []
 
 
 @pytest.mark.parametrize(("name", "megabytes", "broken"), [("agent", 0.4, 0), ("agent", 1.5, 1), ("caddy", 1.5, 0)])
 def test_what_wanders_does_not_grow(name: str, megabytes: float, broken: int) -> None:
-    weights = [Weight(at, round(1e7 + megabytes * 1e6 * at / 1080), 20) for at in range(0, 1200, 10)]
-    assert len(model.growing({(name, 1): weights})) == broken
+    weights = [Weight(at, round(1e7 + megabytes * 1e6 * at / 900), 20) for at in range(0, 1200, 10)]
+    assert len(model.growing({(name, 1): weights}, model.AT_WORK)) == broken
+    assert model.growing({(name, 1): weights}, model.AMONG_FAULTS) == []
 
 
 def test_a_process_that_opens_more_and_more_files_grows() -> None:
-    weights = [Weight(at, 10**8, 20 + at // 300) for at in range(0, 1200, 10)]
-    assert len(model.growing({("agent", 1): weights})) == 1
+    weights = [Weight(at, 10**8, 20 + at // 100) for at in range(0, 1200, 10)]
+    assert len(model.growing({("agent", 1): weights}, model.AT_WORK)) == 1
 
 
 def test_the_same_seed_deals_the_same_rounds_and_every_fault_comes() -> None:
