@@ -27,6 +27,12 @@ interface IMarket {
     /// What an ingress serves for one app; no upstreams means nothing runs yet.
     struct Route { uint64 app; string name; bool sticky; Upstream[] upstreams; }
 
+    /// What a node is to hold ready.
+    struct StandbyDuty { uint64 app; uint32 revision; bytes32 images; bool ready; }
+
+    /// A node that holds an app's images, or is about to.
+    struct Standby { uint64 number; uint32 node; uint32 revision; bytes32 images; uint64 since; uint64 readyAt; uint256 rate; uint256 usdRate; }
+
     /// What open leases take of a node.
     struct Usage { uint32 cpuMilli; uint32 memoryMib; uint32 diskMib; uint8 gpuCount; }
 
@@ -66,6 +72,24 @@ interface IMarket {
     /// A node failed a revision that comes in; nodes of other operators try it before it has failed.
     event RolloutDoubted(uint64 indexed app, uint32 indexed node, uint32 revision, string reason);
 
+    /// A node is next in line for an app, and may fetch its images.
+    event StandbyChosen(uint64 indexed number, uint64 indexed app, uint32 indexed node, uint32 revision, uint256 rate, uint256 usdRate);
+
+    /// A node says that it holds the images; it is paid from now on.
+    event StandbyReady(uint64 indexed number, uint64 indexed app, uint32 indexed node);
+
+    /// Its committee lost a node that was ready; it is not paid until it says again that it holds the images.
+    event StandbyDoubted(uint64 indexed number, uint64 indexed app, uint32 indexed node);
+
+    /// The app changed: a node that stands by has other images to fetch, or gets another rate.
+    event StandbyRenewed(uint64 indexed number, uint64 indexed app, uint32 indexed node, uint32 revision, uint256 rate, uint256 usdRate, bool ready);
+
+    /// A node stands by no longer.
+    event StandbyEnded(uint64 indexed number, uint64 indexed app, uint32 indexed node, uint8 reason);
+
+    /// The instance was placed where its images are, whatever other nodes ask.
+    event StandbyUsed(uint64 indexed lease, uint64 indexed app, uint32 indexed node);
+
     /// There is no lease {lease}.
     error UnknownLease(uint64 lease);
 
@@ -102,6 +126,12 @@ interface IMarket {
     /// The spec is not valid: {reason}.
     error InvalidSpec(string reason);
 
+    /// Node {node} does not stand by for app {app}.
+    error NotStandby(uint64 app, uint32 node);
+
+    /// The report on the images of app {app} is not valid: {reason}.
+    error InvalidStandbyReport(uint64 app, string reason);
+
     /// The node runs the instance. Raises UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport.
     function confirm(uint64 lease, PortBinding[] calldata bindings) external;
 
@@ -111,6 +141,9 @@ interface IMarket {
     /// The node cannot run the instance. Raises UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport.
     function fail(uint64 lease, uint8 reason, string calldata detail) external;
 
+    /// The caller's node stands by for the app and holds its images: it is paid from now on.
+    function hold(uint64 app, bytes32 images) external;
+
     /// A lease. Raises UnknownLease, also for one closed so long ago that it is not kept.
     function lease(uint64 lease) external view returns (Lease memory);
 
@@ -119,6 +152,9 @@ interface IMarket {
 
     /// Open leases of a node, oldest first.
     function leasesOfNode(uint32 node) external view returns (Lease[] memory);
+
+    /// The caller's node cannot hold the app's images (any longer); another one is chosen. Raises NotStandby.
+    function letGo(uint64 app) external;
 
     /// Move an instance to another node; the app avoids its old one a while.
     function move(uint64 app, uint16 ordinal) external;
@@ -146,6 +182,12 @@ interface IMarket {
 
     /// Nothing of a running lease runs for now, and its node will start it again: nothing accrues meanwhile.
     function stall(uint64 lease) external;
+
+    /// Whose images a node is to hold ready, by app.
+    function standbyDuties(uint32 node) external view returns (StandbyDuty[] memory);
+
+    /// The nodes that stand by for an app, the preferred one first.
+    function standbys(uint64 app) external view returns (Standby[] memory);
 
     /// Nothing of a closed lease runs any more: what must not run twice need not wait longer.
     function stopped(uint64 lease) external;

@@ -10,6 +10,7 @@ from flux.runtime.errors import (
     ContainerNotFound,
     ContainerRunning,
     ImageNotFound,
+    InUse,
     NameConflict,
     PortTaken,
     RequestRefused,
@@ -39,6 +40,19 @@ async def test_a_pulled_image_is_held_and_pulling_it_again_is_harmless(lab: Lab)
     for _ in range(2):
         await lab.runtime.pull(lab.image)
         assert await lab.runtime.has_image(lab.image)
+
+
+async def test_an_image_that_nothing_is_made_of_can_be_removed_and_fetched_again(lab: Lab) -> None:
+    await lab.runtime.pull(lab.image)
+    container = await lab.create(lab.spec())
+    with pytest.raises(InUse):
+        await lab.runtime.remove_image(lab.image)
+    await lab.runtime.remove(container)
+    for _ in range(2):
+        await lab.runtime.remove_image(lab.image)
+        assert not await lab.runtime.has_image(lab.image)
+    await lab.runtime.pull(lab.image)
+    assert await lab.runtime.has_image(lab.image)
 
 
 async def test_an_image_that_the_registry_lacks_is_told_from_one_that_is_not_pulled(lab: Lab) -> None:

@@ -195,6 +195,9 @@ class HandMarket:
     def rate_of(self, ctx: Context, spec: AppSpec, ask: Ask) -> RatePerSecond:
         return rate_of(price_of(needs_of(spec), ask))
 
+    def standby_rate(self, ctx: Context, rate: Wei) -> Wei:
+        return Wei(U256(rate // 50))
+
     def lease(self, ctx: Context, lease: LeaseId) -> Lease:
         if lease not in self.leases:
             raise UnknownLease(lease)

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import structlog
 
-from flux.agent.actions import Action, StopContainer, Telling
+from flux.agent.actions import Action, PullImage, StopContainer, Telling
 from flux.agent.apply import Applier, Outcome
 from flux.agent.container_specs import health_command
 from flux.agent.desired import DesiredInstance, Ending, NodeFacts
@@ -67,14 +67,19 @@ class AgentLoop:
         applier: Applier,
         clock: Callable[[], float] = time.monotonic,
         lapse: LapseGuard | None = None,
+        pulls: Callable[[], None] = lambda: None,
     ) -> None:
-        """`clock` is monotonic: back-offs and deadlines of the loop must not feel a jump of the wall clock."""
+        """`clock` is monotonic: back-offs and deadlines of the loop must not feel a jump of the wall clock.
+
+        `pulls` is told when an image is about to be fetched for an instance.
+        """
         self._node = node
         self._source = source
         self._runtime = runtime
         self._applier = applier
         self._clock = clock
         self._lapse = lapse
+        self._pulls = pulls
         self._health = HealthChecks(self.wake_for_engine, clock)
         self._startup = StartupChecks(runtime, self.wake_for_engine)
         self._desired: dict[LeaseId, DesiredInstance] | None = None
@@ -115,6 +120,19 @@ class AgentLoop:
         """What is known of one lease."""
         wanted = (self._desired or {}).get(lease)
         return InstanceStatus(wanted, self._observed.get(lease), self._waiting.get(lease, ""))
+
+    def images(self) -> set[ImageReference]:
+        """What the instances of this node's leases are made of."""
+        wanted = (self._desired or {}).values()
+        return {ImageReference(component.image) for item in wanted for component in item.spec.components}
+
+    def is_busy(self) -> bool:
+        """Whether the containers of some instance are being changed."""
+        return bool(self._busy)
+
+    def forget_image(self, image: ImageReference) -> None:
+        """The engine may hold an image no longer: ask it again before the next use."""
+        self._images.discard(image)
 
     def ended(self, lease: LeaseId, component: str) -> int:
         """How often a component's container ended since the agent saw it first."""
@@ -330,6 +348,8 @@ class AgentLoop:
 
     def _begin(self, lease: LeaseId, plan: Plan) -> None:
         if plan.actions:
+            if any(isinstance(action, PullImage) for action in plan.actions):
+                self._pulls()
             self._busy[lease] = asyncio.create_task(self._apply(lease, plan.actions))
 
     async def _apply(self, lease: LeaseId, actions: tuple[Action, ...]) -> None:

@@ -64,6 +64,14 @@ class ChainReporter:
         """Nothing of a closed lease runs here any more."""
         return await self._report("stopped", lease, self._market.stopped, lease)
 
+    async def hold(self, app: AppId, images: Hash) -> bool:
+        """We stand by for an app and hold its images."""
+        return await self._report("hold", app, self._market.hold, app, images)
+
+    async def let_go(self, app: AppId) -> bool:
+        """We stand by for an app and cannot hold its images."""
+        return await self._report("let go", app, self._market.let_go, app)
+
     async def hand_over(self, lease: LeaseId, app: int, box: bytes) -> bool:
         """Another node's lease gets the app's seed, sealed to it."""
         return await self._report("hand over", lease, self._secrets.hand_over, app, SealedSeed(lease, box))

@@ -86,6 +86,10 @@ class MarketLink:
         """Price of one instance at an ask."""
         return self.market.rate_of(ctx, spec, ask)
 
+    def standby_rate(self, ctx: Context, rate: Wei) -> Wei:
+        """Price of a node that stands by, where an instance costs `rate`."""
+        return self.market.standby_rate(ctx, rate)
+
     def usage(self, ctx: Context, node: NodeId) -> Usage:
         """What open leases take of a node."""
         return self.market.usage(ctx, node)

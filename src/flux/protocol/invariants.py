@@ -85,15 +85,19 @@ def _check_between(contracts: Sequence[Contract]) -> Iterator[str]:
 
 
 def _check_accrual(leases: Market, money: Escrow) -> Iterator[str]:
-    """Exactly what runs is paid, at the rate and to the node of its lease."""
+    """Exactly what runs is paid, at the rate and to the node of its lease, and whoever holds images ready."""
     running = {
         (lease.app, id): (lease.node, 0 if lease.usd_rate else lease.rate, lease.usd_rate)
         for id, lease in leases.state.leases.items()
         if lease.state is LeaseState.RUNNING
     }
+    for app, known in leases.state.standbys.items():
+        for item in known.nodes:
+            if item.ready_at:
+                running[app, item.number] = (item.node, 0 if item.usd_rate else item.rate, item.usd_rate)
     accruing = {key: (accrual.node, accrual.rate, accrual.usd_rate) for key, accrual in money.state.accruals.items()}
     if running != accruing:
-        yield f"running leases {running} are not what accrues: {accruing}"
+        yield f"running leases and ready standbys {running} are not what accrues: {accruing}"
 
 
 def _check_nodes(leases: Market, machines: Nodes) -> Iterator[str]:

@@ -149,6 +149,9 @@ DEFAULT = Params(
         volume_memory=_seconds(7 * 86_400),
         rollout_deadline=_seconds(600),
         stall_interval=_seconds(20),
+        standby_basis_points=U16(200),
+        standby_interval=_seconds(300),
+        max_standbys_per_node=U16(32),
     ),
     escrow=EscrowParams(
         min_deposit=Wei(U256(WEI_PER_FLUX // 100)),
@@ -282,6 +285,7 @@ def minimal() -> Params:
             exclusion=_seconds(120),
             volume_memory=_seconds(600),
             rollout_deadline=_seconds(90),
+            standby_interval=_seconds(20),
         ),
         escrow=DEFAULT.escrow.but(min_runtime=_seconds(60), min_placement=_seconds(1), volume_grace=_seconds(600)),
         secrets=DEFAULT.secrets.but(threshold=U8(2), keepers=U8(4), keeper_interval=_seconds(10)),

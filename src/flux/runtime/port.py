@@ -98,6 +98,13 @@ class ContainerRuntime(Protocol):
         """
         ...
 
+    async def remove_image(self, image: ImageReference) -> None:
+        """Give back the room of an image; nothing happens when it is not there.
+
+        Raises InUse while containers are made of it, running or not; RequestRefused.
+        """
+        ...
+
     async def ensure_network(self, name: str, labels: Mapping[str, str]) -> None:
         """A bridge network of its own: members reach each other by alias, nothing routes to other networks.
 

@@ -30,11 +30,12 @@ _CONTRACTS = (
     "votes",
 )
 """Their types are imported when something unknown is met first: most commands and agents meet nothing."""
+_MODULES = (*(f"{name}.types" for name in _CONTRACTS), "market.standby_types")
 
 
 def _declared(base: type) -> Iterator[type]:
-    for name in _CONTRACTS:
-        module = import_module(f"flux.contracts.{name}.types")
+    for path in _MODULES:
+        module = import_module(f"flux.contracts.{path}")
         for item in vars(module).values():
             if isinstance(item, type) and issubclass(item, base) and item.__module__ == module.__name__:
                 yield item

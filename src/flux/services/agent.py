@@ -40,6 +40,7 @@ from flux.agent.seed_recovery import ChainKeepers, SeedRecovery
 from flux.agent.sharing import ChainSharing, SeedSharing
 from flux.agent.sightings import SightingStore
 from flux.agent.source import ChainSource
+from flux.agent.standby_keeper import ChainStandbySource, FetchedStore, StandbyKeeper
 from flux.agent.volume_keeper import ChainQuarantineSource, Holder, VolumeKeeper
 from flux.contracts.market.types import LeaseId
 from flux.contracts.nodes.types import Node, NodeStatus
@@ -111,7 +112,8 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
         metrics = AgentMetrics(registry)
         applier = Applier(runtime, reporter, PortPool(config.first_port, config.last_port), metrics.acted)
         lapse = LapseGuard(runtime, node_labels(chain, node.id), heads)
-        loop = AgentLoop(facts, source, runtime, applier, lapse=lapse)
+        standby = StandbyKeeper(ChainStandbySource(client, node.id), runtime, reporter, FetchedStore(config.home))
+        loop = AgentLoop(facts, source, runtime, applier, lapse=lapse, pulls=standby.give_way)
         pinger = await stack.enter_async_context(AgentClient())
         prober = Prober(
             node.id, ChainProbeSource(client, node.id), FreshPinger(pinger, heads), reporter, metrics.probed
@@ -179,6 +181,7 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
                 partial(_follow_engine, runtime, loop, node_labels(chain, node.id)),
                 partial(_repeat, revealer.run_once, REVEAL_INTERVAL, "nothing revealed yet"),
                 partial(volumes.run, held_instances),
+                partial(standby.run, loop),
                 partial(_keep_active, client, node, runtime, reporter, news),
             ):
                 group.create_task(begin_anew(work, metrics.faulted))

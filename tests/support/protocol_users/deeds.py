@@ -17,7 +17,7 @@ DEEDS: tuple[Callable[[Users], list[bytes]], ...] = (
     hosting.measure, hosting.measure, governance.lock, governance.unlock, governance.delegate,
     *[governance.propose] * 4, *[governance.vote] * 6, governance.hurry, tenants.police,
     slashing.prosecute, slashing.prosecute, slashing.lie_about_work, slashing.appeal, *[slashing.judge] * 6,
-    *[governance.feed] * 3,
+    *[governance.feed] * 3, *[hosting.stand_by] * 4,
 )  # fmt: skip
 
 

@@ -102,6 +102,20 @@ def stop(users: Users) -> list[bytes]:
     return users.of_node(node, Market, "stopped", lease)
 
 
+def stand_by(users: Users) -> list[bytes]:
+    """Agents say what images they hold: those that they should, others, or none; sometimes for an app of others."""
+    found: list[bytes] = []
+    for node in users.nodes:
+        for duty in users.head.market.standby_duties(users.head.ctx, node.id):
+            who = node.id if users.draw.random() < 0.9 else users.draw.choice(users.nodes).id
+            if users.draw.random() < 0.1:
+                found += users.of_node(who, Market, "let_go", duty.app)
+            else:
+                images = duty.images if users.draw.random() < 0.9 else Hash(bytes(32))
+                found += users.of_node(who, Market, "hold", duty.app, images)
+    return found
+
+
 def outage(users: Users) -> list[bytes]:
     """Most of a committee loses a node."""
     if not users.nodes:

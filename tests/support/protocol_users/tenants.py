@@ -14,6 +14,8 @@ from support.chain_lab import address
 from support.contract_lab import IMAGE
 from support.protocol_users.users import OPERATORS, TENANTS, Users
 
+OTHER_IMAGE = IMAGE.replace("ab", "cd")
+
 
 def deploy(users: Users) -> list[bytes]:
     tenant, draw = users.draw.choice(TENANTS), users.draw
@@ -106,7 +108,7 @@ def random_spec(users: Users) -> AppSpec:
     draw = users.draw
     part = Component(
         name="web",
-        image=IMAGE,
+        image=draw.choice((IMAGE, IMAGE, IMAGE, OTHER_IMAGE)),
         cpu_milli=draw.choice((200, 600, 1_500)),
         memory_mib=256,
         ports=(Port(80),) if draw.random() < 0.5 else (),
@@ -126,4 +128,5 @@ def random_spec(users: Users) -> AppSpec:
         private=draw.random() < 0.3,
         update=update if draw.random() < 0.9 else None,
         at_most_one=draw.random() < 0.2,
+        standby=draw.choice((0, 1, 2)),
     )

@@ -15,6 +15,7 @@ from flux.contracts.apps.component_rules import (
 )
 from flux.contracts.apps.types import (
     MAX_PARALLELISM,
+    MAX_STANDBY,
     MAX_UPDATE_SECONDS,
     UPDATE_ACTIONS,
     UPDATE_ORDERS,
@@ -82,6 +83,7 @@ def check_spec(data: bytes, params: AppsParams) -> AppSpec:
     _check_constraints(spec.constraints)
     if spec.update is not None:
         _check_update(spec.update, has_volumes=bool(spec.volumes))
+    check_range("the spec", "standby", spec.standby, 0, MAX_STANDBY)
     _check_totals(spec, params)
     return spec
 

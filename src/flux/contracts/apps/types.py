@@ -141,6 +141,8 @@ UPDATE_ORDERS = ("auto", "start-first", "stop-first")
 UPDATE_ACTIONS = ("rollback", "pause", "continue")
 MAX_PARALLELISM = 1_000
 MAX_UPDATE_SECONDS = 86_400
+MAX_STANDBY = 5
+"""Nodes that may stand by for one app."""
 
 
 class Update(Spec, frozen=True):
@@ -171,6 +173,8 @@ class AppSpec(Spec, frozen=True):
     """None where nothing was said: the defaults of `Update`."""
     at_most_one: bool = False
     """Whether no instance may ever run twice at a time, not even across a cut network; longer outages are the price."""
+    standby: int = 0
+    """Nodes that hold the images ready without running anything, so that a lost instance starts at once there."""
 
 
 class PrivateComponent(Spec, frozen=True):

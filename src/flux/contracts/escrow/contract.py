@@ -129,7 +129,9 @@ class Escrow(Contract):
 
     def quote_of(self, ctx: Context, spec: AppSpec, instances: U16) -> Wei:
         """The smallest first deposit of a checked spec."""
-        return rules.quote(spec, instances, self._reference_rate(ctx, spec), self.params)
+        rate = self._reference_rate(ctx, spec)
+        held = Wei(U256(spec.standby * self._market.standby_rate(ctx, rate)))
+        return rules.quote(spec, instances, rate, self.params, held)
 
     def open(self, ctx: Context, app: AppId, payer: Address, amount: Wei, spec: AppSpec, instances: U16) -> None:
         """For apps, which has moved `amount` here: the account of a new app. Raises DepositTooSmall."""

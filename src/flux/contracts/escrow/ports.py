@@ -7,7 +7,7 @@ from flux.contracts.market.types import RatePerSecond
 from flux.contracts.nodes.types import Ask, Node, NodeId
 from flux.contracts.oracle.types import Meter, Price, UsdPrice
 from flux.kernel.context import Context
-from flux.primitives.types import ChainTime
+from flux.primitives.types import ChainTime, Wei
 
 
 class AppsPort(Protocol):
@@ -39,6 +39,10 @@ class MarketPort(Protocol):
 
     def rate_of(self, ctx: Context, spec: AppSpec, ask: Ask) -> RatePerSecond:
         """Price of one instance at these prices."""
+        ...
+
+    def standby_rate(self, ctx: Context, rate: Wei) -> Wei:
+        """Price of a node that stands by, where an instance costs `rate`."""
         ...
 
 

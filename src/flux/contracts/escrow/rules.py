@@ -13,7 +13,7 @@ from flux.contracts.apps.types import AppSpec
 from flux.contracts.escrow.types import NOTHING, Accrual, Deposit, EscrowAccount, EscrowParams
 from flux.contracts.market.types import RatePerSecond, UsdRate
 from flux.contracts.oracle.types import METER_UNIT, PRICE_UNIT, Meter, NoPrice, UsdPrice
-from flux.primitives.types import U64, U256, WEI_PER_GWEI, Address, ChainTime, Seconds, Wei
+from flux.primitives.types import NO_WEI, U64, U256, WEI_PER_GWEI, Address, ChainTime, Seconds, Wei
 
 FAR_FUTURE = 2**62
 """Depletion later than this is never; keeps times inside 64 bits."""
@@ -206,12 +206,16 @@ def reference_rate(spec: AppSpec, at_reference_ask: RatePerSecond, price: UsdPri
     return _wei(at_reference_ask)
 
 
-def quote(spec: AppSpec, instances: int, rate: Wei, params: EscrowParams) -> Wei:
-    """The smallest deposit: `min_runtime` of all instances, and their volumes for as long as they are kept."""
+def quote(spec: AppSpec, instances: int, rate: Wei, params: EscrowParams, held: Wei = NO_WEI) -> Wei:
+    """The smallest deposit: `min_runtime` of all instances, and their volumes for as long as they are kept.
+
+    `held` is what all nodes that stand by cost per second, for `min_runtime` too.
+    """
     volumes_mib = sum(volume.size_mib for volume in spec.volumes)
     disk_price = params.reference_ask.disk * WEI_PER_GWEI
     kept = volumes_mib * disk_price * params.volume_grace // (MIB_PER_GIB * SECONDS_PER_HOUR)
-    return _wei(max(params.min_deposit, instances * (rate * params.min_runtime + kept)))
+    least = instances * (rate * params.min_runtime + kept) + held * params.min_runtime
+    return _wei(max(params.min_deposit, least))
 
 
 def placement_cost(instances: int, rate: Wei, minimum: Seconds) -> Wei:

@@ -12,6 +12,7 @@ from flux.contracts.market.fences import Fences
 from flux.contracts.market.ports import AppsPort, EscrowPort, NodesPort, OraclePort, ProbesPort, SecretsPort
 from flux.contracts.market.rollout_rules import why_revised
 from flux.contracts.market.rules import Needs, needs_of
+from flux.contracts.market.standby_types import Standby
 from flux.contracts.market.state import MarketState
 from flux.contracts.market.types import (
     CloseReason,
@@ -218,6 +219,21 @@ class Book:
         self._secrets.forget(ctx, lease.id)
         self.host.emit(LeaseClosed(lease.id, lease.app, lease.node, U8(reason), detail))
         self.check_drained(ctx, lease.node)
+
+    def pay_standby(self, ctx: Context, app: AppId, standby: Standby) -> None:
+        """A node holds an app's images from now on."""
+        self._escrow.start(ctx, app, standby.number, standby.node, standby.rate, standby.usd_rate)
+
+    def stop_standby(
+        self, ctx: Context, app: AppId, standby: Standby, until: ChainTime, minimum_from: ChainTime
+    ) -> None:
+        """It held them until then; `minimum_from` as the escrow has it."""
+        self._escrow.stop(ctx, app, standby.number, until, minimum_from)
+
+    def look_at_standbys(self, app: App) -> None:
+        """Have the nodes that stand by for an app looked at in this block, if it asks for any or has some."""
+        if self.spec(app.id, app.revision).standby or app.id in self.state.standbys:
+            self.state.standby_looks.add(app.id)
 
     def volume_holder(self, ctx: Context, app: AppId, ordinal: Ordinal) -> NodeId | None:
         """The node that holds the instance's volumes, as far as it is remembered."""

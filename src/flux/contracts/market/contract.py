@@ -26,6 +26,17 @@ from flux.contracts.market.exchange import bill_of, terms_of
 from flux.contracts.market.fences import FENCE_END
 from flux.contracts.market.fleet_cache import FleetCache
 from flux.contracts.market.ports import AppsPort, EscrowPort, NodesPort, OraclePort, ProbesPort, SecretsPort
+from flux.contracts.market.standby_types import (
+    InvalidStandbyReport,
+    NotStandby,
+    StandbyChosen,
+    StandbyDoubted,
+    StandbyEnded,
+    StandbyReady,
+    StandbyRenewed,
+    StandbyUsed,
+)
+from flux.contracts.market.standbys import STANDBY_LOOK
 from flux.contracts.market.state import MarketState
 from flux.contracts.market.succession import Succession
 from flux.contracts.market.types import (
@@ -62,7 +73,7 @@ from flux.contracts.market.views import MarketViews
 from flux.contracts.nodes.types import Node, NodeId, NodeStatus, UnknownNode
 from flux.kernel.context import Context, Host
 from flux.kernel.contract import method, scheduled
-from flux.primitives.types import U8, U16, U32, U64, ChainTime
+from flux.primitives.types import U8, U16, U32, U64, ChainTime, Hash
 
 MAX_DETAIL = 200
 _STAYING = (LeaseState.RUNNING, LeaseState.STALLED)
@@ -81,11 +92,12 @@ class Market(MarketViews):
     address = MARKET
     events = (
         LeaseAssigned, LeaseRunning, LeaseSuspect, LeaseRestored, LeaseStalled, LeaseResumed, LeaseClosed,
-        InstancePending, InstanceFenced, VolumesKept, RolloutChanged, RolloutDoubted,
+        InstancePending, InstanceFenced, VolumesKept, RolloutChanged, RolloutDoubted, StandbyChosen, StandbyReady,
+        StandbyDoubted, StandbyRenewed, StandbyEnded, StandbyUsed,
     )  # fmt: skip
     errors = (
         UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport, UnknownInstance, NotAppOwner, NotSettled,
-        NothingSaved, UnknownNode, UnknownApp, UnknownRevision, InvalidSpec,
+        NothingSaved, UnknownNode, UnknownApp, UnknownRevision, InvalidSpec, NotStandby, InvalidStandbyReport,
     )  # fmt: skip
 
     def __init__(
@@ -166,6 +178,19 @@ class Market(MarketViews):
         if not self._book.fences.lift(record):
             raise InvalidReport(lease, "nothing waits for its end")
 
+    @method(gas=60_000, lane=True)
+    def hold(self, ctx: Context, app: AppId, images: Hash) -> None:
+        """The caller's node stands by for the app and holds its images: it is paid from now on.
+
+        Raises NotStandby, InvalidStandbyReport.
+        """
+        self._standbys.hold(ctx, app, self._nodes.node_of_agent(ctx, ctx.sender), images)
+
+    @method(gas=60_000, lane=True)
+    def let_go(self, ctx: Context, app: AppId) -> None:
+        """The caller's node cannot hold the app's images (any longer); another one is chosen. Raises NotStandby."""
+        self._standbys.let_go(ctx, app, self._nodes.node_of_agent(ctx, ctx.sender))
+
     @method(gas=50_000)
     def move(self, ctx: Context, app: AppId, ordinal: Ordinal) -> None:
         """Move an instance to another node; the app avoids its old one a while.
@@ -209,6 +234,7 @@ class Market(MarketViews):
         self._book.open(ctx, record, needs, [Assignment(ordinal, found.to, terms, found.lease)])
         self._book.expect_starts(ctx, self.state.last_lease.get())
         self.state.touched.add(found.to)
+        self._book.look_at_standbys(record)
         return found.to
 
     def place(self, ctx: Context) -> None:
@@ -223,6 +249,7 @@ class Market(MarketViews):
         """For apps: make instances match the app's record."""
         record = self._apps.app(ctx, app)
         if record.status is not AppStatus.ACTIVE:
+            self._standbys.end_all(ctx, app)
             for ordinal, _ in self._book.waiting_of(app):
                 self.state.waiting.delete((app, ordinal))
             for lease in self._book.open_of_app(app):
@@ -231,6 +258,7 @@ class Market(MarketViews):
                 self._book.forget_holders(app)
                 self._rollouts.forget(app)
             return
+        self._book.look_at_standbys(record)
         self._rollouts.wait_anew(ctx, record)
         for ordinal, waiting in self._book.waiting_of(app):
             if ordinal >= record.instances:
@@ -250,13 +278,16 @@ class Market(MarketViews):
     def node_changed(self, ctx: Context, node: NodeId) -> None:
         """For nodes: a record changed."""
         self._book.touch(node)
+        self._standbys.node_changed(node)
         status = self._nodes.node(ctx, node).status
         if status in (NodeStatus.SUSPENDED, NodeStatus.GONE):
+            self._standbys.lose(ctx, node)
             self._succession.lose_all(ctx, node, CloseReason.UNREACHABLE)
 
     def node_drains(self, ctx: Context, node: NodeId) -> None:
         """For nodes: the node begins to drain or to leave; a record that says so is stored."""
         record = self._nodes.node(ctx, node)
+        self._standbys.lose(ctx, node)
         self.host.schedule(record.drains_until, DRAIN_DEADLINE, node)
         self._replace_all(ctx, node, _drained(record))
         self._book.check_drained(ctx, node)
@@ -273,6 +304,7 @@ class Market(MarketViews):
         Those that never ran are placed elsewhere at once.
         """
         self._book.set_suspect(node, suspect=True)
+        self._standbys.doubt(ctx, node, until)
         for lease in self._book.open_of_node(node):
             if lease.state in _STAYING:
                 self._book.suspect(ctx, lease, until)
@@ -294,6 +326,7 @@ class Market(MarketViews):
     def node_unreachable(self, ctx: Context, node: NodeId) -> None:
         """For probes: the bound passed and the node was not restored."""
         self._book.set_suspect(node, suspect=False)
+        self._standbys.lose(ctx, node)
         self._succession.lose_all(ctx, node, CloseReason.UNREACHABLE)
 
     @scheduled(START_DEADLINE)
@@ -329,6 +362,11 @@ class Market(MarketViews):
     def end_fence(self, ctx: Context, subject: int) -> None:
         """Instances that must not run twice have stopped by now wherever they ran."""
         self._book.fences.end(ctx, AppId(U64(subject)))
+
+    @scheduled(STANDBY_LOOK)
+    def look_at_standbys(self, ctx: Context, subject: int) -> None:
+        """Whoever stands by for an app may not fit any more, or more nodes may by now."""
+        self._standbys.look_again(ctx, AppId(U64(subject)))
 
     @scheduled(TRY_AGAIN)
     def try_again(self, ctx: Context, subject: int) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from flux.contracts.apps.types import AppId, AppStatus
+from flux.contracts.market import standby_invariants
 from flux.contracts.market.book import NEVER
 from flux.contracts.market.contract import Market
 from flux.contracts.market.fleet import COUNTRY, FEATURES, GPU_SHIFT, NETWORK, OPERATOR, PLACE, Fleet
@@ -29,6 +30,7 @@ def check(market: Market) -> list[str]:
         *_check_holders(market),
         *_check_rollouts(market),
         *_check_at_most_one(market),
+        *standby_invariants.check(market),
         *_check_fleet(market),
     ]
 

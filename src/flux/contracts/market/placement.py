@@ -6,6 +6,7 @@ The choice for one instance is the feasible node with the smallest (spread, pric
 - cohort: the 30 days in which the node registered, earlier first;
 - tie: the block seed's own order.
 Before that comes the node that holds the instance's volumes, if it is feasible; such instances of an app come first.
+Then come the nodes that stand by for the app and hold its images, in their order.
 A naive loop over all nodes makes the same choices (tests/unit/contracts/market/naive.py). This one rests on two facts:
 while a block is placed capacity only shrinks, so candidates may be looked up early, for many apps together
 (survey.py), if each is asked again when its turn comes; and the cheapest candidate that shares as little as any node

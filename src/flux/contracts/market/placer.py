@@ -10,6 +10,8 @@ from flux.contracts.market.fleet_cache import FleetCache
 from flux.contracts.market.placement import place
 from flux.contracts.market.requests import Choice, Demand, Presence, Wish, wish_of
 from flux.contracts.market.rules import Needs
+from flux.contracts.market.standby_types import StandbyUsed
+from flux.contracts.market.standbys import Standbys
 from flux.contracts.market.types import InstancePending, LeaseId, NodeLoad, Ordinal, VolumesKept, Waiting
 from flux.contracts.market.verdicts import count_rejections
 from flux.contracts.nodes.types import Node, NodeId
@@ -28,12 +30,21 @@ Batch = dict[AppId, Instances]
 class Placer:
     """Places waiting instances of one market."""
 
-    def __init__(self, book: Book, fleets: FleetCache) -> None:
+    def __init__(self, book: Book, fleets: FleetCache, standbys: Standbys) -> None:
         self._book = book
         self._fleets = fleets
+        self._standbys = standbys
 
     def place(self, ctx: Context) -> None:
-        """Place what can be placed. Does nothing when neither nodes nor wishes nor the price of FLUX changed."""
+        """Place what can be placed; then choose who stands by, by what that left.
+
+        Does nothing when neither nodes nor wishes nor the price of FLUX changed.
+        """
+        self._place(ctx)
+        if next(iter(self._book.state.standby_looks), None) is not None:
+            self._standbys.look(ctx, self.fleet(ctx).copy())
+
+    def _place(self, ctx: Context) -> None:
         state = self._book.state
         price = self._book.price(ctx)
         if price != state.priced_at.get():
@@ -158,6 +169,7 @@ class Placer:
             presence,
             tuple([leaving.get(waiting.replaces) for _, waiting in instances]),
             preferred,
+            self._standbys.ready_for(app, spec),
         )
 
     def _assign(
@@ -187,6 +199,10 @@ class Placer:
             self._book.open(ctx, app, demand.wish.needs, assignments)
             if demand.preferred:
                 self._tell_kept(app, demand, instances, assignments, first)
+            for lease, assignment in enumerate(assignments, first):
+                if assignment.node in demand.ready:
+                    self._book.host.emit(StandbyUsed(LeaseId(U64(lease)), app.id, assignment.node))
+            self._book.look_at_standbys(app)
 
     def _tell_kept(
         self, app: App, demand: Demand, instances: Instances, assignments: Iterable[Assignment], first: int

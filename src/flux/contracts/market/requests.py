@@ -61,6 +61,8 @@ class Demand(NamedTuple):
     """For each instance the node that it leaves, if any: still a host, but its fault domains do not count."""
     preferred: tuple[NodeId | None, ...] = ()
     """For each instance the node that holds its volumes, if any: it is chosen if it can be. Empty for none at all."""
+    ready: tuple[NodeId, ...] = ()
+    """Nodes that hold the app's images: what does not go back to its volumes takes the first of them that can."""
 
 
 class Choice(NamedTuple):

@@ -138,7 +138,9 @@ class Rollouts:
         elif self._book.apps.return_to(ctx, record.id, rollout.source):
             back = failed.but(state=RolloutState.ROLLING_BACK, steps=U32(0), turned_at=ctx.now, moved_at=ctx.now)
             self._set(record, back)
-            self._expect(ctx, self._book.apps.app(ctx, record.id))
+            returned = self._book.apps.app(ctx, record.id)
+            self._expect(ctx, returned)
+            self._book.look_at_standbys(returned)
             return True
         else:
             why = f"{failed.reason}; revision {rollout.source} may not run any more"

@@ -30,6 +30,7 @@ class Session:
         self._wish = demand.wish
         preferred = demand.preferred or (None,) * len(demand.leaving)
         self._instances = tuple(zip(demand.leaving, preferred, strict=True))
+        self._ready = demand.ready
         self._hosts = dict.fromkeys([node - 1 for node in demand.presence.hosts])
         """By index."""
         self._out = dict.fromkeys([node - 1 for node in demand.presence.excluded]) | self._hosts
@@ -47,15 +48,19 @@ class Session:
             self._count(node, 1)
         kept = [None if preferred is None else self._keep(preferred) for _, preferred in self._instances]
         instances = zip(self._instances, kept, strict=True)
-        choices = tuple([choice or self._place(leaving) for (leaving, _), choice in instances])
+        choices = tuple([choice or self._stand_in() or self._place(leaving) for (leaving, _), choice in instances])
         for node in self._hosts:
             self._count(node, -1)
         return choices
 
     def _keep(self, preferred: NodeId) -> Choice | None:
-        """The node that holds an instance's volumes, if it is feasible."""
+        """A node that is preferred for an instance, if it is feasible."""
         price = self._price_at(preferred - 1)
         return None if price is None else self._take(preferred - 1, price)
+
+    def _stand_in(self) -> Choice | None:
+        """The first node that is feasible among those that hold the images."""
+        return next((choice for node in self._ready if (choice := self._keep(node)) is not None), None)
 
     def _place(self, leaving: NodeId | None) -> Choice | None:
         """`leaving` stays a host, but its fault domains do not count."""

@@ -1,6 +1,7 @@
 """Storage of the market. A placement writes the lease and its node's load; others share the rest of its entries."""
 
 from flux.contracts.apps.types import AppId
+from flux.contracts.market.standby_types import AppStandbys
 from flux.contracts.market.types import (
     Exclusion,
     Fence,
@@ -54,3 +55,11 @@ class MarketState(State):
     """By instance of an app that asks for at-most-one, while a closed lease of it may still run."""
     stalls = Map(b"\x12", LeaseId, ChainTime)
     """When an open lease stalled last; of those that ever did."""
+    standbys = Map(b"\x13", AppId, AppStandbys)
+    """Of active apps that ask for nodes to stand by."""
+    standby_duties = OrderedSet(b"\x14", pair(NodeId, AppId))
+    """Whom each node stands by for."""
+    standby_full = OrderedSet(b"\x15", NodeId)
+    """Nodes that stand by for as many apps as they may."""
+    standby_looks = OrderedSet(b"\x16", AppId)
+    """Apps whose nodes that stand by are to be looked at; those that one block leaves over are left to the next."""

@@ -327,6 +327,12 @@ class MarketParams(Record, frozen=True):
     """A rollout that came no step further for this long has failed."""
     stall_interval: Seconds
     """A lease may stall again only so long after it stalled last: each time is two free reports."""
+    standby_basis_points: U16
+    """What a node is paid for holding an app's images, of what an instance would cost there; 200 = 2 %."""
+    standby_interval: Seconds
+    """How often an app's nodes that stand by are looked at when nothing happens."""
+    max_standbys_per_node: U16
+    """Apps that one node stands by for; bounds the work of losing it."""
 
 
 class LeaseAssigned(Event, frozen=True):

@@ -15,6 +15,8 @@ from flux.contracts.market.requests import Presence, wish_of
 from flux.contracts.market.rollout_rules import is_closed
 from flux.contracts.market.rollouts import Rollouts
 from flux.contracts.market.routing import route_of
+from flux.contracts.market.standby_types import Standby, StandbyDuty
+from flux.contracts.market.standbys import Standbys
 from flux.contracts.market.types import (
     Lease,
     LeaseId,
@@ -34,7 +36,7 @@ from flux.contracts.market.verdicts import rejections
 from flux.contracts.nodes.types import Ask, Node, NodeId, NodeStatus, UnknownNode
 from flux.kernel.context import SYSTEM_ADDRESS, Context, Host
 from flux.kernel.contract import Contract, view
-from flux.primitives.types import NO_WEI, U16, U32, U64
+from flux.primitives.types import NO_WEI, U16, U32, U64, Wei
 
 MAX_PAGE = 1_000
 
@@ -49,7 +51,8 @@ class MarketViews(Contract):
         self._apps = book.apps
         self._nodes = book.nodes
         self._book = book
-        self._placer = Placer(book, fleets)
+        self._standbys = Standbys(book)
+        self._placer = Placer(book, fleets, self._standbys)
         self._relocations = Relocations(book, self._placer)
         self._rollouts = Rollouts(book)
 
@@ -109,6 +112,16 @@ class MarketViews(Contract):
         return self._book.volume_holder(ctx, app, ordinal) or NodeId(U32(0))
 
     @view()
+    def standbys(self, ctx: Context, app: AppId) -> list[Standby]:
+        """The nodes that stand by for an app, the preferred one first."""
+        return list(self._standbys.of_app(app))
+
+    @view(gas=20_000)
+    def standby_duties(self, ctx: Context, node: NodeId) -> list[StandbyDuty]:
+        """Whose images a node is to hold ready, by app."""
+        return self._standbys.duties(node)
+
+    @view()
     def usage(self, ctx: Context, node: NodeId) -> Usage:
         """What open leases take of a node."""
         load = self._book.load(node)
@@ -143,6 +156,19 @@ class MarketViews(Contract):
             raise UnknownNode(node)
         return record
 
+    def standby_wanted(self, app: App) -> int:
+        """How many nodes an app asks to stand by; for invariants."""
+        return self._book.spec(app.id, app.revision).standby
+
+    def open_leases(self, app: AppId) -> list[Lease]:
+        """Open leases of an app; for invariants."""
+        return self._book.open_of_app(app)
+
+    def is_hosting(self, node: NodeId) -> bool:
+        """Whether the node takes new instances, as far as it and its stake go; for invariants."""
+        record = self._nodes.find(node)
+        return record is not None and record.status is NodeStatus.ACTIVE and not record.drains_until
+
     def fleets(self) -> tuple[Fleet, Fleet]:
         """The fleet that placement decides by, and the same from nothing but records; for invariants."""
         ctx = Context(SYSTEM_ADDRESS, NO_WEI, self.host.block)
@@ -155,6 +181,10 @@ class MarketViews(Contract):
     def rate_of(self, ctx: Context, spec: AppSpec, ask: Ask) -> RatePerSecond:
         """Price of one instance at an ask, wei per second."""
         return rules.rate_of(rules.price_of(rules.needs_of(spec), ask))
+
+    def standby_rate(self, ctx: Context, rate: Wei) -> Wei:
+        """For the escrow: wei per second of a node that stands by, where an instance costs `rate`."""
+        return self._standbys.rate_of(rate)
 
     def revisions_in_use(self, ctx: Context, app: AppId) -> list[Revision]:
         """Revisions that an open lease runs or a rollout may go back to, ascending."""

@@ -8,6 +8,7 @@ from flux.runtime.checks import check_image
 from flux.runtime.docker.connection import Connection
 from flux.runtime.docker.containers import Containers
 from flux.runtime.docker.exec_session import execute, open_exec
+from flux.runtime.docker.images import remove_image
 from flux.runtime.docker.networks import Networks
 from flux.runtime.docker.observation import Observation
 from flux.runtime.docker.pull import pull_image
@@ -87,6 +88,9 @@ class DockerRuntime:
         on_progress: Callable[[PullProgress], None] | None = None,
     ) -> None:
         await pull_image(self._connection, image, login, on_progress)
+
+    async def remove_image(self, image: ImageReference) -> None:
+        await remove_image(self._connection, image)
 
     async def ensure_network(self, name: str, labels: Mapping[str, str]) -> None:
         await self._networks.ensure(name, labels)

@@ -79,6 +79,11 @@ class MemoryRuntime:
         if on_progress is not None:
             on_progress(PullProgress(layers_done=1, layers=1, bytes_done=MIB, bytes_total=MIB))
 
+    async def remove_image(self, image: ImageReference) -> None:
+        self.engine.check_up()
+        check_image(image)
+        self.engine.remove_image(image)
+
     async def ensure_network(self, name: str, labels: Mapping[str, str]) -> None:
         self.engine.check_up()
         check_name(name)

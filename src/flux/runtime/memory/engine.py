@@ -14,6 +14,7 @@ from typing import Self
 from flux.runtime.errors import (
     ContainerNotFound,
     ImageNotFound,
+    InUse,
     PortTaken,
     RuntimeFailure,
     RuntimeUnavailable,
@@ -124,6 +125,11 @@ class MemoryEngine:
         if image not in self.registry:
             raise ImageNotFound(f"The registry has no image {image}.", "Check its name and digest.")
         self.images.add(image)
+
+    def remove_image(self, image: ImageReference) -> None:
+        if any(container.spec.image == image for container in self.containers.values()):
+            raise InUse(f"Containers are made of {image}.", "Remove them first.")
+        self.images.discard(image)
 
     def start(self, container: Container) -> None:
         if container.is_running:

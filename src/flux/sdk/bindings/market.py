@@ -2,6 +2,7 @@
 
 from flux.contracts import addresses
 from flux.contracts.apps.types import AppId
+from flux.contracts.market.standby_types import Standby, StandbyDuty
 from flux.contracts.market.types import (
     FailReason,
     Lease,
@@ -16,7 +17,7 @@ from flux.contracts.market.types import (
     Verdict,
 )
 from flux.contracts.nodes.types import NodeId
-from flux.primitives.types import U16
+from flux.primitives.types import U16, Hash
 from flux.sdk.call import Call
 from flux.sdk.client import FluxClient, Receipt
 from flux.sdk.signer import Signer
@@ -24,9 +25,11 @@ from flux.sdk.signer import Signer
 _CONFIRM = Call(addresses.MARKET, "confirm", (LeaseId, list[PortBinding]), None, lane=True)
 _EXPLAIN = Call(addresses.MARKET, "explain", (AppId, NodeId, U16), list[Verdict])
 _FAIL = Call(addresses.MARKET, "fail", (LeaseId, FailReason, str), None, lane=True)
+_HOLD = Call(addresses.MARKET, "hold", (AppId, Hash), None, lane=True)
 _LEASE = Call(addresses.MARKET, "lease", (LeaseId,), Lease)
 _LEASES_OF_APP = Call(addresses.MARKET, "leasesOfApp", (AppId,), list[Lease])
 _LEASES_OF_NODE = Call(addresses.MARKET, "leasesOfNode", (NodeId,), list[Lease])
+_LET_GO = Call(addresses.MARKET, "letGo", (AppId,), None, lane=True)
 _MOVE = Call(addresses.MARKET, "move", (AppId, Ordinal), None)
 _PENDING = Call(addresses.MARKET, "pending", (AppId,), list[PendingInstance])
 _PLAN = Call(addresses.MARKET, "plan", (bytes, NodeId, U16), list[Verdict])
@@ -36,6 +39,8 @@ _RESUME = Call(addresses.MARKET, "resume", (LeaseId,), None, lane=True)
 _ROLLOUT = Call(addresses.MARKET, "rollout", (AppId,), Rollout)
 _ROUTES = Call(addresses.MARKET, "routes", (AppId, U16), list[Route])
 _STALL = Call(addresses.MARKET, "stall", (LeaseId,), None, lane=True)
+_STANDBY_DUTIES = Call(addresses.MARKET, "standbyDuties", (NodeId,), list[StandbyDuty])
+_STANDBYS = Call(addresses.MARKET, "standbys", (AppId,), list[Standby])
 _STOPPED = Call(addresses.MARKET, "stopped", (LeaseId,), None, lane=True)
 _USAGE = Call(addresses.MARKET, "usage", (NodeId,), Usage)
 _VOLUME_HOLDER = Call(addresses.MARKET, "volumeHolder", (AppId, Ordinal), NodeId)
@@ -62,6 +67,10 @@ class Market:
         """The node cannot run the instance. Raises UnknownLease, NotLeaseHolder, WrongLeaseState, InvalidReport."""
         return await self.client.transact(signer, _FAIL, lease, reason, detail)
 
+    async def hold(self, signer: Signer, app: AppId, images: Hash) -> Receipt:
+        """The caller's node stands by for the app and holds its images: it is paid from now on."""
+        return await self.client.transact(signer, _HOLD, app, images)
+
     async def lease(self, lease: LeaseId, *, block: str = "latest") -> Lease:
         """A lease. Raises UnknownLease, also for one closed so long ago that it is not kept."""
         result: Lease = await self.client.view(_LEASE, lease, block=block)
@@ -76,6 +85,10 @@ class Market:
         """Open leases of a node, oldest first."""
         result: list[Lease] = await self.client.view(_LEASES_OF_NODE, node, block=block)
         return result
+
+    async def let_go(self, signer: Signer, app: AppId) -> Receipt:
+        """The caller's node cannot hold the app's images (any longer); another one is chosen. Raises NotStandby."""
+        return await self.client.transact(signer, _LET_GO, app)
 
     async def move(self, signer: Signer, app: AppId, ordinal: Ordinal) -> Receipt:
         """Move an instance to another node; the app avoids its old one a while."""
@@ -117,6 +130,16 @@ class Market:
     async def stall(self, signer: Signer, lease: LeaseId) -> Receipt:
         """Nothing of a running lease runs for now, and its node will start it again: nothing accrues meanwhile."""
         return await self.client.transact(signer, _STALL, lease)
+
+    async def standby_duties(self, node: NodeId, *, block: str = "latest") -> list[StandbyDuty]:
+        """Whose images a node is to hold ready, by app."""
+        result: list[StandbyDuty] = await self.client.view(_STANDBY_DUTIES, node, block=block)
+        return result
+
+    async def standbys(self, app: AppId, *, block: str = "latest") -> list[Standby]:
+        """The nodes that stand by for an app, the preferred one first."""
+        result: list[Standby] = await self.client.view(_STANDBYS, app, block=block)
+        return result
 
     async def stopped(self, signer: Signer, lease: LeaseId) -> Receipt:
         """Nothing of a closed lease runs any more: what must not run twice need not wait longer."""

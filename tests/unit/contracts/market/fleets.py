@@ -154,5 +154,6 @@ def scenes(draw: st.DrawFn) -> tuple[list[NodeFacts], list[Demand], Hash, UsdPri
         leaving = st.lists(st.sampled_from([None, None, *presence.hosts]), min_size=1, max_size=4)
         left = tuple(draw(leaving))
         holders = st.lists(holder, min_size=len(left), max_size=len(left)) if draw(st.booleans()) else st.just([])
-        demands.append(Demand(draw(wishes(extreme=extreme)), presence, left, tuple(draw(holders))))
+        ready = tuple(draw(nodes))
+        demands.append(Demand(draw(wishes(extreme=extreme)), presence, left, tuple(draw(holders)), ready))
     return fleet, demands, Hash(draw(st.binary(min_size=32, max_size=32))), UsdPrice(draw(usd_prices))

@@ -41,7 +41,8 @@ class NaiveFleet:
         return [self.place_app(demand) for demand in demands]
 
     def place_app(self, demand: Demand) -> tuple[Choice | None, ...]:
-        """The instances of one app: first those that go back to their volumes, then the others."""
+        """The instances of one app: first those that go back to their volumes, then the others, to whoever
+        holds the images before anybody else."""
         hosts = list(dict.fromkeys(demand.presence.hosts))
         preferred = demand.preferred or (None,) * len(demand.leaving)
         choices: list[Choice | None] = [None] * len(preferred)
@@ -50,7 +51,11 @@ class NaiveFleet:
                 fact = None
                 if choices[index] is None:
                     feasible = self.feasible(demand, hosts)
-                    fact = self.find(feasible, holder) if goes_back else self.choose(demand, feasible, hosts, leaving)
+                    if goes_back:
+                        fact = self.find(feasible, holder)
+                    else:
+                        ready = [found for node in demand.ready if (found := self.find(feasible, node)) is not None]
+                        fact = ready[0] if ready else self.choose(demand, feasible, hosts, leaving)
                 if fact is not None:
                     hosts.append(fact.node.id)
                     self.take(fact.node.id, demand.wish)
@@ -70,7 +75,7 @@ class NaiveFleet:
         return [fact for fact in self.facts if self.verdict(demand.wish, fact, hosts, excluded) is Rejection.NONE]
 
     def find(self, feasible: list[NodeFacts], holder: NodeId | None) -> NodeFacts | None:
-        """The node that holds the instance's volumes, if it is feasible."""
+        """A node that is preferred, if it is feasible."""
         return next((fact for fact in feasible if fact.node.id == holder), None)
 
     def choose(

@@ -1,0 +1,215 @@
+"""Looks every few seconds at whom this node stands by for, and does what `standby` plans: fetch, say so, remove.
+
+It gives way to instances: nothing is fetched while one is being started, and a transfer ends when one needs an image.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from flux.agent.standby import Drop, Duty, Failure, Fetch, Hold, Holdings, LetGo, Step, plan_standby
+from flux.contracts.apps.types import AppId, AppSpec, Revision, decode_spec
+from flux.contracts.nodes.types import NodeId
+from flux.primitives.types import Hash
+from flux.runtime.errors import ImageNotFound, InUse, OutOfDisk, RequestRefused, RuntimeFailure
+from flux.runtime.port import ContainerRuntime
+from flux.runtime.types import ImageReference
+from flux.sdk.bindings.apps import Apps
+from flux.sdk.bindings.market import Market
+from flux.sdk.client import FluxClient
+from flux.sdk.errors import ClientError, Refused
+
+log = structlog.get_logger(__name__)
+LOOK_INTERVAL = 5.0
+RETRY_SECONDS = 30.0
+"""Between two tries to fetch an image that may come after all; more where the registry says so."""
+FILE = "standby.json"
+
+
+class StandbySource(Protocol):
+    """The chain as the keeper needs it. May raise sdk.errors.ClientError."""
+
+    async def duties(self) -> list[Duty]: ...
+
+
+class StandbyReporter(Protocol):
+    """How the keeper reports; a report that the chain refuses is over, not an error."""
+
+    async def hold(self, app: AppId, images: Hash) -> bool: ...
+    async def let_go(self, app: AppId) -> bool: ...
+
+
+class Host(Protocol):
+    """What the node does for its leases, which comes first."""
+
+    def images(self) -> Collection[ImageReference]:
+        """What its instances need."""
+        ...
+
+    def is_busy(self) -> bool:
+        """Whether one is being started or changed."""
+        ...
+
+    def forget_image(self, image: ImageReference) -> None:
+        """Told before an image is removed."""
+        ...
+
+
+class ChainStandbySource:
+    """Reads from the chain; a revision's spec never changes, so each is read once."""
+
+    def __init__(self, client: FluxClient, node: NodeId) -> None:
+        self._market = Market(client)
+        self._apps = Apps(client)
+        self._node = node
+        self._specs: dict[tuple[AppId, Revision], AppSpec] = {}
+
+    async def duties(self) -> list[Duty]:
+        """Whose images this node is to hold. One whose spec this agent does not understand is left out."""
+        found = await self._market.standby_duties(self._node)
+        wanted = {(duty.app, duty.revision): None for duty in found}
+        self._specs = {key: spec for key, spec in self._specs.items() if key in wanted}
+        duties = []
+        for duty in found:
+            key = (duty.app, duty.revision)
+            if key not in self._specs:
+                try:
+                    self._specs[key] = decode_spec(await self._apps.spec(*key))
+                except (Refused, ValueError) as error:
+                    log.warning("spec not understood, not standing by", app=duty.app, reason=str(error))
+                    continue
+            names = dict.fromkeys(ImageReference(part.image) for part in self._specs[key].components)
+            duties.append(Duty(duty.app, tuple(names), duty.images, duty.ready))
+        return duties
+
+
+class FetchedStore:
+    """Which images were fetched to stand by, in a file of the node's folder; losing it only leaves them there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+
+    def load(self) -> list[ImageReference]:
+        """Nothing where the file is missing or damaged."""
+        try:
+            return [ImageReference(name) for name in msgspec.json.decode(self._path.read_bytes(), type=list[str])]
+        except (OSError, msgspec.DecodeError):
+            return []
+
+    def save(self, images: Collection[ImageReference]) -> None:
+        """Raises OSError."""
+        unfinished = self._path.with_suffix(".new")
+        unfinished.write_bytes(msgspec.json.encode(sorted(images)))
+        unfinished.replace(self._path)
+
+
+class StandbyKeeper:
+    """Holds images for one node."""
+
+    def __init__(
+        self,
+        source: StandbySource,
+        runtime: ContainerRuntime,
+        reporter: StandbyReporter,
+        store: FetchedStore,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`clock` is monotonic."""
+        self._source = source
+        self._runtime = runtime
+        self._reporter = reporter
+        self._store = store
+        self._clock = clock
+        self._saved = store.load()
+        self._fetched: dict[ImageReference, float] = dict.fromkeys(self._saved, 0.0)
+        self._failures: dict[ImageReference, Failure] = {}
+        self._transfer: asyncio.Task[None] | None = None
+
+    @property
+    def is_fetching(self) -> bool:
+        """Whether an image is being transferred."""
+        return self._transfer is not None
+
+    def give_way(self) -> None:
+        """An instance needs an image now: what is being fetched here waits until later."""
+        if self._transfer is not None:
+            self._transfer.cancel()
+
+    async def run(self, host: Host) -> None:
+        """Look again and again, until cancelled; what can't be asked now is asked at the next look."""
+        while True:
+            try:
+                await self.run_once(host)
+            except (ClientError, RuntimeFailure, OSError) as error:
+                log.warning("not looked at whom this node stands by for", reason=str(error))
+            await asyncio.sleep(LOOK_INTERVAL)
+
+    async def run_once(self, host: Host) -> None:
+        """One look. May raise sdk.errors.ClientError, runtime.errors.RuntimeFailure, OSError; nothing is lost then."""
+        duties = await self._source.duties()
+        asked = dict.fromkeys(image for duty in duties for image in duty.images)
+        if not asked and not self._fetched:
+            return
+        present = [image for image in asked if await self._runtime.has_image(image)]
+        self._failures = {
+            image: failure for image, failure in self._failures.items() if image in asked and image not in present
+        }
+        holdings = Holdings(present, host.images(), self._fetched, self._failures)
+        plan = plan_standby(duties, holdings, self._clock())
+        self._note(dict(plan.fetched))
+        for step in plan.steps:
+            await self._take(step, host)
+
+    async def _take(self, step: Step, host: Host) -> None:
+        match step:
+            case Hold(duty):
+                await self._reporter.hold(duty.app, duty.fingerprint)
+            case LetGo(duty):
+                await self._reporter.let_go(duty.app)
+            case Fetch(image):
+                if not host.is_busy():
+                    await self._fetch(image)
+            case Drop(image):
+                await self._drop(image, host)
+
+    async def _fetch(self, image: ImageReference) -> None:
+        task = self._transfer = asyncio.create_task(self._runtime.pull(image))
+        try:
+            await asyncio.wait([task])
+        finally:
+            self._transfer = None
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        if task.cancelled():
+            log.info("image fetched later: an instance comes first", image=image)
+        elif (error := task.exception()) is None:
+            log.info("image fetched to stand by", image=image)
+        elif isinstance(error, RuntimeFailure):
+            for_good = not error.retry or isinstance(error, ImageNotFound | OutOfDisk | RequestRefused)
+            self._failures[image] = Failure(for_good, self._clock() + max(error.delay, RETRY_SECONDS))
+            log.warning("image not fetched", image=image, reason=str(error), for_good=for_good)
+        else:
+            raise error
+
+    async def _drop(self, image: ImageReference, host: Host) -> None:
+        """An image of which containers are made stays, and is no longer ours."""
+        if image in host.images():
+            return
+        host.forget_image(image)
+        try:
+            await self._runtime.remove_image(image)
+            log.info("image removed: nobody asks to stand by with it", image=image)
+        except InUse:
+            log.info("image kept: containers are made of it", image=image)
+        self._note({other: since for other, since in self._fetched.items() if other != image})
+
+    def _note(self, fetched: dict[ImageReference, float]) -> None:
+        self._fetched = fetched
+        if sorted(fetched) != sorted(self._saved):
+            self._store.save(fetched)
+            self._saved = list(fetched)
