@@ -186,6 +186,9 @@ interface IMarket {
     /// Whose images a node is to hold ready, by app.
     function standbyDuties(uint32 node) external view returns (StandbyDuty[] memory);
 
+    /// Wei per second of a node that stands by, where an instance costs `rate`.
+    function standbyRate(uint256 rate) external view returns (uint256);
+
     /// The nodes that stand by for an app, the preferred one first.
     function standbys(uint64 app) external view returns (Standby[] memory);
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from flux.cli.format import DAY
 from flux.contracts.escrow.types import HostPaid
+from flux.contracts.market.standby_types import StandbyChosen
 from flux.contracts.market.types import LeaseAssigned, LeaseId
 from flux.contracts.nodes.types import NodeId
 from flux.sdk.history import Happened
@@ -26,6 +27,8 @@ class LeaseCost:
     seconds: int
     wei: int
     """Fee included."""
+    stood_by: bool = False
+    """Whether this is no lease but a node that held the images ready."""
 
 
 def by_lease(history: Sequence[Happened]) -> list[LeaseCost]:
@@ -35,6 +38,7 @@ def by_lease(history: Sequence[Happened]) -> list[LeaseCost]:
         for happened in history
         if isinstance(happened.event, LeaseAssigned)
     }
+    standbys = {happened.event.number for happened in history if isinstance(happened.event, StandbyChosen)}
     found: dict[LeaseId, LeaseCost] = {}
     for _, event in _payments(history):
         known = found.get(event.lease)
@@ -45,6 +49,7 @@ def by_lease(history: Sequence[Happened]) -> list[LeaseCost]:
             event.node,
             seconds + event.seconds,
             wei + event.amount + event.fee,
+            event.lease in standbys,
         )
     return [found[lease] for lease in sorted(found)]
 

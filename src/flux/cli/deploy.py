@@ -21,7 +21,7 @@ from flux.cli.options import (
     ProfileOption,
     WaitOption,
 )
-from flux.cli.quote import Quote
+from flux.cli.quote import Quote, standby_rate
 from flux.cli.rollout import Rollout, await_running, give_seed_once, result_document, show_result
 from flux.cli.seeds import open_seeds
 from flux.cli.spec_input import Changes, app_name, findings_document, read_spec, show_findings
@@ -131,7 +131,9 @@ async def _prepare(
             REFUSED,
             "NoNode",
         )
-    quote = Quote.of(verdicts, wanted, smallest, deposit if deposit is not None else loaded.options.deposit)
+    held = await standby_rate(client, verdicts, wanted, loaded.app_spec.standby)
+    paid_in = deposit if deposit is not None else loaded.options.deposit
+    quote = Quote.of(verdicts, wanted, smallest, paid_in, standby_rate=held)
     ciphertext, seed = _locked(loaded)
     return _Order(name, wanted, spec, ciphertext, seed, quote)
 

@@ -4,6 +4,7 @@ from decimal import Decimal, InvalidOperation
 
 from flux.cli import format as show
 from flux.cli.errors import UsageError
+from flux.contracts.market.standby_types import Standby
 from flux.contracts.market.types import Lease, Verdict
 from flux.contracts.oracle.types import DECIMALS, PRICE_UNIT, Price, UsdPrice
 from flux.primitives.types import U64
@@ -41,8 +42,8 @@ async def find_price(client: FluxClient) -> Price | None:
     return price if price.value else None
 
 
-def per_hour(lease: Lease | Verdict) -> str:
-    """What a lease costs an hour, in the currency of its bill: $0.0012, or FLUX as a number."""
+def per_hour(lease: Lease | Verdict | Standby) -> str:
+    """What a lease, or standing by, costs an hour, in the currency of its bill: $0.0012, or FLUX as a number."""
     if lease.usd_rate:
         return amount(lease.usd_rate * show.HOUR)
     return show.number(lease.rate * show.HOUR)

@@ -9,7 +9,7 @@ from flux.cli.dollars import find_price
 from flux.cli.errors import FAILED
 from flux.cli.images import pin_images
 from flux.cli.options import FileArgument, GeoOption, InstancesOption, MaxPriceOption, ProfileOption
-from flux.cli.quote import Quote, quote_document
+from flux.cli.quote import Quote, quote_document, standby_rate
 from flux.cli.spec_input import Changes, findings_document, read_spec, show_findings
 from flux.contracts.apps.types import encode_spec
 from flux.primitives.types import U16
@@ -41,7 +41,8 @@ async def run(
             Escrow(client).quote(spec, U16(wanted)),
             find_price(client),
         )
-    quote = Quote.of(verdicts, wanted, smallest, loaded.options.deposit, price)
+        held = await standby_rate(client, verdicts, wanted, loaded.app_spec.standby)
+    quote = Quote.of(verdicts, wanted, smallest, loaded.options.deposit, price, held)
     by_id = {node.id: node for node in nodes}
     verdict_table.draw(context.output, verdicts, by_id, price)
     able = len(verdict_table.able(verdicts))

@@ -40,6 +40,9 @@ def spec_changes(old: AppSpec, new: AppSpec) -> list[Change]:
     changes += _of_fields("http", old.http, new.http)
     changes += _of_fields("", old.constraints, new.constraints)
     changes += _of_fields("update", old.update or Update(), new.update or Update())
+    for name in ("at_most_one", "standby"):
+        if (before := getattr(old, name)) != (after := getattr(new, name)):
+            changes.append(Change(_word(name), str(before), str(after)))
     return changes
 
 

@@ -9,6 +9,14 @@ from flux.cli import words
 from flux.cli.verdicts import place
 from flux.contracts.apps.types import AppDeployed, AppStatusChanged, AppUpdated
 from flux.contracts.escrow.types import Depleted, Deposited, HostPaid, Refunded
+from flux.contracts.market.standby_types import (
+    StandbyChosen,
+    StandbyDoubted,
+    StandbyEnded,
+    StandbyReady,
+    StandbyRenewed,
+    StandbyUsed,
+)
 from flux.contracts.market.types import (
     FailReason,
     InstanceFenced,
@@ -93,6 +101,27 @@ class Story:
 
     def _kept(self, event: VolumesKept, _: Happened) -> str:
         return f"{self._node(event.node)} was chosen because it holds the instance's volumes"
+
+    def _used(self, event: StandbyUsed, _: Happened) -> str:
+        return f"{self._node(event.node)} was chosen because it stood by with the images"
+
+    def _next_in_line(self, event: StandbyChosen, _: Happened) -> str:
+        rate = show.per_hour(event.rate)
+        return f"{self._node(event.node)} is next in line: it fetches the images, for {rate} once it holds them"
+
+    def _holds(self, event: StandbyReady, _: Happened) -> str:
+        return f"{self._node(event.node)} stands by: it holds the images, and is paid for that"
+
+    def _doubted(self, event: StandbyDoubted, _: Happened) -> str:
+        return f"{self._node(event.node)}, which stands by, was not reached by its committee: it is not paid for now"
+
+    def _renewed(self, event: StandbyRenewed, _: Happened) -> str:
+        now = "holds the images already" if event.ready else "has other images to fetch"
+        rate = show.per_hour(event.rate)
+        return f"{self._node(event.node)} stands by for revision {event.revision} and {now}, for {rate}"
+
+    def _let_go(self, event: StandbyEnded, _: Happened) -> str:
+        return f"{self._node(event.node)} stands by no longer: {words.standby_end(event.reason)}"
 
     def _running(self, event: LeaseRunning, happened: Happened) -> str:
         begun = self._assigned_at.get(event.lease)
@@ -216,6 +245,12 @@ _TELLERS: dict[type[Event], Callable[[Story, Any, Happened], str]] = {
     LeaseRunning: Story._running,
     InstanceFenced: Story._fenced,
     VolumesKept: Story._kept,
+    StandbyUsed: Story._used,
+    StandbyChosen: Story._next_in_line,
+    StandbyReady: Story._holds,
+    StandbyDoubted: Story._doubted,
+    StandbyRenewed: Story._renewed,
+    StandbyEnded: Story._let_go,
     LeaseClosed: Story._closed,
     LeaseSuspect: Story._suspect,
     LeaseRestored: Story._restored,

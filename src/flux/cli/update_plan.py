@@ -12,6 +12,7 @@ from flux.cli import format as show
 from flux.cli.dollars import find_price
 from flux.cli.lookup import nodes_by_id
 from flux.cli.output import Column, right
+from flux.cli.quote import standby_rate
 from flux.cli.spec_changes import Change
 from flux.cli.verdicts import able, place
 from flux.cli.words import rejection
@@ -52,6 +53,8 @@ class Plan:
     changes: Sequence[Change]
     steps: Sequence[Step]
     update: Update
+    standby: tuple[int, int]
+    """Wei per second of whoever stands by: now, when all are ready, and then."""
 
     def document(self) -> dict[str, Any]:
         """For scripts."""
@@ -73,6 +76,8 @@ class Plan:
                 }
                 for step in self.steps
             ],
+            "standby_per_hour": show.exact(self.standby[0] * show.HOUR),
+            "new_standby_per_hour": show.exact(self.standby[1] * show.HOUR),
             "price_per_hour": show.exact(before * show.HOUR),
             "new_price_per_hour": show.exact(after * show.HOUR),
             "update": {
@@ -104,11 +109,13 @@ class Plan:
         columns: list[Column | str] = [right("INSTANCE"), right("NODE"), "PLACE", Column("WHAT HAPPENS", wrap=True)]
         output.table([*columns, right("FLUX/h")], steps, "No instance runs.")
         before, after = self._prices()
-        update = self.update
+        update, (now, then) = self.update, self.standby
+        standby = [("standing by", f"{show.per_hour(now)} of it now, {show.per_hour(then)} then")]
         output.line()
         output.facts(
             [
                 ("price", f"{show.per_hour(before)} now, {show.per_hour(after)} then"),
+                *(standby if now or then else []),
                 (
                     "pace",
                     f"{update.parallelism} at a time; each must stay well for {update.monitor_seconds} s"
@@ -120,7 +127,11 @@ class Plan:
         )
 
     def _prices(self) -> tuple[int, int]:
-        return sum(step.rate_before for step in self.steps), sum(step.rate_after or 0 for step in self.steps)
+        before, after = self.standby
+        return (
+            before + sum(step.rate_before for step in self.steps),
+            after + sum(step.rate_after or 0 for step in self.steps),
+        )
 
 
 _FAILURES = {
@@ -156,7 +167,10 @@ async def make_plan(
         if number not in held:
             does = "is placed" if dearest is not None else "waits for a node: none can run it now"
             steps.append(Step(number, None, "", does, 0, dearest))
-    return Plan(app, revision, changes, steps, spec.update or Update())
+    standbys = await Market(client).standbys(app.id)
+    then = await standby_rate(client, elsewhere, sum(step.node is None for step in steps), spec.standby)
+    now = sum(item.rate for item in standbys)
+    return Plan(app, revision, changes, steps, spec.update or Update(), (now, then))
 
 
 async def _specs(client: FluxClient, app: App, leases: Sequence[Lease]) -> Mapping[int, AppSpec]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from flux.contracts.apps.types import AppStatus
+from flux.contracts.market.standby_types import StandbyEnd
 from flux.contracts.market.types import CloseReason, FailReason, LeaseState, Rejection
 from flux.contracts.nodes.types import Architecture, NodeStatus, Tier
 
@@ -76,6 +77,32 @@ def close_reason(value: int) -> str:
         return CLOSE_REASONS[CloseReason(value)]
     except ValueError:
         return f"reason {value}"
+
+
+STANDBY_ENDS = {
+    StandbyEnd.USED: "it runs an instance now",
+    StandbyEnd.NOT_WANTED: "the app asks for no more, or does not run",
+    StandbyEnd.NODE_LOST: "its node is suspended, lost, drained or gone",
+    StandbyEnd.UNFIT: "it could not take an instance any more: its room, price or place",
+    StandbyEnd.SILENT: "it did not say in time that it holds the images",
+    StandbyEnd.LET_GO: "it said that it cannot hold the images",
+}
+
+
+def standby_end(value: int) -> str:
+    """Why a node stands by no longer."""
+    try:
+        return STANDBY_ENDS[StandbyEnd(value)]
+    except (ValueError, KeyError):
+        return f"reason {value}"
+
+
+def standby_end_name(value: int) -> str:
+    """The same for scripts."""
+    try:
+        return StandbyEnd(value).name.lower()
+    except ValueError:
+        return str(value)
 
 
 def close_name(value: int) -> str:

@@ -39,7 +39,8 @@ class ImagesRefused(SpecError):
 async def resolve(loaded: LoadedSpec, resolver: ImageResolver) -> LoadedSpec:
     """The spec with every image by digest, the architectures that all images support, and the logins they need.
 
-    Raises ImagesRefused with everything that is wrong.
+    Raises ImagesRefused with everything that is wrong. A node that stands by has no lease, so no logins: what it is to
+    hold must be public.
     """
     names = sorted({component.image for component in loaded.app_spec.components})
     results = await asyncio.gather(*(_attempt(name, resolver) for name in names))
@@ -56,9 +57,18 @@ async def resolve(loaded: LoadedSpec, resolver: ImageResolver) -> LoadedSpec:
             {image.reference.host: image.login for image in images.values() if image.login is not None}.items()
         )
     )
+    if app_spec.standby and credentials:
+        raise ImagesRefused(tuple(_private_standby(credential.host) for credential in credentials))
     private = msgspec.structs.replace(loaded.private, registries=credentials or loaded.private.registries)
     findings = (*loaded.findings, *(_login_finding(loaded, credential.host) for credential in credentials))
     return with_private(replace(loaded, app_spec=app_spec, findings=findings), private)
+
+
+def _private_standby(host: str) -> SpecError:
+    return SpecError(
+        f"x-flux.standby needs images that anybody may pull, and {host} asks for a login: nodes that stand by run "
+        "nothing and get no secrets; leave standby out, or make the images public"
+    )
 
 
 def _login_finding(loaded: LoadedSpec, host: str) -> Finding:

@@ -197,7 +197,8 @@ async def test_a_transfer_ends_when_an_instance_needs_an_image_and_comes_later(w
 async def test_a_registry_that_fails_is_asked_again_and_one_that_lacks_the_image_is_not(world: World) -> None:
     world.engine.pull_faults[WEB] = ImagePullFailed("no network")
     await world.look(2)
-    assert world.engine.images == {DATABASE} and world.said == []
+    assert world.engine.images == {DATABASE}
+    assert world.said == []
     await world.look(2, seconds=30.0)
     assert world.said == ["hold"]
     world.said.clear()

@@ -14,6 +14,7 @@ from flux.cli.context import CommandContext
 from flux.cli.lookup import find_app
 from flux.cli.options import AppArgument
 from flux.cli.story import Story
+from flux.contracts.market.standby_types import StandbyEnded
 from flux.contracts.market.types import InstancePending, LeaseClosed
 from flux.kernel.events import Event
 from flux.sdk.client import FluxClient
@@ -76,6 +77,8 @@ def _named(event: Event) -> dict[str, Any]:
     """What the numbers of an event mean, by the names of the protocol's enumerations."""
     if isinstance(event, LeaseClosed):
         return {"reason": words.close_name(event.reason), "failure": words.failure_name(event.reason, event.detail)}
+    if isinstance(event, StandbyEnded):
+        return {"reason": words.standby_end_name(event.reason)}
     if isinstance(event, InstancePending):
         return {"rejections": words.rejection_names(event.rejections)}
     return {}

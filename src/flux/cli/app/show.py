@@ -15,6 +15,7 @@ from flux.cli.verdicts import place
 from flux.cli.words import close_reason, status_word
 from flux.contracts.apps.types import App, AppSpec, AppStatus, decode_spec
 from flux.contracts.escrow.types import EscrowBalance
+from flux.contracts.market.standby_types import Standby
 from flux.contracts.market.types import Lease, LeaseState, Rollout, RolloutState
 from flux.contracts.nodes.types import Node
 from flux.contracts.secrets.types import Sharing
@@ -39,7 +40,9 @@ async def run(context: CommandContext, name: AppArgument) -> None:
             _sharing(client, app),
         )
         nodes = await nodes_by_id(client, {lease.node for lease in state.leases})
-        rollout, revisions = await asyncio.gather(Market(client).rollout(app.id), Apps(client).revisions(app.id))
+        rollout, revisions, standbys = await asyncio.gather(
+            Market(client).rollout(app.id), Apps(client).revisions(app.id), Market(client).standbys(app.id)
+        )
     decoded = decode_spec(spec)
     lasts = balance.depletes_at - now if balance is not None and balance.depletes_at else None
     url = app_url(context, app.name) if decoded.http is not None and app.status is not AppStatus.CLOSED else None
@@ -70,6 +73,9 @@ async def run(context: CommandContext, name: AppArgument) -> None:
             for lease in closed
         ]
         context.output.table([right("WAS"), right("NODE"), "AGO", Column("ENDED BECAUSE", wrap=True)], ended)
+    if decoded.standby and app.status is AppStatus.ACTIVE:
+        context.output.line()
+        _draw_standbys(context, standbys, decoded.standby, now)
     if len(revisions) > 1:
         context.output.line()
         kept = [
@@ -80,9 +86,38 @@ async def run(context: CommandContext, name: AppArgument) -> None:
     document = {
         **_document(app, decoded, state, nodes, balance, lasts, url),
         "rollout": rollout_document(rollout),
+        "standby": {"wanted": decoded.standby, "nodes": [standby_document(item) for item in standbys]},
         "revisions": [{"revision": item.revision, "created_at": item.created_at} for item in revisions],
     }
     context.output.document({**document, "keepers": None if sharing is None else keepers_document(sharing)})
+
+
+def _draw_standbys(context: CommandContext, standbys: list[Standby], wanted: int, now: int) -> None:
+    rows = [
+        (
+            str(item.node),
+            "ready" if item.ready_at else "fetches the images",
+            show.duration(now - (item.ready_at or item.since)),
+            per_hour(item),
+        )
+        for item in standbys
+    ]
+    context.output.table([right("STANDS BY"), "STATE", "SINCE", right("PER HOUR")], rows, "No node stands by.")
+    if len(standbys) < wanted:
+        context.output.line(f"{show.count(wanted, 'node')} should stand by; others are looked for.")
+
+
+def standby_document(item: Standby) -> dict[str, Any]:
+    """A node that stands by, for scripts."""
+    return {
+        "node": item.node,
+        "revision": item.revision,
+        "ready": bool(item.ready_at),
+        "ready_at": item.ready_at or None,
+        "since": item.since,
+        "price_per_hour": show.exact(item.rate * show.HOUR),
+        "usd_per_hour": exact(item.usd_rate * show.HOUR),
+    }
 
 
 def rollout_sentence(rollout: Rollout) -> str:

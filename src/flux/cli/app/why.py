@@ -20,6 +20,7 @@ from flux.cli.story import Story, Told
 from flux.cli.verdicts import place
 from flux.contracts.apps.types import App, AppStatus
 from flux.contracts.escrow.types import EscrowBalance, HostPaid
+from flux.contracts.market.standby_types import StandbyUsed
 from flux.contracts.market.types import Lease, LeaseAssigned, LeaseState, Verdict, VolumesKept
 from flux.contracts.nodes.types import Node, NodeId
 from flux.contracts.secrets.types import SeedSealed
@@ -88,11 +89,15 @@ class Choice:
     """For each that asked less: why it was not taken."""
     is_kept: bool = False
     """Whether it was taken because it holds the instance's volumes."""
+    stood_by: bool = False
+    """Whether it was taken because it stood by with the images."""
 
     @property
     def sentence(self) -> str:
         if self.is_kept:
             return "it holds the instance's volumes"
+        if self.stood_by:
+            return "it stood by with the images"
         if self.able == 1:
             return "it was the only node that could take it"
         among = f"of {self.able} nodes that could take it"
@@ -114,7 +119,11 @@ async def _choices(
         if any(verdict.node == lease.node for verdict in verdicts)
     ]
     kept = {happened.event.lease for happened in history if isinstance(happened.event, VolumesKept)}
-    return {made.lease.ordinal: replace(made, is_kept=made.lease.id in kept) for made in choices}
+    used = {happened.event.lease for happened in history if isinstance(happened.event, StandbyUsed)}
+    return {
+        made.lease.ordinal: replace(made, is_kept=made.lease.id in kept, stood_by=made.lease.id in used)
+        for made in choices
+    }
 
 
 def choice(lease: Lease, verdicts: list[Verdict], leases: Sequence[Lease], nodes: Mapping[NodeId, Node]) -> Choice:
@@ -203,8 +212,8 @@ def _draw_cost(context: CommandContext, history: list[Happened], balance: Escrow
     context.output.line("\nWhat it cost:")
     for cost in costs.by_lease(history):
         about = "" if cost.ordinal is None else f" (instance {cost.ordinal})"
-        served = show.duration(cost.seconds)
-        context.output.line(f"  lease {cost.lease}{about} on node {cost.node}: {show.flux(cost.wei)} for {served}")
+        served, what = show.duration(cost.seconds), "standing by" if cost.stood_by else f"lease {cost.lease}{about}"
+        context.output.line(f"  {what} on node {cost.node}: {show.flux(cost.wei)} for {served}")
     for day, wei in costs.by_day(history).items():
         context.output.line(f"  {day}: {show.flux(wei)}")
     if balance is not None:
@@ -258,6 +267,7 @@ def _document(
                     "lease": cost.lease,
                     "instance": cost.ordinal,
                     "node": cost.node,
+                    "standby": cost.stood_by,
                     "seconds": cost.seconds,
                     "cost": show.exact(cost.wei),
                 }

@@ -182,8 +182,9 @@ class MarketViews(Contract):
         """Price of one instance at an ask, wei per second."""
         return rules.rate_of(rules.price_of(rules.needs_of(spec), ask))
 
+    @view()
     def standby_rate(self, ctx: Context, rate: Wei) -> Wei:
-        """For the escrow: wei per second of a node that stands by, where an instance costs `rate`."""
+        """Wei per second of a node that stands by, where an instance costs `rate`."""
         return self._standbys.rate_of(rate)
 
     def revisions_in_use(self, ctx: Context, app: AppId) -> list[Revision]:

@@ -17,7 +17,7 @@ from flux.contracts.market.types import (
     Verdict,
 )
 from flux.contracts.nodes.types import NodeId
-from flux.primitives.types import U16, Hash
+from flux.primitives.types import U16, Hash, Wei
 from flux.sdk.call import Call
 from flux.sdk.client import FluxClient, Receipt
 from flux.sdk.signer import Signer
@@ -40,6 +40,7 @@ _ROLLOUT = Call(addresses.MARKET, "rollout", (AppId,), Rollout)
 _ROUTES = Call(addresses.MARKET, "routes", (AppId, U16), list[Route])
 _STALL = Call(addresses.MARKET, "stall", (LeaseId,), None, lane=True)
 _STANDBY_DUTIES = Call(addresses.MARKET, "standbyDuties", (NodeId,), list[StandbyDuty])
+_STANDBY_RATE = Call(addresses.MARKET, "standbyRate", (Wei,), Wei)
 _STANDBYS = Call(addresses.MARKET, "standbys", (AppId,), list[Standby])
 _STOPPED = Call(addresses.MARKET, "stopped", (LeaseId,), None, lane=True)
 _USAGE = Call(addresses.MARKET, "usage", (NodeId,), Usage)
@@ -134,6 +135,11 @@ class Market:
     async def standby_duties(self, node: NodeId, *, block: str = "latest") -> list[StandbyDuty]:
         """Whose images a node is to hold ready, by app."""
         result: list[StandbyDuty] = await self.client.view(_STANDBY_DUTIES, node, block=block)
+        return result
+
+    async def standby_rate(self, rate: Wei, *, block: str = "latest") -> Wei:
+        """Wei per second of a node that stands by, where an instance costs `rate`."""
+        result: Wei = await self.client.view(_STANDBY_RATE, rate, block=block)
         return result
 
     async def standbys(self, app: AppId, *, block: str = "latest") -> list[Standby]:

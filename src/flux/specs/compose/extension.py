@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from flux.contracts.apps.types import Update
+from flux.contracts.apps.types import MAX_STANDBY, Update
 from flux.primitives import geo
 from flux.primitives.types import Wei
 from flux.specs.compose.updates import read_update
@@ -42,6 +42,7 @@ KEYS = (
     "static_ip",
     "update",
     "at_most_one",
+    "standby",
 )
 
 
@@ -67,6 +68,7 @@ class Extension:
     static_ip: bool = False
     update: Update | None = None
     at_most_one: bool = False
+    standby: int = 0
 
 
 def read_extension(block: Field) -> Extension:
@@ -129,6 +131,13 @@ def _read_key(name: str, value: Field, extension: Extension) -> None:
             extension.at_most_one = value.boolean() is True
             once = "no instance ever runs twice at a time, so each change and each loss stops it for a while"
             value.honour(once if extension.at_most_one else "an instance may run twice for a moment while it moves")
+        case "standby":
+            extension.standby = value.integer(minimum=0, maximum=MAX_STANDBY) or 0
+            value.honour(
+                f"{extension.standby} more nodes hold the images ready, for a part of an instance's price each"
+                if extension.standby
+                else "no node holds the images ready"
+            )
 
 
 def read_app_name(field: Field) -> str | None:

@@ -58,6 +58,7 @@ def read_compose(
         private=private != PrivateSpec(),
         update=find_update(drafts, extension.update, has_volumes=bool(kept), place=top.get("x-flux", root)),
         at_most_one=extension.at_most_one,
+        standby=extension.standby,
     )
     options = DeployOptions(
         name=_name(extension, top.get("name"), folder),
