@@ -100,7 +100,7 @@ class Run:
             self.seen["in dollars"] += isinstance(event, LeaseAssigned) and bool(event.usd_rate)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 5, 9])
+@pytest.mark.parametrize("seed", [1, 2, 7, 20])
 def test_every_invariant_holds_after_every_block_of_a_chain(seed: int) -> None:
     run = Run(seed)
     for _ in range(BLOCKS):

@@ -405,3 +405,11 @@ def test_no_volume_is_opened_twice_for_an_update(refusals: Refusals) -> None:
     text = "services: {web: {image: nginx, volumes: ['data:/data']}}\nvolumes: {data: }\n"
     (found,) = refusals(text + "x-flux: {update: {order: start-first}}\n")
     assert "stop-first" in found.message
+
+
+@pytest.mark.parametrize("number", ["-1", "6", "two"])
+def test_so_many_nodes_and_no_more_may_stand_by(read: Read, refusals: Refusals, number: str) -> None:
+    text = "services: {web: {image: nginx}}\nx-flux: {standby: %s}\n"
+    assert read(text % 3).app_spec.standby == 3
+    (found,) = refusals(text % number)
+    assert found.key == "x-flux.standby"

@@ -56,6 +56,15 @@ async def test_every_tag_becomes_a_digest_and_each_image_is_asked_for_once() -> 
     assert (loaded.private, loaded.app_spec.private) == (PrivateSpec(), False)
 
 
+async def test_whoever_stands_by_gets_no_logins_so_its_images_must_be_public() -> None:
+    public = Registries({NGINX: ({"amd64"}, None), APP: ({"amd64"}, None)})
+    loaded = await resolve(spec("x-flux: {standby: 2}\n"), public)
+    assert loaded.app_spec.standby == 2
+    private = Registries({NGINX: ({"amd64"}, None), APP: ({"amd64"}, Login("me", "secret"))})
+    with pytest.raises(ImagesRefused, match=r"x-flux\.standby needs images that anybody may pull, and ghcr\.io asks"):
+        await resolve(spec("x-flux: {standby: 1}\n"), private)
+
+
 async def test_only_architectures_that_all_images_have_are_left() -> None:
     registries = Registries({NGINX: ({"amd64", "arm64"}, None), APP: ({"arm64", "386"}, None)})
     assert (await resolve(spec(), registries)).app_spec.constraints.architectures == ("arm64",)
