@@ -15,6 +15,7 @@ import structlog
 from flux.agent.standby import Drop, Duty, Failure, Fetch, Hold, Holdings, LetGo, Step, plan_standby
 from flux.contracts.apps.types import AppId, AppSpec, Revision, decode_spec
 from flux.contracts.nodes.types import NodeId
+from flux.durable import write_whole
 from flux.primitives.types import Hash
 from flux.runtime.errors import ImageNotFound, InUse, OutOfDisk, RequestRefused, RuntimeFailure
 from flux.runtime.port import ContainerRuntime
@@ -103,9 +104,7 @@ class FetchedStore:
 
     def save(self, images: Collection[ImageReference]) -> None:
         """Raises OSError."""
-        unfinished = self._path.with_suffix(".new")
-        unfinished.write_bytes(msgspec.json.encode(sorted(images)))
-        unfinished.replace(self._path)
+        write_whole(self._path, msgspec.json.encode(sorted(images)))
 
 
 class StandbyKeeper:
