@@ -149,11 +149,9 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
         yield opened
 
 
-async def test_tags_become_digests_and_an_index_stays_an_index(
-    pushed: Pushed, session: aiohttp.ClientSession, tmp_path: Path
-) -> None:
+async def test_tags_become_digests_and_an_index_stays_an_index(pushed: Pushed, tmp_path: Path) -> None:
     with serving(pushed.storage, tmp_path) as address:
-        client = RegistryClient(session)
+        client = RegistryClient()
         single = await client.resolve(parse_image_reference(f"{address}/team/single:1"))
         multi = await client.resolve(parse_image_reference(f"{address}/team/multi:2"))
         pinned = await client.resolve(multi.reference)
@@ -181,16 +179,16 @@ async def test_tags_become_digests_and_an_index_stays_an_index(
     assert loaded.app_spec.constraints.architectures == ("arm64",)
 
 
-async def test_a_registry_behind_a_password(pushed: Pushed, session: aiohttp.ClientSession, tmp_path: Path) -> None:
+async def test_a_registry_behind_a_password(pushed: Pushed, tmp_path: Path) -> None:
     (tmp_path / "htpasswd").write_text(HTPASSWD)
     lock = f'auth: {{htpasswd: {{realm: registry, path: "{tmp_path / "htpasswd"}"}}}}\n'
     with serving(pushed.storage, tmp_path, lock) as address:
         reference = parse_image_reference(f"{address}/team/single:1")
-        found = await RegistryClient(session, {address: LOGIN}).resolve(reference)
+        found = await RegistryClient({address: LOGIN}).resolve(reference)
         with pytest.raises(ImageNotFound, match="private"):
-            await RegistryClient(session).resolve(reference)
+            await RegistryClient().resolve(reference)
         with pytest.raises(RegistryUnauthorized, match="docker login"):
-            await RegistryClient(session, {address: Login("reader", "wrong")}).resolve(reference)
+            await RegistryClient({address: Login("reader", "wrong")}).resolve(reference)
     assert found.reference.digest == pushed.single
     assert found.login == LOGIN
 
@@ -250,7 +248,7 @@ def _url_safe(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-async def test_a_registry_behind_tokens(pushed: Pushed, session: aiohttp.ClientSession, tmp_path: Path) -> None:
+async def test_a_registry_behind_tokens(pushed: Pushed, tmp_path: Path) -> None:
     service = TokenService()
     (tmp_path / "tokens.pem").write_bytes(service.certificate.public_bytes(Encoding.PEM))
     application = web.Application()
@@ -263,12 +261,12 @@ async def test_a_registry_behind_tokens(pushed: Pushed, session: aiohttp.ClientS
         with serving(pushed.storage, tmp_path, lock) as address:
             public = parse_image_reference(f"{address}/team/multi:2")
             private = parse_image_reference(f"{address}/team/single:1")
-            reader = RegistryClient(session, {address: LOGIN})
+            reader = RegistryClient({address: LOGIN})
             anybody = await reader.resolve(public)
             only_reader = await reader.resolve(private)
             with pytest.raises(ImageNotFound, match="private"):
-                await RegistryClient(session).resolve(private)
+                await RegistryClient().resolve(private)
             with pytest.raises(RegistryUnauthorized):
-                await RegistryClient(session, {address: Login("reader", "wrong")}).resolve(private)
+                await RegistryClient({address: Login("reader", "wrong")}).resolve(private)
     assert (anybody.reference.digest, anybody.login) == (pushed.index, None)
     assert (only_reader.reference.digest, only_reader.login) == (pushed.single, LOGIN)

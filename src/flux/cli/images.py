@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import aiohttp
-
 from flux.cli.context import CommandContext
 from flux.cli.errors import CliError
 from flux.specs.docker_login import Login, logins_of_docker_config
@@ -14,8 +12,7 @@ from flux.specs.registry import RegistryClient
 
 async def pin_images(context: CommandContext, loaded: LoadedSpec) -> LoadedSpec:
     """The spec with every image by digest. Raises ImagesRefused."""
-    async with aiohttp.ClientSession() as session:
-        return await resolve(loaded, RegistryClient(session, _logins(context)))
+    return await resolve(loaded, RegistryClient(_logins(context)))
 
 
 def _logins(context: CommandContext) -> dict[str, Login]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from flux.kernel.events import Event, Log, event_codec
 from flux.primitives.hexadecimal import from_hex, quantity, to_hex
@@ -12,7 +12,9 @@ from flux.sdk.errors import Dropped, Failed, NotIncluded, Refused, RpcError, Unr
 from flux.sdk.known import find_error, find_event, sentence
 from flux.sdk.signer import Signer
 from flux.sdk.transaction import Draft, Fees, sign_transaction
-from flux.sdk.transport import Transport
+
+if TYPE_CHECKING:
+    from flux.sdk.transport import Transport
 
 E = TypeVar("E", bound=Event)
 RECEIPT_TIMEOUT = 30.0
@@ -60,7 +62,7 @@ class Head(NamedTuple):
 class FluxClient:
     """One chain through one transport. Nonces are tracked per signer, so one client may send without waiting."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: "Transport") -> None:
         self.transport = transport
         self._chain_id: int | None = None
         self._genesis: Hash | None = None

@@ -2,14 +2,15 @@
 
 import asyncio
 import json
-from typing import Any
-
-import aiohttp
+from typing import TYPE_CHECKING, Any
 
 from flux.primitives.nesting import MAX_DEPTH, is_too_deep
 
+if TYPE_CHECKING:
+    import aiohttp
 
-async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
+
+async def read_at_most(response: "aiohttp.ClientResponse", limit: int) -> bytes:
     """The body, in as many pieces as it comes, or its first `limit` bytes."""
     try:
         return await response.content.readexactly(limit)

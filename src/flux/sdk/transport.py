@@ -7,8 +7,9 @@ from typing import Any, Protocol, Self
 
 import aiohttp
 
-from flux.sdk.errors import RpcError, Unreachable
+from flux.sdk.errors import Unreachable
 from flux.sdk.http import decode_json
+from flux.sdk.json_rpc import batch_body, request_body, result_of, results_of
 
 DEFAULT_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 MANY_CONNECTIONS = 100
@@ -71,8 +72,7 @@ class HttpTransport:
     async def request(self, method: str, *params: object) -> Any:
         """One call and its result."""
         self._next_id += 1
-        answer = await self._post({"jsonrpc": "2.0", "id": self._next_id, "method": method, "params": params})
-        return _result(answer)
+        return result_of(await self._post(request_body(self._next_id, (method, params))))
 
     async def batch(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
         """Many calls in one request; results in order. Raises the first error."""
@@ -80,16 +80,7 @@ class HttpTransport:
             return []
         first = self._next_id + 1
         self._next_id += len(calls)
-        body = [
-            {"jsonrpc": "2.0", "id": first + index, "method": method, "params": params}
-            for index, (method, params) in enumerate(calls)
-        ]
-        answers = await self._post(body)
-        if isinstance(answers, dict):
-            _result(answers)
-            raise RpcError(-32603, f"{self.url} answered a batch with a single object")
-        by_id = {answer.get("id"): answer for answer in answers}
-        return [_result(by_id.get(first + index)) for index in range(len(calls))]
+        return results_of(await self._post(batch_body(first, calls)), first, len(calls), self.url)
 
     async def subscribe(self, *params: object) -> AsyncIterator[Any]:
         """Results of an eth_subscribe subscription until the consumer stops. Raises Unreachable when the line drops.
@@ -100,8 +91,8 @@ class HttpTransport:
         silence = SILENCE if len(self._urls) > 1 and params == ("newHeads",) else None
         try:
             async with self._open().ws_connect(url, heartbeat=10, max_msg_size=64 * 1024 * 1024) as socket:
-                await socket.send_json({"jsonrpc": "2.0", "id": 0, "method": "eth_subscribe", "params": params})
-                _result(decode_json((await socket.receive_str()).encode()))
+                await socket.send_json(request_body(0, ("eth_subscribe", params)))
+                result_of(decode_json((await socket.receive_str()).encode()))
                 while True:
                     message = await socket.receive(silence)
                     if message.type is not aiohttp.WSMsgType.TEXT:
@@ -153,11 +144,3 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
         return os.strerror(error.os_error.errno)
     return str(error) or type(error).__name__
-
-
-def _result(answer: Any) -> Any:
-    if not isinstance(answer, dict):
-        raise RpcError(-32603, "the endpoint left a request without an answer")
-    if (error := answer.get("error")) is not None:
-        raise RpcError(int(error.get("code", -32603)), str(error.get("message", "unknown error")), error.get("data"))
-    return answer.get("result")

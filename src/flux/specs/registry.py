@@ -5,15 +5,16 @@ Anonymous first; a login is used only where the registry asks for one. Loopback 
 
 import base64
 import hashlib
+import http.client
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
-import aiohttp
 import msgspec
 
+from flux.sdk.plain_http import Answer, fetch
 from flux.specs.docker_login import Login
 from flux.specs.image_reference import DEFAULT_HOST, ImageReference
 from flux.specs.loaded import SpecError
@@ -27,7 +28,8 @@ MANIFEST_TYPES = (
     "application/vnd.docker.distribution.manifest.v2+json",
 )
 MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
-TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
+SECONDS = 30.0
+"""For one request."""
 
 _LOOPBACK = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]+)?", re.ASCII)
 _PARAMETER = re.compile(r'([a-zA-Z_]+)="([^"]*)"')
@@ -91,17 +93,16 @@ class _Token(msgspec.Struct):
 
 
 class RegistryClient:
-    """Resolves images over one HTTP session, which the caller opens and closes."""
+    """Resolves images."""
 
-    def __init__(self, session: aiohttp.ClientSession, logins: Mapping[str, Login] | None = None) -> None:
-        self._session = session
+    def __init__(self, logins: Mapping[str, Login] | None = None) -> None:
         self._logins = dict(logins or {})
 
     async def resolve(self, reference: ImageReference) -> ResolvedImage:
         """Digest and architectures of the image. Raises a RegistryError that says what to do."""
         try:
-            return await _Conversation(self._session, reference, self._logins.get(reference.host)).resolve()
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            return await _Conversation(reference, self._logins.get(reference.host)).resolve()
+        except (OSError, http.client.HTTPException) as error:  # TimeoutError is one
             reason = str(error) or type(error).__name__
             raise RegistryUnreachable(
                 f"the registry {reference.host} can't be reached for {reference}: {reason}; check the name of the "
@@ -112,11 +113,10 @@ class RegistryClient:
 class _Conversation:
     """What is said to one registry about one image."""
 
-    def __init__(self, session: aiohttp.ClientSession, reference: ImageReference, login: Login | None) -> None:
+    def __init__(self, reference: ImageReference, login: Login | None) -> None:
         host = "registry-1.docker.io" if reference.host == DEFAULT_HOST else reference.host
         scheme = "http" if _LOOPBACK.fullmatch(reference.host) else "https"
         self._base = f"{scheme}://{host}/v2/{reference.path}"
-        self._session = session
         self._reference = reference
         self._login = login
         self._used_login: Login | None = None
@@ -151,16 +151,16 @@ class _Conversation:
     async def _get(self, path: str) -> tuple[bytes, str]:
         """The document and its type, asking for authorization when the registry wants it."""
         for login in (None, self._login):
-            async with self._request(self._base + path) as response:
-                if response.status not in (401, 403):
-                    return await self._document(response)
-                challenge = response.headers.get("WWW-Authenticate", "")
+            answer = await self._request(self._base + path)
+            if answer.status not in (401, 403):
+                return self._document(answer)
+            challenge = answer.headers.get("WWW-Authenticate", "")
             if not await self._authorize(challenge, login):
                 continue
             self._used_login = login
-            async with self._request(self._base + path) as response:
-                if response.status not in (401, 403):
-                    return await self._document(response)
+            answer = await self._request(self._base + path)
+            if answer.status not in (401, 403):
+                return self._document(answer)
             self._authorization = None
         if self._login is not None:
             raise RegistryUnauthorized(
@@ -172,13 +172,13 @@ class _Conversation:
             f"(docker login {self._reference.host})"
         )
 
-    def _request(self, url: str) -> "aiohttp.client._RequestContextManager":
+    async def _request(self, url: str) -> Answer:
         headers = {"Accept": ", ".join((*INDEX_TYPES, *MANIFEST_TYPES, "*/*;q=0.1"))}
         if self._authorization is not None:
             headers["Authorization"] = self._authorization
-        return self._session.get(url, headers=headers, timeout=TIMEOUT, max_redirects=5)
+        return await fetch(url, headers, MAX_DOCUMENT_BYTES + 1, SECONDS)
 
-    async def _document(self, response: aiohttp.ClientResponse) -> tuple[bytes, str]:
+    def _document(self, response: Answer) -> tuple[bytes, str]:
         if response.status == 404:
             raise ImageNotFound(f"the image {self._reference} does not exist: check its name and tag")
         if response.status == 429:
@@ -190,7 +190,7 @@ class _Conversation:
             raise RegistryUnreachable(f"{self._reference.host} is in trouble (HTTP {response.status}): try again later")
         if response.status != 200:
             raise RegistryMisbehaved(f"{self._reference.host} answered HTTP {response.status} for {self._reference}")
-        return await _bounded(response, self._reference), response.headers.get("Content-Type", "").split(";")[0].strip()
+        return _bounded(response, self._reference), response.headers.get("Content-Type", "").split(";")[0].strip()
 
     async def _authorize(self, challenge: str, login: Login | None) -> bool:
         """Whether there is an authorization to try next."""
@@ -215,23 +215,21 @@ class _Conversation:
         query = {name: parameters[name] for name in ("service", "scope") if name in parameters}
         query.setdefault("scope", f"repository:{self._reference.path}:pull")
         headers = {"Authorization": _basic(login)} if login is not None else {}
-        async with self._session.get(realm.geturl(), params=query, headers=headers, timeout=TIMEOUT) as response:
-            if response.status != 200:
-                return None
-            answer = _decode(await _bounded(response, self._reference), _Token, self._reference)
+        url = realm._replace(query="&".join(part for part in (realm.query, urlencode(query)) if part)).geturl()
+        response = await fetch(url, headers, MAX_DOCUMENT_BYTES + 1, SECONDS)
+        if response.status != 200:
+            return None
+        answer = _decode(_bounded(response, self._reference), _Token, self._reference)
         return answer.token or answer.access_token or None
 
 
 Shape = TypeVar("Shape", _Document, _Configuration, _Token)
 
 
-async def _bounded(response: aiohttp.ClientResponse, reference: ImageReference) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_chunked(64 * 1024):
-        body += chunk
-        if len(body) > MAX_DOCUMENT_BYTES:
-            raise RegistryMisbehaved(f"{reference.host} sent more than {MAX_DOCUMENT_BYTES} bytes for {reference}")
-    return bytes(body)
+def _bounded(answer: Answer, reference: ImageReference) -> bytes:
+    if len(answer.body) > MAX_DOCUMENT_BYTES:
+        raise RegistryMisbehaved(f"{reference.host} sent more than {MAX_DOCUMENT_BYTES} bytes for {reference}")
+    return answer.body
 
 
 def _decode(body: bytes, shape: type[Shape], reference: ImageReference) -> Shape:

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Callable
 
-import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -48,16 +47,10 @@ async def registry() -> AsyncIterator[Registry]:
         yield found
 
 
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as opened:
-        yield opened
-
-
-async def error_of(session: aiohttp.ClientSession, registry: Registry, login: Login | None = None) -> RegistryError:
+async def error_of(registry: Registry, login: Login | None = None) -> RegistryError:
     logins = {registry.address: login} if login else {}
     with pytest.raises(RegistryError) as caught:
-        await RegistryClient(session, logins).resolve(parse_image_reference(f"{registry.address}/app:1"))
+        await RegistryClient(logins).resolve(parse_image_reference(f"{registry.address}/app:1"))
     return caught.value
 
 
@@ -65,9 +58,7 @@ def json_response(document: object, kind: str = OCI_MANIFEST) -> web.Response:
     return web.Response(body=json.dumps(document).encode(), content_type=kind)
 
 
-async def test_an_index_is_kept_as_it_is_and_its_attestations_do_not_count(
-    session: aiohttp.ClientSession, registry: Registry
-) -> None:
+async def test_an_index_is_kept_as_it_is_and_its_attestations_do_not_count(registry: Registry) -> None:
     index = {
         "schemaVersion": 2,
         "mediaType": OCI_INDEX,
@@ -80,7 +71,7 @@ async def test_an_index_is_kept_as_it_is_and_its_attestations_do_not_count(
         ],
     }
     registry.answer = lambda _: json_response(index, OCI_INDEX)
-    found = await RegistryClient(session).resolve(parse_image_reference(f"{registry.address}/app:1"))
+    found = await RegistryClient().resolve(parse_image_reference(f"{registry.address}/app:1"))
     assert found.architectures == {"amd64", "arm64"}
     assert found.reference.digest == f"sha256:{hashlib.sha256(json.dumps(index).encode()).hexdigest()}"
     assert found.login is None
@@ -118,43 +109,37 @@ async def test_an_index_is_kept_as_it_is_and_its_attestations_do_not_count(
     ],
 )
 async def test_each_wrong_answer_has_its_error(
-    session: aiohttp.ClientSession, registry: Registry, answer: Answer, kind: type[RegistryError], words: str
+    registry: Registry, answer: Answer, kind: type[RegistryError], words: str
 ) -> None:
     registry.answer = answer
-    error = await error_of(session, registry)
+    error = await error_of(registry)
     assert type(error) is kind
     assert words in str(error)
 
 
-async def test_other_bytes_than_the_digest_names_are_refused(
-    session: aiohttp.ClientSession, registry: Registry
-) -> None:
+async def test_other_bytes_than_the_digest_names_are_refused(registry: Registry) -> None:
     registry.answer = lambda _: json_response({"config": {"digest": "sha256:1"}})
     reference = parse_image_reference(f"{registry.address}/app@sha256:{'00' * 32}")
     with pytest.raises(RegistryMisbehaved, match="other bytes"):
-        await RegistryClient(session).resolve(reference)
+        await RegistryClient().resolve(reference)
 
 
-async def test_a_login_is_shown_only_to_a_registry_that_asks_for_one(
-    session: aiohttp.ClientSession, registry: Registry
-) -> None:
+async def test_a_login_is_shown_only_to_a_registry_that_asks_for_one(registry: Registry) -> None:
     registry.answer = lambda _: json_response({"mediaType": OCI_INDEX, "manifests": []}, OCI_INDEX)
-    client = RegistryClient(session, {registry.address: Login("me", "token")})
+    client = RegistryClient({registry.address: Login("me", "token")})
     found = await client.resolve(parse_image_reference(f"{registry.address}/app:1"))
     assert found.login is None
     assert [authorization for _, authorization in registry.requests] == [None]
 
 
-async def test_a_wrong_login_is_said_without_its_password(session: aiohttp.ClientSession, registry: Registry) -> None:
+async def test_a_wrong_login_is_said_without_its_password(registry: Registry) -> None:
     registry.answer = lambda _: web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="r"'})
-    error = await error_of(session, registry, Login("me", "pass-planted"))
+    error = await error_of(registry, Login("me", "pass-planted"))
     assert type(error) is RegistryUnauthorized
     assert "docker login" in str(error)
     assert "planted" not in str(error)
 
 
-async def test_a_registry_that_is_not_there_is_unreachable(
-    session: aiohttp.ClientSession, unused_tcp_port: int
-) -> None:
+async def test_a_registry_that_is_not_there_is_unreachable(unused_tcp_port: int) -> None:
     with pytest.raises(RegistryUnreachable, match="can't be reached"):
-        await RegistryClient(session).resolve(parse_image_reference(f"127.0.0.1:{unused_tcp_port}/app:1"))
+        await RegistryClient().resolve(parse_image_reference(f"127.0.0.1:{unused_tcp_port}/app:1"))
