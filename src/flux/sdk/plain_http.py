@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 
 T = TypeVar("T")
 CONNECT_SECONDS = 5.0
+MAX_CONNECTIONS = 32
+"""At a time, each with a thread."""
 MAX_REDIRECTS = 5
 
 
@@ -52,11 +54,14 @@ class Connections:
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._seconds = seconds
         self._idle: list[http.client.HTTPConnection] = []
+        self._made: set[http.client.HTTPConnection] = set()
+        self._is_closed = False
+        self._gate = asyncio.Semaphore(MAX_CONNECTIONS)
 
     async def post(self, document: object) -> bytes:
         """The body of the answer. Raises OSError (TimeoutError among them), http.client.HTTPException."""
         body = json.dumps(document, separators=(",", ":")).encode()
-        async with asyncio.timeout(self._seconds):
+        async with asyncio.timeout(self._seconds), self._gate:
             while self._idle:
                 try:
                     return await self._post(self._idle.pop(), body)
@@ -77,19 +82,29 @@ class Connections:
             connection.request("POST", self._target, body, {"Content-Type": "application/json"})
             return connection, connection.getresponse().read()
         except BaseException:
-            connection.close()
+            self._discard(connection)
             raise
 
     def _connect(self) -> http.client.HTTPConnection:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=CONNECT_SECONDS)
         connection.connect()
         connection.sock.settimeout(self._seconds)
+        self._made.add(connection)
+        if self._is_closed:
+            self._discard(connection)
+            raise ConnectionAbortedError("the command has ended")
         return connection
 
+    def _discard(self, connection: http.client.HTTPConnection) -> None:
+        self._made.discard(connection)
+        connection.close()
+
     def close(self) -> None:
-        """Close what is idle."""
-        while self._idle:
-            self._idle.pop().close()
+        """Close all, also those whose request was cancelled and is under way."""
+        self._is_closed = True
+        self._idle.clear()
+        for connection in list(self._made):
+            self._discard(connection)
 
 
 async def in_thread(work: Callable[[], T]) -> T:
