@@ -3,8 +3,10 @@
 import pytest
 
 from flux.contracts.market.types import CloseReason
+from flux.sdk.bindings.market import Market
 from support.cloud_lab import CloudLab
 from support.small_app import small_app
+from support.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.asyncio(loop_scope="session")]
 
@@ -50,6 +52,19 @@ async def test_an_instance_moves_to_another_node_without_a_gap(lab: CloudLab) ->
         assert (closed.node, closed.reason) == (before, CloseReason.MOVED)
         (successor,) = await lab.running(made["app"])
         assert closed.closed_at >= successor.running_at, "the old one served until the new one ran"
+
+
+async def test_a_node_that_stands_by_says_that_it_holds_the_images_and_gets_the_instance(lab: CloudLab) -> None:
+    async with lab.deployed(lab.write("next.yaml", small_app(extra="  standby: 1\n")), "next") as made:
+
+        async def ready() -> int:
+            return sum(item.node for item in await Market(lab.client).standbys(made["app"]) if item.ready_at)
+
+        node = await until(ready, 60, lambda: "a node says that it holds the images", poll=0.2)
+        assert not await lab.containers(made["app"], node), "it starts nothing"
+        (instance,) = (await lab.flux("app", "move", "next", "0"))["instances"]
+        assert instance["node"] == node
+        await lab.answers("next", f"on node {node}")
 
 
 async def test_an_update_replaces_what_runs_and_keeps_the_volume(lab: CloudLab) -> None:

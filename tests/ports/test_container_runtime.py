@@ -15,6 +15,7 @@ from flux.runtime.errors import (
     PortTaken,
     RequestRefused,
 )
+from flux.runtime.memory import MemoryRuntime
 from flux.runtime.types import (
     ContainerHealth,
     ContainerId,
@@ -23,6 +24,7 @@ from flux.runtime.types import (
     ImageReference,
     PublishedPort,
 )
+from support.registry_gate import push_fresh_image
 from support.runtime_lab import FAIL, IGNORE_STOP, SERVE, Lab
 
 NOWHERE = ContainerId("flux-nowhere")
@@ -42,17 +44,29 @@ async def test_a_pulled_image_is_held_and_pulling_it_again_is_harmless(lab: Lab)
         assert await lab.runtime.has_image(lab.image)
 
 
-async def test_an_image_that_nothing_is_made_of_can_be_removed_and_fetched_again(lab: Lab) -> None:
-    await lab.runtime.pull(lab.image)
-    container = await lab.create(lab.spec())
+@pytest.fixture
+def own_image(lab: Lab, request: pytest.FixtureRequest) -> ImageReference:
+    """An image of which nobody else makes containers."""
+    if isinstance(lab.runtime, MemoryRuntime):
+        image = ImageReference(f"registry.test/flux/fresh@sha256:{'c' * 64}")
+        lab.runtime.engine.add_image(image)
+        return image
+    registry: str = request.getfixturevalue("registry")
+    return ImageReference(f"{registry}/flux/fresh@{push_fresh_image(registry, layer_bytes=1_000)}")
+
+
+async def test_an_image_that_nothing_is_made_of_can_be_removed_and_fetched_again(
+    lab: Lab, own_image: ImageReference
+) -> None:
+    container = await lab.create(lab.spec(image=own_image))
     with pytest.raises(InUse):
-        await lab.runtime.remove_image(lab.image)
+        await lab.runtime.remove_image(own_image)
     await lab.runtime.remove(container)
     for _ in range(2):
-        await lab.runtime.remove_image(lab.image)
-        assert not await lab.runtime.has_image(lab.image)
-    await lab.runtime.pull(lab.image)
-    assert await lab.runtime.has_image(lab.image)
+        await lab.runtime.remove_image(own_image)
+        assert not await lab.runtime.has_image(own_image)
+    await lab.runtime.pull(own_image)
+    assert await lab.runtime.has_image(own_image)
 
 
 async def test_an_image_that_the_registry_lacks_is_told_from_one_that_is_not_pulled(lab: Lab) -> None:

@@ -47,6 +47,8 @@ def test_who_stands_by_is_priced_shown_used_and_explained(flux: Any) -> None:
     say_ready(flux, made["app"], first)
     assert [item["ready"] for item in flux.json("app", "show", "shop")["standby"]["nodes"]] == [True, False]
     assert "ready" in flux.ok("app", "show", "shop")
+    assert flux.json("node", "show", str(first))["stands_by"] == [{"app": made["app"], "name": "shop", "ready": True}]
+    assert "STANDS BY FOR" in flux.ok("node", "show", str(first))
 
     flux.chain.skip(5)
     (moved,) = flux.json("app", "move", "shop", "0")["instances"]

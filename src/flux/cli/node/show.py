@@ -1,6 +1,7 @@
 """`flux node show`."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from flux.cli import format as show
@@ -14,6 +15,7 @@ from flux.cli.node.staking import own_stake, percent
 from flux.cli.options import NodeArgument
 from flux.cli.output import right
 from flux.cli.verdicts import place
+from flux.contracts.apps.types import AppId
 from flux.contracts.market.types import Lease, Usage
 from flux.contracts.nodes.types import Node
 from flux.contracts.staking.types import Pool
@@ -39,7 +41,8 @@ async def run(context: CommandContext, node: NodeArgument) -> None:
             Escrow(client).earned(number),
             protocol_now(client),
         )
-        names = await _names(client, leases)
+        duties = await market.standby_duties(number)
+        names = await _names(client, [*(lease.app for lease in leases), *(duty.app for duty in duties)])
     _draw(context, record, pool, usage, earned, now, sum(lease.rate for lease in leases))
     rows = [
         (
@@ -53,12 +56,18 @@ async def run(context: CommandContext, node: NodeArgument) -> None:
     ]
     context.output.line()
     context.output.table([right("LEASE"), "APP", right("INSTANCE"), "STATE", right("PER HOUR")], rows, "No leases.")
-    context.output.document(_document(record, pool, usage, earned, leases, names))
+    if duties:
+        stands_by = [(names[duty.app], "ready" if duty.ready else "fetches the images") for duty in duties]
+        context.output.line()
+        context.output.table(["STANDS BY FOR", "STATE"], stands_by)
+    standbys = [{"app": duty.app, "name": names[duty.app], "ready": duty.ready} for duty in duties]
+    document = _document(record, pool, usage, earned, leases, names)
+    context.output.document({**document, "stands_by": standbys})
 
 
-async def _names(client: FluxClient, leases: list[Lease]) -> dict[int, str]:
+async def _names(client: FluxClient, numbers: Sequence[AppId]) -> dict[int, str]:
     apps = Apps(client)
-    records = await asyncio.gather(*(apps.app(number) for number in {lease.app for lease in leases}))
+    records = await asyncio.gather(*(apps.app(number) for number in dict.fromkeys(numbers)))
     return {record.id: record.name for record in records}
 
 

@@ -202,7 +202,8 @@ class Placer:
             for lease, assignment in enumerate(assignments, first):
                 if assignment.node in demand.ready:
                     self._book.host.emit(StandbyUsed(LeaseId(U64(lease)), app.id, assignment.node))
-            self._book.look_at_standbys(app)
+            if app.id in self._book.state.standbys:
+                self._book.state.standby_looks.add(app.id)
 
     def _tell_kept(
         self, app: App, demand: Demand, instances: Instances, assignments: Iterable[Assignment], first: int
