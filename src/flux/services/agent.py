@@ -2,9 +2,11 @@
 
 import asyncio
 import random
+import resource
+import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -61,6 +63,8 @@ from flux.services.observe.server import NOWHERE, ObserveConfig, Observed, proce
 log = structlog.get_logger(__name__)
 RETRY = 1.0
 """Seconds between two tries to reach the chain or the engine."""
+REQUEST_SECONDS = 30.0
+"""Seconds in which a connection's first or next request comes, all of its headers; probers ask every second."""
 ACTIVATION_INTERVAL = 2.0
 ACTIVATION_LOOK = 10.0
 """Seconds after which an active node's record is read without a new block."""
@@ -162,7 +166,9 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
             prober.heard()
             loop.wake()
 
-        await _serve(stack, api, config, identity)
+        allow_descriptors()
+        tls = identity.tls()
+        await stack.enter_async_context(listen(api.application(), config.listen_host, config.listen_port, tls))
         metrics.watch(loop, runtime)
         observed = Observed(registry, metrics.checks, metrics.refresh)
         await stack.enter_async_context(serve(config.observe, observed))
@@ -223,11 +229,24 @@ async def _await_node(client: FluxClient, identity: NodeIdentity) -> Node:
             await asyncio.sleep(RETRY)
 
 
-async def _serve(stack: AsyncExitStack, api: AgentApi, config: AgentConfig, identity: NodeIdentity) -> None:
-    runner = web.AppRunner(api.application(), access_log=None, shutdown_timeout=1)
+@asynccontextmanager
+async def listen(
+    app: web.Application, host: str, port: int, tls: ssl.SSLContext, request_seconds: float = REQUEST_SECONDS
+) -> AsyncIterator[None]:
+    """Serve while the context lasts. A connection on which no whole request came for so long is closed."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, keepalive_timeout=request_seconds)
     await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, config.listen_host, config.listen_port, ssl_context=identity.tls()).start()
+    try:
+        await web.TCPSite(runner, host, port, ssl_context=tls).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def allow_descriptors() -> None:
+    """As many connections as the system lets a process have: what it lets one have at first, strangers can fill."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _follow_heads(
