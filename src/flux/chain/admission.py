@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from flux.chain import tables
 from flux.chain.block import Block
+from flux.chain.call import check_gas_limit
 from flux.chain.executor import BlockFull
 from flux.chain.headers import next_base_fee
 from flux.chain.ledger import Ledger
@@ -17,7 +18,7 @@ from flux.chain.params import ChainParams
 from flux.chain.ports import Workers
 from flux.chain.simulation import Simulator
 from flux.chain.transaction import Transaction, check_intrinsic_gas, decode
-from flux.chain.transaction_errors import GasLimitExceeded, NonceTooHigh, TransactionError
+from flux.chain.transaction_errors import NonceTooHigh, TransactionError
 from flux.chain.world import decode_account
 from flux.primitives.keccak import keccak256
 from flux.primitives.types import U64, U256, Address, Hash, Nonce, Timestamp, Wei
@@ -168,9 +169,7 @@ class Admission:
             raise NotAccepting(self._closed_because)
         sender = transaction.recover()
         check_intrinsic_gas(transaction, self._params)
-        limit = self._params.lane_gas_limit if transaction.is_free else self._params.block_gas_limit
-        if transaction.gas_limit > limit:
-            raise GasLimitExceeded(f"gas {transaction.gas_limit}, limit {limit}; lower the gas limit")
+        check_gas_limit(transaction, self._params, is_lane=transaction.is_free)
         if transaction.is_free:
             with self._ledger.state_at() as view:
                 self._simulator.check_lane(view, transaction)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flux.chain.params import ChainParams
 from flux.chain.ports import Machine
 from flux.chain.transaction import Transaction
-from flux.chain.transaction_errors import LaneRefused
+from flux.chain.transaction_errors import GasLimitExceeded, LaneRefused
 from flux.chain.world import ChainWorld
 from flux.kernel.context import Context
 from flux.kernel.errors import Revert
@@ -16,6 +16,9 @@ from flux.primitives.types import U64, Address, Gas, Wei
 CONTRACT_FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 """What a bug in a contract may raise. Such a call fails as if out of gas, alike on every machine, and is reported: one
 transaction must not be able to stop the chain."""
+
+LANE_CALL_GAS = Gas(U64(5_000_000))
+"""Most gas of one free transaction. It costs nothing to ask for gas, so few could fill the lane of every block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +75,21 @@ def run_call(world: ChainWorld, machine: Machine, params: ChainParams, call: Cal
         world.end()
 
 
+def check_gas_limit(transaction: Transaction, params: ChainParams, *, is_lane: bool) -> None:
+    """Raise GasLimitExceeded for more gas than any block has for such a transaction."""
+    limit = min(params.lane_gas_limit, LANE_CALL_GAS) if is_lane else params.block_gas_limit
+    if transaction.gas_limit > limit:
+        raise GasLimitExceeded(f"gas {transaction.gas_limit}, limit {limit}; lower the gas limit")
+
+
 def is_lane_call(machine: Machine, contracts: Container[Address], transaction: Transaction) -> bool:
-    """Whether a transaction without fee is a protocol-lane call, and so may be valid."""
+    """Whether a transaction without fee is a protocol-lane call, and so may be valid.
+
+    An access list would be kept for ever, and nobody would have paid for it.
+    """
     return (
         transaction.value == 0
+        and not transaction.access_list
         and transaction.to in contracts
         and machine.is_lane_call(transaction.to, transaction.data)
     )

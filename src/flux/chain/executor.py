@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from flux.chain import fees
 from flux.chain.block import Header
-from flux.chain.call import Outcome, is_lane_call, lane_refusal, run_call, transaction_call
+from flux.chain.call import Outcome, check_gas_limit, is_lane_call, lane_refusal, run_call, transaction_call
 from flux.chain.consensus_info import NO_INFO, ConsensusInfo, ValidatorUpdate
 from flux.chain.params import ChainParams
 from flux.chain.ports import Machine
@@ -18,7 +18,6 @@ from flux.chain.system_transaction import system_transaction
 from flux.chain.transaction import Transaction, intrinsic_gas
 from flux.chain.transaction_errors import (
     FeeCapTooLow,
-    GasLimitExceeded,
     InsufficientFunds,
     IntrinsicGasTooLow,
     NonceTooHigh,
@@ -170,10 +169,8 @@ class Executor:
             cost = gas_limit * transaction.max_fee + transaction.value
             if balance < cost:
                 raise InsufficientFunds(f"have {balance} want {cost}, short of {cost - balance}")
+        check_gas_limit(transaction, self._params, is_lane=is_lane)
         if gas_limit > (self._lane_gas_left if is_lane else self._gas_left):
-            limit = self._params.lane_gas_limit if is_lane else self._params.block_gas_limit
-            if gas_limit > limit:
-                raise GasLimitExceeded(f"gas {gas_limit}, limit {limit}; lower the gas limit")
             raise BlockFull(f"gas {gas_limit} does not fit this block")
         size = len(transaction.raw)
         if size > self._bytes_left:

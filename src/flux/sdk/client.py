@@ -25,7 +25,7 @@ _POLLS_PER_STATUS = 5
 _REVERTED = 3
 """JSON-RPC error code of a reverted call, as geth has it."""
 LANE_GAS = Gas(U64(5_000_000))
-"""Gas limit of a protocol-lane transaction, which pays no fee."""
+"""Gas limit of a protocol-lane transaction, which pays no fee: the most that the chain takes."""
 
 
 class Receipt(NamedTuple):

@@ -33,6 +33,7 @@ from flux.chain.transaction_errors import (
 )
 from flux.kernel.revert_data import encode_error
 from flux.primitives.types import U32, U64, U256, Address, Gas, Hash, Height, Timestamp, Wei
+from flux.sdk.client import LANE_GAS
 from support.chain_lab import FUNDS, PRODUCER, Lab, address, with_params
 from support.counter import COUNTER, TickedAlready, TooMuch, encode
 from support.transactions import GWEI
@@ -81,6 +82,7 @@ class TestAdmission:
             ({"chain_id": 1}, WrongChain),
             ({"data": bytes(300_000), "gas": 5_000_000}, OversizedData),
             ({"lane": True}, FeeCapTooLow),
+            ({"lane": True, "gas": LANE_GAS + 1}, GasLimitExceeded),
         ],
     )
     def test_a_bad_transaction_is_refused_with_ethereums_words(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from flux.chain.call import LANE_CALL_GAS
 from flux.chain.executor import BlockFull
 from flux.chain.system_transaction import is_system
 from flux.chain.transaction_errors import (
@@ -23,7 +24,7 @@ from flux.kernel.revert_data import encode_error
 from flux.primitives.types import U16, U32, U64, U256, Address, Gas, Wei
 from support.chain_lab import FUNDS, PRODUCER, Lab, address, with_params
 from support.counter import COUNTER, Added, Rang, TickedAlready, TooMuch, encode
-from support.transactions import GWEI, PARAMS
+from support.transactions import GWEI, PARAMS, RECIPIENT, signed
 
 STRANGER = Address(b"\x77" * 20)
 
@@ -169,6 +170,20 @@ class TestLane:
         assert isinstance(refused(lab, lab.call(0, "add(uint64)", 1, lane=True)), FeeCapTooLow)
         assert isinstance(refused(lab, lab.call(1, "tick()", lane=True, value=1)), FeeCapTooLow)
         assert isinstance(refused(lab, lab.transaction(2, STRANGER, lane=True)), FeeCapTooLow)
+
+    def test_a_report_carries_nothing_that_would_be_kept_for_free(self, lab: Lab) -> None:
+        junk = [{"address": RECIPIENT, "storageKeys": ["0x" + "ab" * 32] * 10}]
+        free: dict[str, object] = {
+            "to": COUNTER, "value": 0, "gas": 200_000, "data": encode("tick()"), "maxFeePerGas": 0,
+            "maxPriorityFeePerGas": 0,
+        }  # fmt: skip
+        assert isinstance(refused(lab, signed(**free, accessList=junk)), FeeCapTooLow)
+        lab.block(signed(**free, accessList=[]))
+
+    def test_a_report_cannot_fill_the_lane_by_asking_for_gas(self, lab: Lab) -> None:
+        error = refused(lab, lab.call(50, "tick()", lane=True, gas=LANE_CALL_GAS + 1))
+        assert isinstance(error, GasLimitExceeded)
+        lab.block(lab.call(51, "tick()", lane=True, gas=LANE_CALL_GAS))
 
     def test_reports_and_payers_have_rooms_of_their_own(self) -> None:
         lab = Lab(params=with_params(block_gas_limit=Gas(U64(21_000)), lane_gas_limit=Gas(U64(30_000))))
