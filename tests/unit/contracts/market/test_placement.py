@@ -12,7 +12,7 @@ from flux.contracts.market.requests import Demand, Presence, Spread, Wish
 from flux.contracts.market.rules import NO_PRICE, Needs
 from flux.contracts.market.types import Rejection
 from flux.contracts.market.verdicts import count_rejections, rejections
-from flux.contracts.nodes.types import Architecture, Ask
+from flux.contracts.nodes.types import Architecture, Ask, Currency, Node, Tier
 from flux.contracts.oracle.types import UsdPrice
 from flux.primitives.types import U64, Hash
 from unit.contracts.market.fleets import PLACES, make_node, scenes
@@ -78,32 +78,51 @@ def test_a_copy_of_a_fleet_does_not_feel_what_is_taken_from_the_original() -> No
     assert fleet.columns.tolist() != copy.columns.tolist()
 
 
+def competitor(number: int, random: Random) -> Node:
+    """A node much like the others."""
+    in_usd = random.random() < 0.5
+    cpu, memory = random.choice([90, 100, 100, 100]), random.randint(9, 11)
+    node = make_node(
+        number,
+        ask=Ask(2 * cpu, 2 * memory, 2, 0, Currency.USD) if in_usd else Ask(cpu, memory, 1, 0),
+        place=random.choice(PLACES),
+        operator=random.randrange(40),
+        tier=random.choice([Tier.CUMULUS, Tier.CUMULUS, Tier.CUMULUS, Tier.NIMBUS]),
+    )
+    architecture = Architecture.ARM64 if random.random() < 0.1 else Architecture.AMD64
+    return node.but(
+        hardware=node.hardware.but(architecture=architecture),
+        endpoint=node.endpoint.but(static_ip=random.random() < 0.5),
+    )
+
+
 def test_many_apps_that_compete_for_the_cheapest_nodes_are_placed_as_the_naive_rule_says() -> None:
-    """With the usual tuning: several groups, windows in which earlier apps fill later ones' candidates."""
+    """With the usual tuning: several groups, windows in which earlier apps fill later ones' candidates.
+
+    Apps that need a common feature share a pool with those that do not; half the asks are in dollars.
+    """
     random = Random(7)
+    price = UsdPrice(U64(2 * 10**8))
     facts = [
         NodeFacts(
-            make_node(
-                number,
-                ask=Ask(random.choice([90, 100, 100, 100]), random.randint(9, 11), 1, 0),
-                place=random.choice(PLACES),
-                operator=random.randrange(40),
-            ),
+            competitor(number, random),
             f"network {random.randrange(60)}",
             False,
             Needs(0, 0, 0, 0),
             random.choice([1, 50]),
         )
-        for number in range(1, 401)
+        for number in range(1, 301)
     ]
     demands = [
         Demand(
             Wish(
                 needs=Needs(random.randrange(100, 3000), random.randrange(100, 6000), 1000, 0),
-                min_tier=1,
-                architectures=frozenset(Architecture),
+                min_tier=random.choice([1, 1, 2]),
+                architectures=random.choice(
+                    [frozenset(Architecture), *(frozenset([architecture]) for architecture in Architecture)]
+                ),
                 geo=random.choice([(), (), ("acEU",), ("acNA",)]),
-                static_ip=False,
+                static_ip=random.random() < 0.3,
                 gpu_model="",
                 limit=NO_PRICE - 1,
                 spread=random.choice(list(Spread)),
@@ -111,9 +130,9 @@ def test_many_apps_that_compete_for_the_cheapest_nodes_are_placed_as_the_naive_r
             Presence(),
             (None,) * random.choice([1, 1, 3, 12]),
         )
-        for _ in range(150)
+        for _ in range(120)
     ]
     seed = Hash(bytes(range(32)))
-    chosen = place(Fleet.of(facts), seed, demands)
-    assert chosen == NaiveFleet(facts, seed).place(demands)
+    chosen = place(Fleet.of(facts, price), seed, demands)
+    assert chosen == NaiveFleet(facts, seed, price).place(demands)
     assert None in [choice for choices in chosen for choice in choices]
