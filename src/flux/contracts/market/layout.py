@@ -31,9 +31,9 @@ class Tuning(NamedTuple):
 
     chunk: int = 32
     """Nodes of a group."""
-    first_groups: int = 4
-    """Groups looked at first, all at once; twice as many each time after that."""
-    window: int = 32
+    first_groups: int = 192
+    """Groups looked at first, of all wishes together; twice as many each time after that."""
+    window: int = 48
     """Instances whose candidates are looked up together."""
     shortlist: int = 8
     """Candidates looked up for an app, beside those for each of its instances."""

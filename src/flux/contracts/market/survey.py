@@ -93,7 +93,7 @@ class Survey:
         """The smallest keys by wish, `size` of each in order; `bounds` are those of the groups, in order too."""
         best: Ints = np.full((len(bounds), size), NO_KEY, dtype=np.int64)
         rows = np.arange(len(bounds))
-        begin, count = 0, max(self._first_groups, size * pool.groups // pool.nodes.size)
+        begin, count = 0, max(1, self._first_groups // rows.size, size * pool.groups // pool.nodes.size)
         while begin < pool.groups:
             rows = rows[bounds[rows, begin] < best[rows, -1]]
             if not rows.size:
