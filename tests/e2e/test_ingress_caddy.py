@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -10,7 +11,7 @@ import stat
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -18,9 +19,10 @@ import psutil
 import pytest
 
 from flux.ingress.caddy import Caddy
+from flux.ingress.connections import end_connections
 from flux.ingress.errors import AlreadyRunning, CaddyFailed, CaddyMissing, ConfigRefused, PortUnavailable
 from flux.ingress.options import IngressOptions
-from flux.ingress.routes import COOKIE, caddy_routes, read_routes
+from flux.ingress.routes import COOKIE, Target, caddy_routes, read_routes
 from support.beside import beside
 from support.chain_routes import route
 from support.ingress_lab import PATIENCE_SECONDS, Ingress, Traffic, Visitor, free_port, instance, running_ingress
@@ -141,6 +143,35 @@ def silent_host() -> Iterator[str]:
             waiting.setblocking(False)
             waiting.connect_ex(listener.getsockname())
         yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("ss") is None, reason="only root may end connections, with ss")
+async def test_a_read_that_waits_on_a_lost_machine_is_made_again_elsewhere(ingress: Ingress) -> None:
+    waits = asyncio.Event()
+
+    async def answer_checks_only(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            request = await reader.readuntil(b"\r\n\r\n")
+            if request.startswith(b"HEAD"):
+                writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+            else:
+                waits.set()
+                await reader.read()
+        writer.close()
+
+    async with instance("one") as one, await asyncio.start_server(answer_checks_only, "127.0.0.1", 0) as silent:
+        lost = Target("127.0.0.1", silent.sockets[0].getsockname()[1])
+        ingress.source.set(route("hello", [one.target]))
+        await ingress.visitor.until("hello", lambda answer: answer.status == 200)
+        ingress.source.set(route("hello", [str(lost), one.target]))
+        waiting = asyncio.create_task(waits.wait())
+        while not waits.is_set():
+            asking = asyncio.create_task(ingress.visitor.ask("hello"))
+            await asyncio.wait([asking, waiting], return_when=asyncio.FIRST_COMPLETED)
+        assert not asking.done()
+        await end_connections(lost)
+        answer = await asking
+    assert (answer.status, answer.text) == (200, "one")
 
 
 async def test_an_instance_that_hangs_leaves_rotation_and_comes_back(ingress: Ingress) -> None:

@@ -10,7 +10,8 @@ port answers: the engine's port forwarder accepts connections for programs that 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+import errno
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ import aiohttp
 
 from flux.ingress.routes import App, Target
 
+_NOBODY_THERE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT)
 _USER_AGENT = "flux-ingress-health-check"
 
 
@@ -49,6 +51,8 @@ class _Patient:
     failures: int = 0
     checks: int = 0
     is_being_checked: bool = False
+    is_silent: bool = False
+    """Whether not even its machine answered the last time."""
     has_answered: bool = False
     due_at: float = 0.0
     """By the loop's clock."""
@@ -58,9 +62,16 @@ class _Patient:
 class HealthChecker:
     """Knows of each watched target whether it is up. Call `watch` with what is routed, `run` in a task."""
 
-    def __init__(self, options: HealthOptions, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        options: HealthOptions,
+        on_change: Callable[[], None],
+        on_lost: Callable[[Target], Awaitable[None]] | None = None,
+    ) -> None:
+        """`on_lost` is told of each target that went down because its machine does not answer at all any more."""
         self._options = options
         self._on_change = on_change
+        self._on_lost = on_lost
         self._patients: dict[Target, _Patient] = {}
         self._wake = asyncio.Event()
         self._gate = asyncio.Semaphore(options.parallel)
@@ -124,10 +135,9 @@ class HealthChecker:
         options, was_up, begun = self._options, patient.is_up, self._now()
         is_due = patient.checks % options.request_every == 0
         async with self._gate:
-            if is_due or patient.failures or not was_up:
+            well = await self._connects(target, patient)
+            if well and (is_due or patient.failures or not was_up):
                 well = await self._answers(session, target, patient.host_header)
-            else:
-                well = await self._connects(target)
         patient.checks += 1
         patient.has_answered = patient.has_answered or well
         patient.failures = 0 if well else patient.failures + 1
@@ -143,12 +153,19 @@ class HealthChecker:
         patient.first_check.set()
         if patient.is_up is not was_up and self._patients.get(target) is patient:
             self._on_change()
+            if patient.is_silent and not patient.is_up and self._on_lost is not None:
+                await self._on_lost(target)
 
-    async def _connects(self, target: Target) -> bool:
+    async def _connects(self, target: Target, patient: _Patient) -> bool:
+        patient.is_silent = False
         try:
             async with asyncio.timeout(self._options.connect_timeout):
                 _, writer = await asyncio.open_connection(target.host, target.port)
-        except OSError:  # TimeoutError is one
+        except TimeoutError:
+            patient.is_silent = True
+            return False
+        except OSError as error:
+            patient.is_silent = error.errno in _NOBODY_THERE
             return False
         writer.transport.abort()
         return True

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from flux.ingress.connections import end_connections
 from flux.ingress.errors import CaddyFailed, ConfigRefused, RoutesUnavailable
 from flux.ingress.health import HealthChecker, HealthOptions
 from flux.ingress.routes import App, RouteRules, Skipped, caddy_routes, read_routes
@@ -54,7 +55,7 @@ class IngressLoop:
         self._proxy = proxy
         self._poll_seconds = poll_seconds
         self._changed = asyncio.Event()
-        self._checker = HealthChecker(health or HealthOptions(), self._changed.set)
+        self._checker = HealthChecker(health or HealthOptions(), self._changed.set, end_connections)
         self._apps: list[App] | None = None
         """None until the chain was read once: then Caddy keeps what it served before."""
         self._skipped: list[Skipped] = []

@@ -1,8 +1,9 @@
 """Which instances count as alive."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from aiohttp import web
@@ -160,3 +161,62 @@ async def test_a_program_that_starts_late_is_up_long_before_the_next_usual_check
             await changed.wait()
         assert late.target not in checker.down
         running.cancel()
+
+
+class Machine:
+    """Answers until its power fails: then the kernel takes in no connection more, and refuses none."""
+
+    def __init__(self) -> None:
+        self._sockets = [socket.create_server(("127.0.0.1", 0), backlog=0)]
+        self._sockets[0].setblocking(False)
+        self.target = Target("127.0.0.1", self._sockets[0].getsockname()[1])
+        self._serving = asyncio.create_task(self._serve())
+
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            connection, _ = await loop.sock_accept(self._sockets[0])
+            with connection, suppress(OSError):
+                if await loop.sock_recv(connection, 4096):
+                    await loop.sock_sendall(connection, b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+
+    async def lose_power(self) -> None:
+        self._serving.cancel()
+        await asyncio.wait([self._serving])
+        for _ in range(8):
+            waiting = socket.socket()
+            self._sockets.append(waiting)
+            waiting.setblocking(False)
+            waiting.connect_ex(self.target)
+
+    async def close(self) -> None:
+        self._serving.cancel()
+        await asyncio.wait([self._serving])
+        for one in self._sockets:
+            one.close()
+
+
+@pytest.mark.parametrize("loses_power", [True, False])
+async def test_only_a_machine_that_is_silent_counts_as_lost(loses_power: bool) -> None:
+    lost: asyncio.Queue[Target] = asyncio.Queue()
+    changed = asyncio.Event()
+    options = HealthOptions(interval=0.05, connect_timeout=2, request_timeout=5)
+    checker = HealthChecker(options, changed.set, lost.put)
+    machine = Machine()
+    async with asyncio.TaskGroup() as group:
+        checker.watch([App("web", "web.flux.localhost", sticky=False, targets=(machine.target,))])
+        running = group.create_task(checker.run())
+        async with asyncio.timeout(3 * PATIENCE_SECONDS):
+            await changed.wait()
+            assert not checker.down
+            changed.clear()
+            if loses_power:
+                await machine.lose_power()
+                assert await lost.get() == machine.target
+            else:
+                await machine.close()
+                await changed.wait()
+            assert checker.down == {machine.target}
+        running.cancel()
+    assert lost.empty()
+    await machine.close()
