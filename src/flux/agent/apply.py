@@ -37,7 +37,7 @@ from flux.runtime.errors import (
     StartFailed,
 )
 from flux.runtime.port import ContainerRuntime
-from flux.runtime.types import RegistryLogin
+from flux.runtime.types import ImageReference, RegistryLogin
 
 log = structlog.get_logger(__name__)
 MAX_DETAIL = 200
@@ -65,6 +65,8 @@ class Outcome:
     retry_after: float = 0.0
     """Seconds to wait before looking again, when something failed that may pass."""
     confirmed: bool = False
+    missing: ImageReference | None = None
+    """An image that was taken for held and is not: somebody removed it."""
 
 
 class Applier:
@@ -155,6 +157,8 @@ class Applier:
             return Outcome((FailReason.START, str(error)))
         detail = str(error)
         match error:
+            case ImageNotFound() if isinstance(action, CreateContainer):
+                return Outcome(retry_after=0.1, missing=action.spec.image)
             case ImageNotFound():
                 return Outcome((FailReason.IMAGE_PULL, detail))
             case ImagePullFailed(retry=False):

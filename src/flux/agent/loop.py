@@ -369,5 +369,7 @@ class AgentLoop:
         if memory is not None:
             confirmed = memory.confirmed or outcome.confirmed
             self._memories[lease] = replace(memory, failure=outcome.failure, confirmed=confirmed)
+        if outcome.missing is not None:
+            self.forget_image(outcome.missing)
         if outcome.retry_after:
             self._not_before[lease] = self._clock() + outcome.retry_after

@@ -220,6 +220,20 @@ async def test_nothing_is_remembered_of_containers_that_are_gone() -> None:
         assert not world.loop._exits
 
 
+async def test_an_image_that_somebody_removed_is_fetched_again_for_the_next_lease() -> None:
+    async with make_world() as world:
+        world.chain.wishes[LEASE] = make_desired()
+        await world.until(lambda: bool(world.chain.confirmed))
+        world.chain.wishes.clear()
+        world.chain.closed.add(LEASE)
+        await world.until(lambda: not world.engine.containers)
+        world.engine.images.clear()
+        lease = make_lease(8)
+        world.chain.wishes[lease.id] = replace(make_desired(), lease=lease)
+        await world.until(lambda: len(world.chain.confirmed) == 2)
+        assert world.chain.failed == []
+
+
 async def test_an_image_that_is_not_there_gives_the_lease_back() -> None:
     async with make_world() as world:
         missing = Component("web", "127.0.0.1:5000/none@sha256:" + "c" * 64, 100, 64)
