@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import resource
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -57,6 +56,7 @@ from flux.sdk.bindings.nodes import Nodes
 from flux.sdk.client import FluxClient, Head
 from flux.sdk.errors import ClientError
 from flux.sdk.transport import FEW_CONNECTIONS, HttpTransport
+from flux.services.descriptors import allow_descriptors
 from flux.services.observe.agent import AgentMetrics
 from flux.services.observe.server import NOWHERE, ObserveConfig, Observed, process_registry, serve
 
@@ -241,12 +241,6 @@ async def listen(
         yield
     finally:
         await runner.cleanup()
-
-
-def allow_descriptors() -> None:
-    """As many connections as the system lets a process have: what it lets one have at first, strangers can fill."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _follow_heads(

@@ -32,6 +32,7 @@ from flux.protocol.genesis_state import chain_genesis
 from flux.protocol.registry import ProtocolFactory
 from flux.rpc.server import create_app, listen, serve
 from flux.services.chain_home import ChainHome, ensure_genesis
+from flux.services.descriptors import allow_descriptors
 from flux.services.errors import ServiceError
 from flux.services.observe.chain import ChainMetrics, TimedApplication
 from flux.services.observe.chain_log import tell
@@ -74,6 +75,7 @@ async def run_chain(config: ChainConfig) -> None:
     """
     home = ChainHome(config.home)
     genesis = ensure_genesis(config.home)
+    allow_descriptors()
     async with AsyncExitStack() as stack:
         listener = _listen(config)
         stack.callback(listener.close)

@@ -8,7 +8,8 @@ from pathlib import Path
 from aiohttp import web
 
 from flux.agent.identity import create
-from flux.services.agent import allow_descriptors, listen
+from flux.services.agent import listen
+from flux.services.descriptors import allow_descriptors
 from flux.services.ports import free_port
 
 
@@ -25,7 +26,7 @@ async def test_a_connection_without_a_whole_request_is_closed(tmp_path: Path) ->
             writer.close()
 
 
-def test_an_agent_may_have_as_many_descriptors_as_the_system_allows() -> None:
+def test_a_service_may_have_as_many_descriptors_as_the_system_allows() -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, before[1]), before[1]))
     try:
