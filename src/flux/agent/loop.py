@@ -196,11 +196,12 @@ class AgentLoop:
         for lease in [lease for lease in self._memories if lease not in self._desired]:
             del self._memories[lease]
             self._waiting.pop(lease, None)
-            self._not_before.pop(lease, None)
             for key in [key for key in self._ended if key[0] == lease]:
                 del self._ended[key]
         if not is_read:
             wakes.append(self._clock() + RETRY_INTERVAL)
+        known = self._desired.keys() | self._observed.keys()
+        self._not_before = {lease: at for lease, at in self._not_before.items() if lease in known}
         return min((wake for wake in wakes if wake is not None), default=None)
 
     async def _read_chain(self) -> bool:
@@ -289,11 +290,11 @@ class AgentLoop:
         self._memories[lease] = memory
 
     async def _refresh_images(self) -> None:
-        for desired in (self._desired or {}).values():
-            for component in desired.spec.components:
-                image = ImageReference(component.image)
-                if image not in self._images and await self._runtime.has_image(image):
-                    self._images.add(image)
+        wanted = self.images()
+        self._images &= wanted
+        for image in sorted(wanted - self._images):
+            if await self._runtime.has_image(image):
+                self._images.add(image)
 
     def _work_on(self, lease: LeaseId, desired: DesiredInstance) -> float | None:
         now = self._clock()

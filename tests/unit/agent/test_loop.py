@@ -217,7 +217,9 @@ async def test_nothing_is_remembered_of_containers_that_are_gone() -> None:
         world.chain.closed.add(LEASE)
         await world.until(lambda: not world.engine.containers)
         await world.settle()
-        assert not world.loop._exits
+        loop = world.loop
+        remembered = [loop._exits, loop._images, loop._not_before, loop._memories, loop._waiting, loop._ended]
+        assert not any(remembered)
 
 
 async def test_an_image_that_somebody_removed_is_fetched_again_for_the_next_lease() -> None:
