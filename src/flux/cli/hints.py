@@ -1,15 +1,18 @@
 """Refusals of the contracts as their own sentences with amounts in FLUX, and what to do next."""
 
 import re
+import time
 from typing import Any
 
 from flux.cli import format as show
 
 _WEI = re.compile(r"\{(\w+)\} wei")
+_TIME = re.compile(r"protocol time \{(\w+)\}")
 _FIELD = re.compile(r"\{(\w+)\}")
 
 HINTS = {
     "NoPrice": "see `flux oracle show`",
+    "NotFeeder": "a vote admits you: `flux dao propose … --feeder ADDRESS`; then put down the bond: `flux oracle join`",
     "NotDenied": "see what is with `flux policy ls`",
     "NotYetEnforced": "see how long with `flux policy show`",
     "AlreadyAppealed": "a vote can lift it: `flux dao propose … --allow-app` or `--allow-image`",
@@ -55,7 +58,8 @@ HINTS = {
     "InvalidInstances": "choose how many with --instances",
     "GovernorInsufficientProposerVotes": "lock FLUX with `flux dao lock`; it counts from the next second on",
     "GovernorInsufficientDeposit": "lock more with `flux dao lock`",
-    "GovernorUnexpectedProposalState": "see where it stands with `flux dao show`",
+    "GovernorUnexpectedProposalState": "see where it stands with `flux dao ls`; the same calls with the same words "
+    "are the same proposal",
     "UnknownParameter": "see the paths with `flux chain params`",
     "NotLocked": "see what is locked with `flux dao power`",
     "ImageIsDenied": "see docs/guides/governance.md for how a denial is lifted",
@@ -74,6 +78,7 @@ def refusal(revert: Exception) -> tuple[str, str]:
     template = (type(revert).__doc__ or name).strip().split("\n\n")[0].replace("\n", " ")
     facts = vars(revert)
     text = _WEI.sub(lambda match: show.flux(int(facts[match[1]])) if match[1] in facts else match[0], template)
+    text = _TIME.sub(lambda match: _moment(facts[match[1]]) if match[1] in facts else match[0], text)
     text = _FIELD.sub(lambda match: _fact(name, match[1], facts.get(match[1], match[0])), text)
     return text.rstrip("."), _wanted_account(facts) or HINTS.get(name, "")
 
@@ -87,11 +92,29 @@ def _wanted_account(facts: dict[str, Any]) -> str:
     return f"sign with --account dev{known.index(wanted)}" if "caller" in facts and wanted in known else ""
 
 
+def _known_account(value: Any) -> str:
+    """Accounts of the protocol that people have heard of."""
+    from flux.contracts.addresses import TREASURY
+
+    return f"the treasury ({show.address(value)})" if value == TREASURY else ""
+
+
+def _moment(seconds: int) -> str:
+    """Protocol time stands still while the chain does, so it is a clock of its own."""
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(seconds))} by the chain's clock"
+
+
 def _fact(error: str, field: str, value: Any) -> str:
     if error in _APP_STATUS and field in ("status", "state"):
         from flux.cli.words import status_word
 
         return status_word(_APP_STATUS[error], int(value))
+    if error == "GovernorUnexpectedProposalState" and field == "current":
+        from flux.contracts.governor.types import ProposalState
+
+        return ProposalState(int(value)).name.lower()
+    if isinstance(value, bytes) and (known := _known_account(value)):
+        return known
     if isinstance(value, bytes):
         return show.address(value) if len(value) == 20 else f"0x{value.hex()}"
     return str(value)

@@ -163,7 +163,8 @@ async def result_document(rollout: Rollout) -> dict[str, Any]:
     )
     leases = [lease for lease in state.open if lease.revision == rollout.revision]
     rollout.nodes |= await nodes_by_id(rollout.client, {lease.node for lease in leases} - rollout.nodes.keys())
-    rate = sum(lease.rate for lease in leases)
+    newest = {lease.ordinal: lease for lease in sorted(state.open, key=_order)}
+    rate = sum(lease.rate for lease in newest.values())
     return {
         "app": rollout.app,
         "name": rollout.name,

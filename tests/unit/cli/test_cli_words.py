@@ -13,12 +13,16 @@ from flux.cli.hints import refusal
 from flux.cli.keepers import keepers_document, keepers_sentence
 from flux.cli.output import Output
 from flux.cli.story import Story, rejections
+from flux.contracts.addresses import TREASURY
 from flux.contracts.apps.types import AppId, NotOwner, WrongAppStatus
 from flux.contracts.escrow.types import DepositTooSmall
+from flux.contracts.governor.types import GovernorUnexpectedProposalState
 from flux.contracts.market.types import CloseReason, Lease, LeaseAssigned, LeaseClosed, LeaseRunning, Rejection, Verdict
 from flux.contracts.nodes.types import Node, NodeId
 from flux.contracts.secrets.types import Sharing
-from flux.primitives.types import U8, U32, U64, U256, WEI_PER_FLUX, Address, Hash, Height, Timestamp, Wei
+from flux.contracts.staking.types import NothingToWithdraw
+from flux.kernel.errors import InsufficientBalance
+from flux.primitives.types import U8, U32, U64, U256, WEI_PER_FLUX, Address, ChainTime, Hash, Height, Timestamp, Wei
 from flux.sdk.errors import RpcError, Unreachable
 from flux.sdk.history import Happened
 
@@ -178,3 +182,14 @@ def test_how_keepers_stand_is_a_sentence(generation: int, left: int, seats: int,
     sharing = msgspec.convert(facts, Sharing)
     assert words in keepers_sentence(sharing)
     assert keepers_document(sharing)["low"] is low
+
+
+def test_refusals_name_times_states_and_the_treasury_as_people_do() -> None:
+    waits = NothingToWithdraw(NodeId(U32(3)), Address(b"\x01" * 20), ChainTime(U64(1_795_799_532)))
+    assert "by the chain's clock" in refusal(waits)[0]
+    assert "1795799532" not in refusal(waits)[0]
+    sentence, hint = refusal(GovernorUnexpectedProposalState(U256(1), U8(1), Hash(bytes(32))))
+    assert "is in state active" in sentence
+    assert "the same proposal" in hint
+    poor = InsufficientBalance(TREASURY, Wei(U256(1)), Wei(U256(2)))
+    assert "the treasury (0x" in refusal(poor)[0]

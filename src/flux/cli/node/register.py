@@ -65,8 +65,9 @@ async def run(
         declaration = Declaration(host, port, place, hardware, ask, amount, residential, static_ip)
         number = await register(client, operator, identity, declaration)
         record = await Nodes(client).node(number)
+    tier = words.tier(record.tier) if record.tier else "no tier yet"
     context.output.line(
-        f"Node {number} is registered: {words.tier(record.tier)}, {show.cores(hardware.cpu_milli)},"
+        f"Node {number} is registered: {tier}, {show.cores(hardware.cpu_milli)},"
         f" {show.memory(hardware.memory_mib)} memory, {show.memory(hardware.disk_mib)} disk, stake {show.flux(amount)}."
     )
     if record.tier is Tier.NONE:
