@@ -52,6 +52,8 @@ class DockerRuntime:
         self._volumes = Volumes(self._connection, volumes)
         self._files = VolumeFiles(self._volumes)
         self._observation = Observation(self._connection)
+        self._root: Path | None = None
+        """Where the Engine keeps its data, once it was asked."""
 
     async def ping(self) -> EngineInfo:
         await self._connection.forget_version()
@@ -87,7 +89,10 @@ class DockerRuntime:
         login: RegistryLogin | None = None,
         on_progress: Callable[[PullProgress], None] | None = None,
     ) -> None:
-        await pull_image(self._connection, image, login, on_progress)
+        if self._root is None:
+            docker = await self._connection.docker()
+            self._root = Path((await self._connection.ask(docker.system.info()))["DockerRootDir"])
+        await pull_image(self._connection, image, login, on_progress, self._root)
 
     async def remove_image(self, image: ImageReference) -> None:
         await remove_image(self._connection, image)

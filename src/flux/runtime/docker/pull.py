@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import json
+import shutil
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 from aiodocker import DockerError
@@ -12,11 +14,15 @@ from flux.runtime.checks import check_image
 from flux.runtime.docker.connection import STREAM_ERRORS, Connection, broken_stream
 from flux.runtime.docker.failures import pull_failure
 from flux.runtime.docker.streams import json_lines
-from flux.runtime.errors import ImagePullFailed, RuntimeFailure
-from flux.runtime.types import ImageReference, PullProgress, RegistryLogin
+from flux.runtime.errors import ImagePullFailed, OutOfDisk, RuntimeFailure
+from flux.runtime.types import MIB, ImageReference, PullProgress, RegistryLogin
 
 _SILENCE_SECONDS = 300
 """Docker says nothing while it unpacks a layer, which may take minutes on a slow disk."""
+_RESERVE_PART = 50
+_LARGEST_RESERVE = 10 * 1024 * MIB
+"""An image may not take the last fiftieth of the engine's disk, 10 GiB at most: others' containers write to it too, and
+a small download can unpack to any size."""
 _DONE = ("Pull complete", "Already exists")
 
 
@@ -25,8 +31,12 @@ async def pull_image(
     image: ImageReference,
     login: RegistryLogin | None,
     on_progress: Callable[[PullProgress], None] | None,
+    engine_root: Path,
 ) -> None:
-    """Pull by digest; raises what the port names."""
+    """Pull by digest; raises what the port names. Given up when little is left of the disk with the engine's folder.
+
+    The engine ends a pull, and removes what it unpacked of a layer, when nobody listens any more.
+    """
     repository, digest = check_image(image)
     headers = {"X-Registry-Auth": _login_header(repository, login)} if login is not None else {}
     parameters = {"fromImage": repository, "tag": digest}
@@ -37,6 +47,7 @@ async def pull_image(
             async for message in _until_silent(json_lines(response.content)):
                 if "error" in message:
                     raise DockerError(500, str(message["error"]))
+                check_room(engine_root)
                 if _follow(layers, message) and on_progress is not None:
                     on_progress(_progress(layers))
             return
@@ -47,6 +58,16 @@ async def pull_image(
     except STREAM_ERRORS as error:
         found = broken_stream(error)
     raise found
+
+
+def check_room(folder: Path) -> None:
+    """Raise OutOfDisk where less than the reserve is left; an engine whose folder is not here looks after itself."""
+    try:
+        disk = shutil.disk_usage(folder)
+    except OSError:
+        return
+    if disk.free < min(disk.total // _RESERVE_PART, _LARGEST_RESERVE):
+        raise OutOfDisk("The image leaves too little room on Docker's disk.", "Free space there (docker system df).")
 
 
 class _Layer:
