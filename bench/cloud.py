@@ -42,6 +42,7 @@ HOSTED_MANY = 100
 IDLE_SECONDS = 20.0
 CONTAINER_PORT = 28_000
 _WAIT = 60.0
+_WAIT_FOR_MANY = 300.0
 FIRST = Revision(U32(1))
 
 METHOD = (
@@ -190,7 +191,7 @@ async def _agent(stage: Stage, report: Report) -> tuple[_Cost, _Cost]:
     for number in range(HOSTED, HOSTED_MANY):
         report(f"cloud: instance {number + 1} of {HOSTED_MANY} on one agent")
         await stage.flux("deploy", TINY, "--name", f"hosted-{number}", "--no-wait")
-    await _until_async(lambda: _hosts(stage, HOSTED_MANY), f"{HOSTED_MANY} instances run")
+    await _until_async(lambda: _hosts(stage, HOSTED_MANY), f"{HOSTED_MANY} instances run", _WAIT_FOR_MANY)
     return few, await _cost(stage, report)
 
 
@@ -229,9 +230,9 @@ async def _until(condition: Callable[[], bool], promise: str) -> None:
     await _until_async(asked, promise)
 
 
-async def _until_async(condition: Callable[[], Awaitable[bool]], promise: str) -> None:
-    deadline = time.monotonic() + _WAIT
+async def _until_async(condition: Callable[[], Awaitable[bool]], promise: str, seconds: float = _WAIT) -> None:
+    deadline = time.monotonic() + seconds
     while not await condition():
         if time.monotonic() > deadline:
-            raise DemoFailed(f"not within {_WAIT:g} s: {promise}")
+            raise DemoFailed(f"not within {seconds:g} s: {promise}")
         await asyncio.sleep(0.01)
