@@ -22,15 +22,17 @@ def chosen_seed() -> int:
 
 async def test_a_cloud_survives_three_minutes_of_random_faults() -> None:
     story = await play(STATE / "soak", chosen_seed(), SHORT)
-    assert story.played
     assert story.broken == [], story.summary()
+    assert story.played
+    assert story.drains
 
 
 @pytest.mark.slow
 async def test_a_cloud_survives_twenty_minutes_of_random_faults() -> None:
     story = await play(STATE / "soak", chosen_seed(), LONG)
-    assert story.played
     assert story.broken == [], story.summary()
+    assert story.played
+    assert story.drains
 
 
 @pytest.mark.slow
