@@ -30,8 +30,11 @@ interface IMarket {
     /// What a node is to hold ready.
     struct StandbyDuty { uint64 app; uint32 revision; bytes32 images; bool ready; }
 
+    /// Prices per hour in billionths of a FLUX (gwei) or of a US dollar.
+    struct Ask { uint64 cpu; uint64 memory; uint64 disk; uint64 gpu; uint8 currency; }
+
     /// A node that holds an app's images, or is about to.
-    struct Standby { uint64 number; uint32 node; uint32 revision; bytes32 images; uint64 since; uint64 readyAt; uint256 rate; uint256 usdRate; }
+    struct Standby { uint64 number; uint32 node; uint32 revision; bytes32 images; uint64 since; uint64 readyAt; uint256 rate; uint256 usdRate; Ask ask; }
 
     /// What open leases take of a node.
     struct Usage { uint32 cpuMilli; uint32 memoryMib; uint32 diskMib; uint8 gpuCount; }

@@ -169,7 +169,7 @@ class Placer:
             presence,
             tuple([leaving.get(waiting.replaces) for _, waiting in instances]),
             preferred,
-            self._standbys.ready_for(app, spec),
+            self._standbys.ready_for(ctx, app, spec),
         )
 
     def _assign(

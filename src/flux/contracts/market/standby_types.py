@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from flux.contracts.apps.types import AppId, AppSpec, Revision
-from flux.contracts.market.types import NO_USD_RATE, LeaseId, RatePerSecond, UsdRate
-from flux.contracts.nodes.types import NodeId
+from flux.contracts.market.types import LeaseId, RatePerSecond, UsdRate
+from flux.contracts.nodes.types import Ask, NodeId
 from flux.kernel.errors import Revert
 from flux.kernel.events import Event, Indexed
 from flux.kernel.record import Record
@@ -46,8 +46,10 @@ class Standby(Record, frozen=True):
     """When it said that it holds them; 0 while it did not. It is paid from then on."""
     rate: RatePerSecond
     """Wei per second while ready; of one in dollars, what that was at the price of the block that fixed it."""
-    usd_rate: UsdRate = NO_USD_RATE
+    usd_rate: UsdRate
     """What is paid instead, if its leases would be in dollars; else 0."""
+    ask: Ask
+    """What the node asked when it was chosen. One that asks more by now is not preferred: nobody competes with it."""
 
 
 class AppStandbys(Record, frozen=True):

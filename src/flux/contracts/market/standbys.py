@@ -52,12 +52,13 @@ class Standbys:
         """Nodes that stand by for an app, the preferred one first."""
         return (self._state.standbys.find(app) or NOBODY).nodes
 
-    def ready_for(self, app: App, spec: AppSpec) -> tuple[NodeId, ...]:
-        """Nodes that said that they hold the images of the app's current revision."""
+    def ready_for(self, ctx: Context, app: App, spec: AppSpec) -> tuple[NodeId, ...]:
+        """Nodes that said that they hold the images of the app's current revision, and did not become dearer."""
         if not spec.standby:
             return ()
         images = images_of(spec)
-        return tuple(item.node for item in self.of_app(app.id) if item.ready_at and item.images == images)
+        ready = [item for item in self.of_app(app.id) if item.ready_at and item.images == images]
+        return tuple(item.node for item in ready if not self._is_dearer(ctx, spec, item))
 
     def duties(self, node: NodeId) -> list[StandbyDuty]:
         """What a node is to hold ready; bounded by max_standbys_per_node."""
@@ -180,7 +181,15 @@ class Standbys:
         ask, limit = ask_in_flux(node.ask, price), limit_in_flux(spec.constraints, price)
         is_fit = rules.is_placeable(rules.needs_of(spec))
         is_fit = is_fit and rules.verdict(spec, node, ask, limit, facts) is Rejection.NONE
+        is_fit = is_fit and not self._is_dearer(ctx, spec, standby)
         return StandbyEnd.NONE if is_fit else StandbyEnd.UNFIT
+
+    def _is_dearer(self, ctx: Context, spec: AppSpec, standby: Standby) -> bool:
+        """Whether the node asks more for an instance than when it was chosen, at the present price of FLUX."""
+        ask, price, needs = self._book.nodes.node(ctx, standby.node).ask, self._book.price(ctx), rules.needs_of(spec)
+        if ask == standby.ask:
+            return False
+        return rules.price_of(needs, ask_in_flux(ask, price)) > rules.price_of(needs, ask_in_flux(standby.ask, price))
 
     def _renew(self, ctx: Context, app: App, spec: AppSpec, standby: Standby) -> None:
         """The same node for another revision: at its present prices, and ready if the images are the same."""
@@ -212,7 +221,8 @@ class Standbys:
         self._state.last_lease.set(number)
         rate, usd_rate = self._terms(ctx, spec, choice.node)
         images = images_of(spec)
-        standby = Standby(number, choice.node, app.revision, images, ctx.now, NEVER, rate, usd_rate)
+        ask = self._book.nodes.node(ctx, choice.node).ask
+        standby = Standby(number, choice.node, app.revision, images, ctx.now, NEVER, rate, usd_rate, ask)
         known = self._state.standbys.get(app.id)
         self._state.standbys.set(app.id, known.but(nodes=(*known.nodes, standby)))
         self._state.standby_duties.add((choice.node, app.id))

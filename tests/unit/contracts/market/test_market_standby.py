@@ -182,6 +182,19 @@ def test_a_node_whose_price_has_become_too_high_is_neither_used_nor_kept() -> No
     assert standby.node not in [item.node for item in world.open(app)]
 
 
+def test_a_node_that_asks_more_since_it_was_chosen_is_not_preferred_any_more() -> None:
+    world, app, (lease,) = a_shop(nodes=5)
+    standby = hold(world, app, only(world, app))
+    record = world.nodes.node(world.world.context(OWNER), standby.node)
+    dear = Ask(U64(100 * record.ask.cpu), record.ask.memory, record.ask.disk, record.ask.gpu)
+    world.send(record.operator, world.nodes.set_ask, standby.node, dear)
+    lose(world, lease.node)
+    world.block()
+    (new,) = [item for item in world.open(app) if item.state is LeaseState.ASSIGNED]
+    assert new.node != standby.node
+    assert ended(world, app, standby) is StandbyEnd.UNFIT
+
+
 @pytest.mark.parametrize("how", ["drain", "leave"])
 def test_a_node_that_goes_is_replaced(how: str) -> None:
     world, app, _ = a_shop()
