@@ -53,6 +53,8 @@ def appealed(flux: Any, node: int, epoch: int) -> int:
 def judge(flux: Any, number: int, guilty: int) -> dict[str, Any]:
     """So many jurors say guilty, the last one says nothing, the others not guilty. The case when it is over."""
     jury = wait_for(flux, number, "committing")["jury"]
+    error = flux.json("jury", "commit", str(number), "--guilty", "--account", "dev9", code=3)["error"]
+    assert error["kind"] == "NotJuror"
     speaking = jury[:-1]
     for index, juror in enumerate(speaking):
         word = "--guilty" if index < guilty else "--not-guilty"
