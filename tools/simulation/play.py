@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flux.contracts.nodes.types import Tier
+from flux.contracts.probes.contract import Probes
 from flux.primitives.types import U64, Seconds
 from flux.protocol.params import DEFAULT, Params
 from tools.simulation.behaviours import ASKED, BEHAVIOURS, Honest
-from tools.simulation.economy import Economy
+from tools.simulation.economy import Economy, Violated
 from tools.simulation.income import Ledger
 from tools.simulation.measure import Measuring
 from tools.simulation.outages import Outages
@@ -28,6 +29,8 @@ _INSISTING = 5
 """Further votes of those who persist, minutes after the first: more than the strikes that come as notice."""
 _BATCH = 1_000
 """Apps that arrive in one block."""
+_DUE_BLOCKS = 200
+"""Blocks in which all must be done that fell due in an epoch; with a block every second it never piles up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +148,22 @@ class Play:
             self._answer()
         self._place()
         self.prosecutor.prosecute()
-        economy.block(max(1, int(began) + setting.epoch_seconds - int(economy.now)))
-        economy.block(1)
+        self._pass_rest(int(began))
         self._record()
+
+    def _pass_rest(self, began: int) -> None:
+        """The rest of the epoch in one block, then those in which the chain works off what fell due in it.
+
+        Raises Violated.
+        """
+        economy, probes = self.economy, self.economy.contract(Probes)
+        epoch = economy.view(probes.epoch).epoch
+        economy.block(max(1, began + self.setting.epoch_seconds - int(economy.now)))
+        for _ in range(_DUE_BLOCKS):
+            economy.block(1)
+            if economy.view(probes.epoch).epoch != epoch:
+                return
+        raise Violated(f"epoch {epoch} does not end")
 
     def _answer(self) -> None:
         """Suspects have until the bound to be seen."""
