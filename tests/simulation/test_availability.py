@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from tools.simulation.availability.scenario import Phase, Scenario, Setting
 
-from flux.contracts.market.types import RolloutState
+from flux.contracts.market.rollout_types import RolloutState
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,14 @@ from nacl.public import PrivateKey
 from flux.agent.desired import DesiredInstance, Ending, Lock
 from flux.agent.head_clock import HeadClock
 from flux.contracts.apps.types import AppId, AppSpec, PrivateSpec, Revision, Update, decode_spec
-from flux.contracts.market.types import CloseReason, Lease, LeaseId, LeaseState, RolloutState, UnknownLease
+from flux.contracts.market.rollout_types import RolloutState
+from flux.contracts.market.types import (
+    CloseReason,
+    Lease,
+    LeaseId,
+    LeaseState,
+    UnknownLease,
+)
 from flux.contracts.nodes.types import NodeId
 from flux.primitives.hexadecimal import quantity
 from flux.runtime.labels import InstanceKey

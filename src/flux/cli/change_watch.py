@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 from flux.cli.errors import FAILED, CliError
 from flux.cli.seeds import find_seed
 from flux.contracts.apps.types import AppId, Revision
-from flux.contracts.market.types import Rollout, RolloutState
+from flux.contracts.market.rollout_types import Rollout, RolloutState
 from flux.sdk.bindings.market import Market
 from flux.sdk.deployment import Progress, SeedGiver
 

@@ -9,6 +9,7 @@ from flux.cli import words
 from flux.cli.verdicts import place
 from flux.contracts.apps.types import AppDeployed, AppStatusChanged, AppUpdated
 from flux.contracts.escrow.types import Depleted, Deposited, HostPaid, Refunded
+from flux.contracts.market.rollout_types import RolloutChanged, RolloutDoubted, RolloutState
 from flux.contracts.market.standby_types import (
     StandbyChosen,
     StandbyDoubted,
@@ -30,9 +31,6 @@ from flux.contracts.market.types import (
     LeaseStalled,
     LeaseSuspect,
     Rejection,
-    RolloutChanged,
-    RolloutDoubted,
-    RolloutState,
     VolumesKept,
 )
 from flux.contracts.nodes.types import Node, NodeId

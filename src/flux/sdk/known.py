@@ -30,7 +30,7 @@ _CONTRACTS = (
     "votes",
 )
 """Their types are imported when something unknown is met first: most commands and agents meet nothing."""
-_MODULES = (*(f"{name}.types" for name in _CONTRACTS), "market.standby_types")
+_MODULES = (*(f"{name}.types" for name in _CONTRACTS), "market.rollout_types", "market.standby_types")
 
 
 def _declared(base: type) -> Iterator[type]:

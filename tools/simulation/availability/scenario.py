@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from flux.contracts.apps.types import AppId
-from flux.contracts.market.types import Rollout
+from flux.contracts.market.rollout_types import Rollout
 from tools.simulation.availability.cloud import LARGEST, Cloud, Second
 from tools.simulation.availability.hosts import BROKEN, GONE, NEWER
 from tools.simulation.population import Machine

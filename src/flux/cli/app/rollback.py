@@ -15,7 +15,7 @@ from flux.cli.rollout import roll_out
 from flux.cli.spec_changes import private_changes, spec_changes
 from flux.cli.update_plan import make_plan
 from flux.contracts.apps.types import App, Revision, decode_spec
-from flux.contracts.market.types import RolloutState
+from flux.contracts.market.rollout_types import RolloutState
 from flux.primitives.types import U32
 from flux.sdk.bindings.apps import Apps
 from flux.sdk.bindings.market import Market

@@ -26,6 +26,7 @@ from flux.contracts.market.exchange import bill_of, terms_of
 from flux.contracts.market.fences import FENCE_END
 from flux.contracts.market.fleet_cache import FleetCache
 from flux.contracts.market.ports import AppsPort, EscrowPort, NodesPort, OraclePort, ProbesPort, SecretsPort
+from flux.contracts.market.rollout_types import RolloutChanged, RolloutDoubted
 from flux.contracts.market.standby_types import (
     InvalidStandbyReport,
     NotStandby,
@@ -62,8 +63,6 @@ from flux.contracts.market.types import (
     NotSettled,
     Ordinal,
     PortBinding,
-    RolloutChanged,
-    RolloutDoubted,
     UnknownInstance,
     UnknownLease,
     VolumesKept,

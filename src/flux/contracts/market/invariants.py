@@ -8,8 +8,14 @@ from flux.contracts.market.book import NEVER
 from flux.contracts.market.contract import Market
 from flux.contracts.market.fleet import COUNTRY, FEATURES, GPU_SHIFT, NETWORK, OPERATOR, PLACE, Fleet
 from flux.contracts.market.rollout_rules import MOST_ALONE, MOVING, NO_ROLLOUT, is_closed
+from flux.contracts.market.rollout_types import RolloutState
 from flux.contracts.market.rules import needs_of
-from flux.contracts.market.types import CloseReason, Lease, LeaseState, Ordinal, RolloutState
+from flux.contracts.market.types import (
+    CloseReason,
+    Lease,
+    LeaseState,
+    Ordinal,
+)
 from flux.contracts.nodes.types import NodeId
 from flux.primitives.types import U16
 

@@ -1,6 +1,7 @@
 """Storage of the market. A placement writes the lease and its node's load; others share the rest of its entries."""
 
 from flux.contracts.apps.types import AppId
+from flux.contracts.market.rollout_types import Rollout
 from flux.contracts.market.standby_types import AppStandbys
 from flux.contracts.market.types import (
     Exclusion,
@@ -10,7 +11,6 @@ from flux.contracts.market.types import (
     NodeLoad,
     OpenLeases,
     Ordinal,
-    Rollout,
     VolumeHolder,
     Waiting,
 )

@@ -13,6 +13,7 @@ from flux.contracts.market.placer import Placer
 from flux.contracts.market.relocation import Relocations
 from flux.contracts.market.requests import Presence, wish_of
 from flux.contracts.market.rollout_rules import is_closed
+from flux.contracts.market.rollout_types import Rollout
 from flux.contracts.market.rollouts import Rollouts
 from flux.contracts.market.routing import route_of
 from flux.contracts.market.standby_types import Standby, StandbyDuty
@@ -26,7 +27,6 @@ from flux.contracts.market.types import (
     RatePerSecond,
     Rejection,
     Relocation,
-    Rollout,
     Route,
     UnknownLease,
     Usage,

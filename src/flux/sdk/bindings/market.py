@@ -2,6 +2,7 @@
 
 from flux.contracts import addresses
 from flux.contracts.apps.types import AppId
+from flux.contracts.market.rollout_types import Rollout
 from flux.contracts.market.standby_types import Standby, StandbyDuty
 from flux.contracts.market.types import (
     FailReason,
@@ -11,7 +12,6 @@ from flux.contracts.market.types import (
     PendingInstance,
     PortBinding,
     Relocation,
-    Rollout,
     Route,
     Usage,
     Verdict,
