@@ -3,13 +3,13 @@
 import asyncio
 import http.client
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
 
 from flux.sdk.errors import Unreachable
 from flux.sdk.http import decode_json
-from flux.sdk.json_rpc import batch_body, request_body, result_of, results_of
+from flux.sdk.json_rpc import JsonRpc
 from flux.sdk.plain_http import Connections
 
 SECONDS = 30.0
@@ -19,13 +19,13 @@ BRIEF = 10.0
 """Seconds for which new heads are asked for; who watches longer gets a subscription."""
 
 
-class PlainTransport:
+class PlainTransport(JsonRpc):
     """One chain at an http:// URL. Raises Unreachable when there is no answer and RpcError for an error answer."""
 
     def __init__(self, url: str) -> None:
+        super().__init__()
         self._url = url
         self._connections: Connections | None = None
-        self._next_id = 0
 
     @property
     def url(self) -> str:
@@ -40,19 +40,6 @@ class PlainTransport:
     ) -> None:
         if self._connections is not None:
             self._connections.close()
-
-    async def request(self, method: str, *params: object) -> Any:
-        """One call and its result."""
-        self._next_id += 1
-        return result_of(await self._post(request_body(self._next_id, (method, params))))
-
-    async def batch(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
-        """Many calls in one request; results in order. Raises the first error."""
-        if not calls:
-            return []
-        first = self._next_id + 1
-        self._next_id += len(calls)
-        return results_of(await self._post(batch_body(first, calls)), first, len(calls), self._url)
 
     async def subscribe(self, *params: object) -> AsyncIterator[Any]:
         """Results of an eth_subscribe subscription until the consumer stops. Raises Unreachable when the line drops.

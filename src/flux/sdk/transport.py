@@ -9,7 +9,7 @@ import aiohttp
 
 from flux.sdk.errors import Unreachable
 from flux.sdk.http import decode_json
-from flux.sdk.json_rpc import batch_body, request_body, result_of, results_of
+from flux.sdk.json_rpc import Call, JsonRpc, request_body, result_of
 
 DEFAULT_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 MANY_CONNECTIONS = 100
@@ -27,11 +27,11 @@ class Transport(Protocol):
     @property
     def url(self) -> str: ...
     async def request(self, method: str, *params: object) -> Any: ...
-    async def batch(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]: ...
+    async def batch(self, calls: Sequence[Call]) -> list[Any]: ...
     def subscribe(self, *params: object) -> AsyncIterator[Any]: ...
 
 
-class HttpTransport:
+class HttpTransport(JsonRpc):
     """One chain. Raises Unreachable when there is no answer and RpcError for an error answer.
 
     Several endpoints of the chain are written with commas between them; one that does not answer is left for the next,
@@ -43,12 +43,12 @@ class HttpTransport:
     ) -> None:
         """`connections` are open at a time at the most; whatever a burst opened stays open while there is anything to
         ask, so a process that runs for months asks for few."""
+        super().__init__()
         self._urls = tuple(part.strip() for part in url.split(",") if part.strip()) or (url,)
         self._current = 0
         self._timeout = timeout or (DEFAULT_TIMEOUT if len(self._urls) == 1 else SHARED_TIMEOUT)
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
-        self._next_id = 0
 
     @property
     def url(self) -> str:
@@ -68,19 +68,6 @@ class HttpTransport:
         if self._session is not None:
             await self._session.close()
             self._session = None
-
-    async def request(self, method: str, *params: object) -> Any:
-        """One call and its result."""
-        self._next_id += 1
-        return result_of(await self._post(request_body(self._next_id, (method, params))))
-
-    async def batch(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
-        """Many calls in one request; results in order. Raises the first error."""
-        if not calls:
-            return []
-        first = self._next_id + 1
-        self._next_id += len(calls)
-        return results_of(await self._post(batch_body(first, calls)), first, len(calls), self.url)
 
     async def subscribe(self, *params: object) -> AsyncIterator[Any]:
         """Results of an eth_subscribe subscription until the consumer stops. Raises Unreachable when the line drops.
