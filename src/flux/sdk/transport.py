@@ -49,6 +49,7 @@ class HttpTransport(JsonRpc):
         self._timeout = timeout or (DEFAULT_TIMEOUT if len(self._urls) == 1 else SHARED_TIMEOUT)
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
+        self._is_closed = False
 
     @property
     def url(self) -> str:
@@ -64,7 +65,8 @@ class HttpTransport(JsonRpc):
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections. What is asked afterwards is Unreachable."""
+        self._is_closed = True
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -92,6 +94,8 @@ class HttpTransport(JsonRpc):
         raise Unreachable(url, "the subscription ended")
 
     def _open(self) -> aiohttp.ClientSession:
+        if self._is_closed:
+            raise Unreachable(self.url, "the client is closed")
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=self._connections)
             self._session = aiohttp.ClientSession(timeout=self._timeout, connector=connector)

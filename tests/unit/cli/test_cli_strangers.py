@@ -1,6 +1,8 @@
 """What nodes say is anything: it neither ends a command for all other nodes nor commands the terminal."""
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import aiohttp
@@ -64,10 +66,10 @@ async def test_counters_that_are_none_are_left_out(value: Any) -> None:
         assert (instance.error, instance.memory) == ("", 0)
 
 
-@pytest.mark.parametrize("body", [b"no JSON", b"[" * 2000, b"7", b"\xff"])
-async def test_a_node_that_answers_something_else_counts_as_unreachable(
-    body: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@asynccontextmanager
+async def asked(body: bytes, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AgentClient]:
+    """A client of nodes that answer this to everything."""
+
     async def answer(_: web.Request) -> web.Response:
         return web.Response(body=body)
 
@@ -76,6 +78,14 @@ async def test_a_node_that_answers_something_else_counts_as_unreachable(
     async with TestServer(app) as server, AgentClient() as agents:
         monkeypatch.setattr(agents, "_get", lambda *_: aiohttp.request("GET", server.make_url("/answer")))
         monkeypatch.setattr(agent_api, "_base", lambda _: "https://node")
+        yield agents
+
+
+@pytest.mark.parametrize("body", [b"no JSON", b"[" * 2000, b"7", b"\xff"])
+async def test_a_node_that_answers_something_else_counts_as_unreachable(
+    body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with asked(body, monkeypatch) as agents:
         with pytest.raises(Unreachable):
             await agents.status(cast(Node, None), cast(Signer, None), make_lease().id)
 
@@ -111,14 +121,7 @@ def test_a_terminal_obeys_nothing_that_is_said(capsys: pytest.CaptureFixture[str
 async def test_log_lines_that_are_none_end_the_stream_of_that_node(
     body: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response(body=body)
-
-    app = web.Application()
-    app.router.add_get("/answer", answer)
-    async with TestServer(app) as server, AgentClient() as agents:
-        monkeypatch.setattr(agents, "_get", lambda *_: aiohttp.request("GET", server.make_url("/answer")))
-        monkeypatch.setattr(agent_api, "_base", lambda _: "https://node")
+    async with asked(body, monkeypatch) as agents:
         with pytest.raises(Unreachable):
             await anext(agents.logs(cast(Node, None), cast(Signer, None), make_lease().id, follow=False, tail=1))
 

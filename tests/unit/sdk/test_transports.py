@@ -77,6 +77,25 @@ def opened(request: pytest.FixtureRequest) -> Opened:
     return kind
 
 
+@pytest.mark.parametrize("answer", ["text", 7, None, {"result": 1}, [], [1], ["x"], [{"id": 99, "result": 1}]])
+async def test_a_batch_that_is_not_answered_call_by_call_is_an_error(
+    chain: Chain, opened: Opened, answer: object
+) -> None:
+    chain.answer = lambda: web.json_response(answer)
+    async with opened(chain.url) as transport:
+        with pytest.raises(RpcError):
+            await transport.batch([("a", ()), ("b", ())])
+
+
+async def test_what_is_asked_after_the_end_opens_nothing(chain: Chain, opened: Opened) -> None:
+    async with opened(chain.url) as transport:
+        await transport.request("a")
+    chain.connections.clear()
+    with pytest.raises(Unreachable):
+        await transport.request("a")
+    assert not chain.connections
+
+
 async def test_requests_and_batches_are_answered_in_their_order_over_one_connection(
     opened: Opened, chain: Chain
 ) -> None:
