@@ -10,12 +10,7 @@ from flux.contracts.benchmarks.types import NodeMeasured
 from flux.contracts.governor.types import ProposalExecuted, VoteCast
 from flux.contracts.market.rollout_types import RolloutChanged
 from flux.contracts.market.standby_types import StandbyReady, StandbyUsed
-from flux.contracts.market.types import (
-    CloseReason,
-    LeaseAssigned,
-    LeaseClosed,
-    LeaseRestored,
-)
+from flux.contracts.market.types import CloseReason, LeaseAssigned, LeaseClosed, LeaseRestored
 from flux.contracts.oracle.types import PriceFrozen, PriceUpdated
 from flux.contracts.rewards.types import NodeRewarded
 from flux.contracts.secrets.types import KeepersLow, SeedShared

@@ -5,11 +5,7 @@ from typing import Any
 
 from flux.contracts.apps.types import AppId, AppSpec, Revision, Update, Volume, encode_spec
 from flux.contracts.market.rollout_types import Rollout, RolloutState
-from flux.contracts.market.types import (
-    FailReason,
-    Lease,
-    LeaseState,
-)
+from flux.contracts.market.types import FailReason, Lease, LeaseState
 from flux.primitives.types import U16, U32
 from support.contract_lab import account, component, spec
 from support.protocol_world import ProtocolWorld

@@ -13,13 +13,7 @@ from flux.agent.desired import DesiredInstance, Ending, Lock
 from flux.agent.head_clock import HeadClock
 from flux.contracts.apps.types import AppId, AppSpec, PrivateSpec, Revision, Update, decode_spec
 from flux.contracts.market.rollout_types import RolloutState
-from flux.contracts.market.types import (
-    CloseReason,
-    Lease,
-    LeaseId,
-    LeaseState,
-    UnknownLease,
-)
+from flux.contracts.market.types import CloseReason, Lease, LeaseId, LeaseState, UnknownLease
 from flux.contracts.nodes.types import NodeId
 from flux.primitives.hexadecimal import quantity
 from flux.runtime.labels import InstanceKey

@@ -7,11 +7,7 @@ from flux.agent.reports import ChainReporter
 from flux.agent.source import ChainSource, HeadClock
 from flux.contracts.apps.types import Revision, Update, encode_spec
 from flux.contracts.market.rollout_types import RolloutState
-from flux.contracts.market.types import (
-    FailReason,
-    Lease,
-    LeaseState,
-)
+from flux.contracts.market.types import FailReason, Lease, LeaseState
 from flux.contracts.secrets.types import SealedSeed
 from flux.primitives.types import U16, U32
 from flux.sdk.bindings.apps import Apps

@@ -14,12 +14,7 @@ from flux.contracts.apps.types import AppId, AppSpec, Component, Constraints, Ht
 from flux.contracts.escrow.contract import Escrow
 from flux.contracts.market.contract import Market
 from flux.contracts.market.rollout_types import Rollout
-from flux.contracts.market.types import (
-    Lease,
-    LeaseAssigned,
-    LeaseClosed,
-    LeaseId,
-)
+from flux.contracts.market.types import Lease, LeaseAssigned, LeaseClosed, LeaseId
 from flux.contracts.nodes.contract import Nodes
 from flux.contracts.nodes.types import NodeId, NodeStatus, Tier
 from flux.contracts.probes.contract import Probes

@@ -17,10 +17,7 @@ from flux.contracts.apps.types import App, AppSpec, AppStatus, decode_spec
 from flux.contracts.escrow.types import EscrowBalance
 from flux.contracts.market.rollout_types import Rollout, RolloutState
 from flux.contracts.market.standby_types import Standby
-from flux.contracts.market.types import (
-    Lease,
-    LeaseState,
-)
+from flux.contracts.market.types import Lease, LeaseState
 from flux.contracts.nodes.types import Node
 from flux.contracts.secrets.types import Sharing
 from flux.sdk.bindings.apps import Apps

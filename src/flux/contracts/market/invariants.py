@@ -10,12 +10,7 @@ from flux.contracts.market.fleet import COUNTRY, FEATURES, GPU_SHIFT, NETWORK, O
 from flux.contracts.market.rollout_rules import MOST_ALONE, MOVING, NO_ROLLOUT, is_closed
 from flux.contracts.market.rollout_types import RolloutState
 from flux.contracts.market.rules import needs_of
-from flux.contracts.market.types import (
-    CloseReason,
-    Lease,
-    LeaseState,
-    Ordinal,
-)
+from flux.contracts.market.types import CloseReason, Lease, LeaseState, Ordinal
 from flux.contracts.nodes.types import NodeId
 from flux.primitives.types import U16
 

@@ -5,12 +5,7 @@ from typing import NamedTuple
 
 from flux.contracts.apps.types import AppSpec, Revision, Update
 from flux.contracts.market.rollout_types import Rollout, RolloutState
-from flux.contracts.market.types import (
-    CloseReason,
-    Lease,
-    LeaseState,
-    Waiting,
-)
+from flux.contracts.market.types import CloseReason, Lease, LeaseState, Waiting
 from flux.primitives.types import U32, U64, ChainTime
 
 DEFAULT_UPDATE = Update()

@@ -22,9 +22,7 @@ from flux.contracts.market.rollout_rules import (
     update_of,
 )
 from flux.contracts.market.rollout_types import Rollout, RolloutChanged, RolloutDoubted, RolloutState
-from flux.contracts.market.types import (
-    Lease,
-)
+from flux.contracts.market.types import Lease
 from flux.contracts.nodes.types import NodeId
 from flux.kernel.context import Context
 from flux.primitives.types import U8, U32, U64, ChainTime

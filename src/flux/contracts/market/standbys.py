@@ -4,7 +4,6 @@ They hold no lease and no capacity, and so nothing of the app's secrets. A *look
 and chooses what is missing; it follows each change of the app or of one of these nodes, and each `standby_interval`.
 """
 
-from collections.abc import Iterator
 from itertools import islice
 
 from flux.contracts.apps.types import App, AppId, AppSpec, AppStatus
@@ -290,7 +289,3 @@ class Standbys:
 
     def _count(self, node: NodeId) -> int:
         return len(self._apps_of(node))
-
-    def everything(self) -> Iterator[tuple[AppId, AppStandbys]]:
-        """All of it; for invariants."""
-        yield from self._state.standbys.items()

@@ -24,14 +24,7 @@ from flux.contracts.market.rollout_rules import (
 )
 from flux.contracts.market.rollout_types import RolloutState
 from flux.contracts.market.rollouts import Rollouts
-from flux.contracts.market.types import (
-    CloseReason,
-    Lease,
-    LeaseId,
-    LeaseState,
-    Rejection,
-    Waiting,
-)
+from flux.contracts.market.types import CloseReason, Lease, LeaseId, LeaseState, Rejection, Waiting
 from flux.contracts.nodes.types import Ask, NodeId, NodeStatus
 from flux.kernel.context import Context
 

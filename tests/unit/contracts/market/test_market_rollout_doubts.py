@@ -7,9 +7,7 @@ import pytest
 
 from flux.contracts.apps.types import Revision, Update
 from flux.contracts.market.rollout_types import RolloutDoubted
-from flux.contracts.market.types import (
-    FailReason,
-)
+from flux.contracts.market.types import FailReason
 from flux.primitives.types import U16, U32
 from support.contract_lab import spec
 from support.rollout_lab import DATA, DONE, FAILED, PAUSED, ROLLING, ROLLING_BACK, Shop

@@ -15,11 +15,7 @@ from flux.contracts.apps.types import (
     encode_spec,
 )
 from flux.contracts.market.rollout_types import RolloutState
-from flux.contracts.market.types import (
-    CloseReason,
-    FailReason,
-    LeaseState,
-)
+from flux.contracts.market.types import CloseReason, FailReason, LeaseState
 from flux.contracts.nodes.types import Ask
 from flux.primitives.types import U16, U32, U64
 from support.contract_lab import account, component, hardware, spec

@@ -4,11 +4,7 @@ from collections.abc import Sequence
 
 from flux.contracts.apps.types import Update
 from flux.contracts.market.rollout_types import RolloutState
-from flux.contracts.market.types import (
-    CloseReason,
-    Lease,
-    LeaseState,
-)
+from flux.contracts.market.types import CloseReason, Lease, LeaseState
 from flux.contracts.nodes.types import NodeId, NodeStatus
 from flux.contracts.probes import invariants
 from flux.contracts.probes.types import BrakeReleased, NodeUnreachable
