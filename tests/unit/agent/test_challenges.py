@@ -1,6 +1,7 @@
 """Nodes measured by others: honest answers are timed, lies measure as nothing, strangers are not answered."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from flux.agent.challenges.examiner import AskLater, Examination, Findings
 from flux.agent.challenges.plot import PlotPlan
 from flux.agent.challenges.prover import CpuAnswer, PlotNotReady, Prover, transfer_bytes
 from flux.agent.challenges.tasks import BadTask, CpuTask, DiskTask, Sizes, TransferTask
+from flux.primitives import merkle
 from flux.primitives.cpu_work import EVENT_BYTES, answer_hash, follows
 from flux.sdk.agent_api import AgentClient, AgentRefused, Download
 from flux.sdk.signer import Signer
@@ -240,7 +242,40 @@ def test_a_plot_is_the_same_for_everybody_and_differs_by_node_and_epoch(tmp_path
 
 
 def test_filling_stops_when_it_is_not_wanted_any_more(tmp_path: Path) -> None:
+    assert plot.fill(tmp_path, PLAN) is not None
     assert plot.fill(tmp_path, PLAN, lambda: False) is None
+    assert plot.kept(tmp_path, PLAN) is None
+
+
+def test_a_plot_outlives_its_process(tmp_path: Path) -> None:
+    assert plot.kept(tmp_path, PLAN) is None
+    made = plot.fill(tmp_path, PLAN)
+    assert plot.kept(tmp_path, PLAN) == made
+    assert plot.kept(tmp_path, replace(PLAN, seed=b"\x02" * 32)) is None
+    assert plot.kept(tmp_path, replace(PLAN, blocks=PLAN.blocks - 1)) is None
+    assert plot.kept(tmp_path, replace(PLAN, key_kib=2 * PLAN.key_kib)) is None
+
+
+@pytest.mark.parametrize("name", [plot.FILE, plot.LEAVES])
+def test_a_plot_that_is_not_whole_is_not_kept(tmp_path: Path, name: str) -> None:
+    plot.fill(tmp_path, PLAN)
+    file = tmp_path / name
+    file.write_bytes(file.read_bytes()[:-1])
+    assert plot.kept(tmp_path, PLAN) is None
+    file.unlink()
+    assert plot.kept(tmp_path, PLAN) is None
+
+
+def test_a_block_that_the_disk_lost_contradicts_the_commitment(tmp_path: Path) -> None:
+    """So that a failing disk fails its task, and is not taken for a node that commits to false blocks."""
+    made = plot.fill(tmp_path, PLAN)
+    assert made is not None
+    (tmp_path / plot.FILE).write_bytes(bytes(PLAN.blocks * plot.BLOCK))
+    again = plot.kept(tmp_path, PLAN)
+    assert again is not None
+    assert again.root == made.root
+    block, proof = plot.read_block(again, 3)
+    assert not merkle.verify(made.root, merkle.leaf(block), 3, PLAN.blocks, proof)
 
 
 async def test_a_plot_is_filled_once_and_asked_for_again_later(tmp_path: Path) -> None:
@@ -253,6 +288,18 @@ async def test_a_plot_is_filled_once_and_asked_for_again_later(tmp_path: Path) -
     assert block == plot.make_block(PLAN, 3)
     with pytest.raises(PlotNotReady):
         await prover.plot_root(PlotPlan(b"\x02" * 32, 5, 64))
+    await prover.close()
+
+
+async def test_an_agent_that_restarts_makes_no_block_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = plot.fill(tmp_path, PLAN)
+    assert made is not None
+    monkeypatch.setattr(plot, "make_block", None)
+    prover = Prover(NODE, MEMBER, tmp_path, TimeBudget(lambda: 0.0))
+    with pytest.raises(PlotNotReady):
+        await prover.plot_root(PLAN)
+    await filled(prover)
+    assert await prover.plot_root(PLAN) == made.root
     await prover.close()
 
 

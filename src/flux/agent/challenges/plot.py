@@ -2,7 +2,8 @@
 
 A block's bytes follow from the epoch's seed and the node alone, hence anybody can check one; but each costs memory-hard
 work, so a node that makes blocks when asked is far slower than one that kept them. A Merkle root commits to all of them
-before any is asked for.
+before any is asked for. Beside the file lie its leaves, so that a node that restarts within an epoch does not begin
+anew.
 """
 
 import hashlib
@@ -13,10 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from flux.durable import sync, write_whole
 from flux.primitives import merkle
 
 BLOCK: Final = 64 * 1024
 FILE: Final = "benchmark.plot"
+LEAVES: Final = "benchmark.leaves"
+_HASH: Final = 32
 _SCRYPT_BLOCK: Final = 8
 
 
@@ -57,6 +61,8 @@ def fill(folder: Path, plan: PlotPlan, go_on: Callable[[], bool] = lambda: True)
     """Write the plot over the last one; None when `go_on` says no meanwhile. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE
+    (folder / LEAVES).unlink(missing_ok=True)
+    sync(folder)
     leaves = []
     with path.open("wb") as file:
         for index in range(plan.blocks):
@@ -68,7 +74,32 @@ def fill(folder: Path, plan: PlotPlan, go_on: Callable[[], bool] = lambda: True)
         file.flush()
         os.fsync(file.fileno())
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    write_whole(folder / LEAVES, _seal(plan, leaves) + b"".join(leaves))
     return Plot(plan, path, tuple(leaves), merkle.root(leaves))
+
+
+def kept(folder: Path, plan: PlotPlan) -> Plot | None:
+    """The plot that was filled before, if it is this one and whole. Raises OSError.
+
+    The leaves are those of the blocks as they were made: a disk that lost a block since is found out by that block, and
+    commits to nothing false.
+    """
+    path = folder / FILE
+    try:
+        data = (folder / LEAVES).read_bytes()
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return None
+    leaves = [data[start : start + _HASH] for start in range(_HASH, len(data), _HASH)]
+    if data[:_HASH] != _seal(plan, leaves) or size != plan.blocks * BLOCK:
+        return None
+    return Plot(plan, path, tuple(leaves), merkle.root(leaves))
+
+
+def _seal(plan: PlotPlan, leaves: Sequence[bytes]) -> bytes:
+    """Binds leaves to their plot, and shows whether a byte of them was lost."""
+    numbers = plan.blocks.to_bytes(4, "big") + plan.key_kib.to_bytes(4, "big")
+    return hashlib.sha256(plan.seed + numbers + b"".join(leaves)).digest()
 
 
 def tag(nonce: bytes, block: bytes) -> bytes:

@@ -103,11 +103,14 @@ class Prover:
         """Fill in a single thread, charged like any task."""
         try:
             with self._budget.spend():
-                self._plot = await asyncio.to_thread(plot.fill, self._folder, plan, lambda: self._wanted == plan)
+                self._plot = await asyncio.to_thread(self._kept_or_filled, plan)
         except (OSError, BudgetSpent) as error:
             log.warning("benchmark file not written", folder=str(self._folder), reason=str(error))
         finally:
             self._wanted = None
+
+    def _kept_or_filled(self, plan: PlotPlan) -> Plot | None:
+        return plot.kept(self._folder, plan) or plot.fill(self._folder, plan, lambda: self._wanted == plan)
 
     async def _work(self, pieces: Sequence[Callable[[], T]]) -> list[T]:
         loop = asyncio.get_running_loop()
