@@ -20,12 +20,13 @@ from flux.runtime.types import (
     ContainerHealth,
     ContainerId,
     ContainerState,
+    ContainerView,
     HealthCommand,
     ImageReference,
     PublishedPort,
 )
 from support.registry_gate import push_fresh_image
-from support.runtime_lab import FAIL, IGNORE_STOP, SERVE, Lab
+from support.runtime_lab import FAIL, IGNORE_STOP, SERVE, STAND, Lab
 
 NOWHERE = ContainerId("flux-nowhere")
 
@@ -186,6 +187,38 @@ async def test_containers_are_listed_by_all_labels_in_the_order_of_names(lab: La
     selected = await lab.runtime.list_containers({**lab.labels, "flux.component": "b"})
     assert [view.name for view in selected] == [lab.name("b")]
     assert await lab.runtime.list_containers({**lab.labels, "flux.component": "c"}) == []
+
+
+async def test_a_known_view_stands_until_state_health_or_bindings_change(lab: Lab) -> None:
+    health = HealthCommand(("true",), 200, 1000, 3, 0)
+    ports = (PublishedPort(8000, "tcp"),)
+    container = await lab.run(STAND, health=health, ports=ports)
+    await lab.until(container, lambda view: view.health is ContainerHealth.HEALTHY)
+    await lab.run(STAND, "plain")
+
+    async def listed(known: dict[ContainerId, ContainerView]) -> dict[ContainerId, ContainerView]:
+        return {view.id: view for view in await lab.runtime.list_containers(lab.labels, known)}
+
+    seen = await listed({})
+    marked = {name: replace(view, created_at=1.0) for name, view in seen.items()}
+    assert await listed(marked) == marked
+    others = {name: replace(view, created_at=1.0) for name, view in seen.items() if name != container}
+    assert await listed(others) == {**others, container: seen[container]}
+    other_health = {**marked, container: replace(marked[container], health=ContainerHealth.STARTING)}
+    assert await listed(other_health) == {**marked, container: seen[container]}
+    other_bindings = {**marked, container: replace(marked[container], bindings=())}
+    assert await listed(other_bindings) == {**marked, container: seen[container]}
+
+    await lab.runtime.stop(container, 0)
+    ended = await listed(marked)
+    assert ended[container].state is ContainerState.EXITED
+    assert ended[container].finished_at is not None
+    marked_end = {name: replace(view, created_at=1.0) for name, view in ended.items()}
+    assert await listed(marked_end) == marked_end
+    await lab.runtime.start(container)
+    assert (await listed(marked_end))[container].state is ContainerState.RUNNING
+    await lab.runtime.remove(container, force=True)
+    assert container not in await listed(marked_end)
 
 
 async def test_a_published_port_gets_a_host_port(lab: Lab) -> None:

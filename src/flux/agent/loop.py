@@ -17,6 +17,7 @@ import structlog
 from flux.agent.actions import Action, PullImage, StopContainer, Telling
 from flux.agent.apply import Applier, Outcome
 from flux.agent.container_specs import health_command
+from flux.agent.container_watch import ContainerWatch
 from flux.agent.desired import DesiredInstance, Ending, NodeFacts
 from flux.agent.health import HealthChecks, StartupChecks
 from flux.agent.lapse import LapseGuard
@@ -28,7 +29,13 @@ from flux.contracts.market.types import LeaseId, LeaseState, Ordinal
 from flux.runtime.errors import RuntimeFailure
 from flux.runtime.labels import InstanceKey, container_name, node_labels
 from flux.runtime.port import ContainerRuntime
-from flux.runtime.types import ContainerHealth, ContainerState, ContainerView, HealthCommand, ImageReference
+from flux.runtime.types import (
+    ContainerHealth,
+    ContainerState,
+    ContainerView,
+    HealthCommand,
+    ImageReference,
+)
 from flux.sdk.errors import ClientError
 
 log = structlog.get_logger(__name__)
@@ -80,6 +87,8 @@ class AgentLoop:
         self._clock = clock
         self._lapse = lapse
         self._pulls = pulls
+        self._labels = node_labels(node.chain, node.node)
+        self._containers = ContainerWatch(runtime, self._labels, clock)
         self._health = HealthChecks(self.wake_for_engine, clock)
         self._startup = StartupChecks(runtime, self.wake_for_engine)
         self._desired: dict[LeaseId, DesiredInstance] | None = None
@@ -102,6 +111,7 @@ class AgentLoop:
         self._held: set[LeaseId] = set()
         self._awake = asyncio.Event()
         self._chain_changed = True
+        self._engine_changed = True
 
     def wake(self) -> None:
         """Something may have changed: look soon."""
@@ -110,7 +120,12 @@ class AgentLoop:
 
     def wake_for_engine(self) -> None:
         """Something may have changed on this machine: look soon, by what the chain said last."""
+        self._engine_changed = True
         self._awake.set()
+
+    async def follow_engine(self) -> None:
+        """Look whenever something happens to a container, until cancelled."""
+        await self._containers.follow(self.wake_for_engine)
 
     def desired(self) -> dict[LeaseId, DesiredInstance]:
         """The wishes last read."""
@@ -181,13 +196,14 @@ class AgentLoop:
         if self._desired is None:
             return self._clock() + RETRY_INTERVAL
         try:
-            await self._observe()
+            await self._read_engine()
             await self._refresh_images()
-            self.engine_read_at = self._clock()
         except RuntimeFailure as error:
             log.warning("engine not read", reason=str(error), hint=error.hint)
             return self._clock() + max(error.delay, 1.0)
-        wakes = [self._work_on(lease, desired) for lease, desired in self._desired.items()]
+        ending = self._ending()
+        wakes = [self._work_on(lease, desired, ending) for lease, desired in self._desired.items()]
+        wakes.append((self.engine_read_at or 0.0) + LOOK_INTERVAL)
         for lease, observed in self._observed.items():
             if lease not in self._desired:
                 wakes.append(await self._end(lease, observed))
@@ -218,10 +234,22 @@ class AgentLoop:
         self.chain_read_at = self._clock()
         return True
 
+    async def _read_engine(self) -> None:
+        """Look at what runs unless nothing is known to have changed since the last look."""
+        due_at = (self.engine_read_at or 0.0) + LOOK_INTERVAL
+        if self.engine_read_at is not None and not self._engine_changed and self._clock() < due_at:
+            return
+        self._engine_changed = False
+        try:
+            await self._observe()
+        except RuntimeFailure:
+            self._engine_changed = True
+            raise
+        self.engine_read_at = self._clock()
+
     async def _observe(self) -> None:
-        labels = node_labels(self._node.chain, self._node.node)
-        containers = await self._runtime.list_containers(labels)
-        networks = await self._runtime.list_networks(labels)
+        containers = await self._containers.look()
+        networks = await self._runtime.list_networks(self._labels)
         self._health.watch(self._checked(containers))
         starting = self._starting(containers)
         self._startup.watch(starting)
@@ -296,16 +324,14 @@ class AgentLoop:
             if await self._runtime.has_image(image):
                 self._images.add(image)
 
-    def _work_on(self, lease: LeaseId, desired: DesiredInstance) -> float | None:
+    def _work_on(self, lease: LeaseId, desired: DesiredInstance, ending: set[tuple[AppId, Ordinal]]) -> float | None:
         now = self._clock()
         memory = self._memories.setdefault(lease, Memory(first_seen=now))
         if desired.lease.state is LeaseState.RUNNING and memory.confirmed:
             memory = self._memories[lease] = replace(memory, confirmed=False)
         if lease in self._busy or lease in self._held:
             return None
-        if (desired.lease.app, desired.lease.ordinal) in self._ending() and (
-            desired.spec.volumes or desired.spec.at_most_one
-        ):
+        if (desired.lease.app, desired.lease.ordinal) in ending and (desired.spec.volumes or desired.spec.at_most_one):
             self._waiting[lease] = "the instance that ran here before stops first"
             return None
         if desired.spec.at_most_one and self._lapse is not None and self._lapse.has_lapsed():
@@ -362,6 +388,9 @@ class AgentLoop:
             self._not_before[lease] = self._clock() + max(error.delay, 1.0)
         finally:
             del self._busy[lease]
+            if (observed := self._observed.get(lease)) is not None:
+                for container in observed.containers.values():
+                    self._containers.forget(container.view.id)
             self._chain_changed |= any(isinstance(action, Telling) for action in actions)
             self.wake_for_engine()
 

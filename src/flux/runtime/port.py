@@ -9,6 +9,7 @@ checks are the agent's own work, because they need no program inside the contain
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from types import MappingProxyType
 from typing import Protocol
 
 from flux.runtime.types import (
@@ -29,6 +30,8 @@ from flux.runtime.types import (
     TerminalSize,
     VolumeView,
 )
+
+NOTHING_KNOWN: Mapping[ContainerId, ContainerView] = MappingProxyType({})
 
 
 class ExecSession(Protocol):
@@ -74,8 +77,14 @@ class ContainerRuntime(Protocol):
         """Whether the engine answers, and what it is."""
         ...
 
-    async def list_containers(self, labels: Mapping[str, str]) -> list[ContainerView]:
-        """All containers, in whatever state, that carry all of `labels`; ordered by name."""
+    async def list_containers(
+        self, labels: Mapping[str, str], known: Mapping[ContainerId, ContainerView] = NOTHING_KNOWN
+    ) -> list[ContainerView]:
+        """All containers, in whatever state, that carry all of `labels`; ordered by name.
+
+        A view in `known` is returned as it is while state, health and bindings are still the same: asking again costs
+        little where nothing changed. Leave out those that may have ended and begun anew: times are not compared.
+        """
         ...
 
     async def find_container(self, container: ContainerId) -> ContainerView | None:

@@ -4,7 +4,7 @@ import asyncio
 import random
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -184,7 +184,7 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
                 partial(_repeat, recover_seeds, SEEDS_INTERVAL, "seeds not asked for"),
                 partial(_repeat, share_seeds, SEEDS_INTERVAL, "seeds not shared"),
                 partial(_follow_heads, client, heard, handover, loop),
-                partial(_follow_engine, runtime, loop, node_labels(chain, node.id)),
+                loop.follow_engine,
                 partial(_repeat, revealer.run_once, REVEAL_INTERVAL, "nothing revealed yet"),
                 partial(volumes.run, held_instances),
                 partial(standby.run, loop),
@@ -250,20 +250,9 @@ async def _follow_heads(
         try:
             async for head in client.heads():
                 heard(head)
-                await handover.run_once([item.lease for item in loop.desired().values()])
+                await handover.run_once([item.lease for item in loop.desired().values()], head.number)
         except ClientError as error:
             log.warning("new blocks not heard", reason=str(error))
-            await asyncio.sleep(RETRY)
-
-
-async def _follow_engine(runtime: ContainerRuntime, loop: AgentLoop, labels: Mapping[str, str]) -> None:
-    while True:
-        try:
-            async with runtime.events(labels) as events:
-                async for _ in events:
-                    loop.wake_for_engine()
-        except RuntimeFailure as error:
-            log.warning("engine not heard", reason=str(error), hint=error.hint)
             await asyncio.sleep(RETRY)
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flux.agent.handover import SeedHandover
+from flux.agent.handover import ChainPlacements, SeedHandover
 from flux.agent.reports import ChainReporter
 from flux.agent.source import ChainSource, HeadClock
 from flux.contracts.apps.types import Revision, Update, encode_spec
@@ -38,7 +38,7 @@ async def hand_over(lab: KeeperLab, giver: Lease, to: Lease) -> bytes:
     await source.desired()
     reporter = ChainReporter(lab.client, identity.signer, lab.folder)
     await SeedHandover(lab.client, giver.node, source, reporter).run_once(
-        await Market(lab.client).leases_of_node(giver.node)
+        await Market(lab.client).leases_of_node(giver.node), (await lab.client.head()).number
     )
     (box,) = await Secrets(lab.client).boxes(to.id)
     return open_box(box, bytes(lab.identity(to.node).seal_key))
@@ -48,9 +48,13 @@ async def test_a_revision_gets_on_and_back_with_the_seeds_that_its_nodes_hold(tm
     async with keeper_lab(tmp_path, instances=2) as lab:
         lab.chain.skip(5)  # instances that ran before the update began are not taken for such as came with it
         ciphertext, seed = encrypt(PRIVATE)
+        before = (await lab.client.head()).number
         newer = spec(component(cpu_milli=300), private=True, update=Update(monitor_seconds=0))
         await Apps(lab.client).update(TENANT, lab.app, U16(2), encode_spec(newer), ciphertext)
         first = await waiting(lab, SECOND)
+        placements, head = ChainPlacements(lab.client), (await lab.client.head()).number
+        assert await placements.placed(before + 1, head) == {lab.app}
+        assert await placements.placed(head + 1, head + 1) == set()
         box = seal(seed, (await lab.node(first.node)).endpoint.seal_key)
         await Secrets(lab.client).seal(TENANT, lab.app, [SealedSeed(first.id, box)])
 

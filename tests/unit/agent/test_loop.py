@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,13 +15,14 @@ from flux.agent.desired import DesiredInstance, Ending
 from flux.agent.loop import AgentLoop
 from flux.agent.ports import PortPool
 from flux.agent.restarts import BACK_OFF
-from flux.contracts.apps.types import AppSpec, Component, Health, Port, PrivateComponent, PrivateSpec
+from flux.contracts.apps.types import AppId, AppSpec, Component, Health, Port, PrivateComponent, PrivateSpec
 from flux.contracts.market.types import FailReason, LeaseId, LeaseState, PortBinding
 from flux.primitives.types import U64
 from flux.runtime.errors import ImagePullFailed
 from flux.runtime.labels import InstanceKey
 from flux.runtime.memory import MemoryEngine, MemoryRuntime
-from flux.runtime.types import ContainerEvent, EventKind, NetworkView
+from flux.runtime.port import NOTHING_KNOWN
+from flux.runtime.types import ContainerEvent, ContainerId, ContainerView, EventKind, ImageReference, NetworkView
 from flux.sdk.errors import Unreachable
 from support.leases import DATABASE, IMAGES, NODE, SPEC, WEB, make_desired, make_lease
 from support.waiting import until
@@ -88,8 +90,14 @@ class World:
     """A running agent loop."""
 
     def __init__(
-        self, engine: MemoryEngine, chain: ScriptedChain, loop: AgentLoop, now: list[float] | None = None
+        self,
+        engine: MemoryEngine,
+        chain: ScriptedChain,
+        loop: AgentLoop,
+        now: list[float] | None = None,
+        runtime: MemoryRuntime | None = None,
     ) -> None:
+        self.runtime = runtime
         self.now = now or [0.0]
         """The agent's clock runs on from what is here."""
         self.engine = engine
@@ -113,23 +121,24 @@ class World:
 
 
 @asynccontextmanager
-async def make_world() -> AsyncIterator[World]:
+async def make_world(made: Callable[[MemoryEngine], MemoryRuntime] = MemoryRuntime) -> AsyncIterator[World]:
     async with MemoryEngine() as engine:
         for image in IMAGES:
             engine.add_image(image)
-        runtime = MemoryRuntime(engine)
+        runtime = made(engine)
         chain = ScriptedChain()
         start, now = time.time(), [0.0]
         now[0] = start
         loop = AgentLoop(
             NODE, chain, runtime, Applier(runtime, chain, PortPool(42000, 42099)), lambda: now[0] + time.time() - start
         )
-        task = asyncio.create_task(loop.run())
+        tasks = [asyncio.create_task(loop.run()), asyncio.create_task(loop.follow_engine())]
         try:
-            yield World(engine, chain, loop, now)
+            yield World(engine, chain, loop, now, runtime)
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 BOTH = ["flux-19169-12345678-3-7-database", "flux-19169-12345678-3-7-web"]
@@ -408,3 +417,58 @@ async def test_an_instance_is_not_held_for_ever_when_its_holder_is_cancelled(
         await asyncio.gather(holder, return_exceptions=True)
         assert holder.cancelled()
         await world.until(lambda: world.running() == BOTH)
+
+
+class CountedRuntime(MemoryRuntime):
+    """Knows what it was asked."""
+
+    def __init__(self, engine: MemoryEngine) -> None:
+        super().__init__(engine)
+        self.asked: Counter[str] = Counter()
+        self.looked_into = 0
+
+    async def list_containers(
+        self, labels: Mapping[str, str], known: Mapping[ContainerId, ContainerView] = NOTHING_KNOWN
+    ) -> list[ContainerView]:
+        self.asked["containers"] += 1
+        views = await super().list_containers(labels, known)
+        self.looked_into += sum(known.get(view.id) is not view for view in views)
+        return views
+
+    async def list_networks(self, labels: Mapping[str, str]) -> list[NetworkView]:
+        self.asked["networks"] += 1
+        return await super().list_networks(labels)
+
+    async def find_container(self, container: ContainerId) -> ContainerView | None:
+        self.asked["container"] += 1
+        return await super().find_container(container)
+
+    async def has_image(self, image: ImageReference) -> bool:
+        self.asked["image"] += 1
+        return await super().has_image(image)
+
+
+async def test_a_block_in_which_nothing_changed_asks_the_engine_nothing_and_the_chain_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("flux.agent.loop.LOOK_INTERVAL", 3600.0)
+    async with make_world(CountedRuntime) as world:
+        runtime = world.runtime
+        assert isinstance(runtime, CountedRuntime)
+        spec = AppSpec((Component("web", WEB, 500, 64),))
+        for number in range(7, 37):
+            lease = make_lease(number).but(app=AppId(U64(number)))
+            world.chain.wishes[lease.id] = replace(make_desired(spec), lease=lease)
+        await world.until(lambda: len(world.chain.confirmed) == 30)
+        await until(lambda: not world.loop.is_busy())
+        await world.settle()
+        runtime.asked.clear()
+        runtime.looked_into = 0
+        before = world.chain.looks
+        await world.settle()
+        assert world.chain.looks >= before + 4
+        assert runtime.asked == {}
+
+        world.loop.wake_for_engine()
+        await until(lambda: runtime.asked == {"containers": 1, "networks": 1})
+        assert runtime.looked_into == 0

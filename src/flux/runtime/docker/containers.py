@@ -13,7 +13,7 @@ from flux.runtime.docker.connection import UNREACHABLE, Connection
 from flux.runtime.docker.failures import CANNOT_CONNECT, start_failure
 from flux.runtime.docker.secret_folder import SecretFolder
 from flux.runtime.docker.spec import create_request, private_texts
-from flux.runtime.docker.view import container_view, private_of
+from flux.runtime.docker.view import container_view, is_unchanged, private_of
 from flux.runtime.errors import ContainerNotFound, EngineFailed, NameConflict, RuntimeFailure
 from flux.runtime.types import ContainerId, ContainerSpec, ContainerView, SecretFile
 
@@ -32,18 +32,28 @@ class Containers:
         self._limits_disk = True
         """Until Docker says that its storage driver has no quotas."""
 
-    async def find_all(self, labels: Mapping[str, str]) -> list[ContainerView]:
+    async def find_all(
+        self, labels: Mapping[str, str], known: Mapping[ContainerId, ContainerView]
+    ) -> list[ContainerView]:
         docker = await self._connection.docker()
         filters = json.dumps({"label": [f"{name}={value}" for name, value in labels.items()]})
         found = await self._connection.ask(docker.containers.list(all=True, filters=filters))
         gate = asyncio.Semaphore(_PARALLEL_INSPECTIONS)
 
-        async def view(container: DockerContainer) -> ContainerView | None:
+        async def view(container: ContainerId) -> ContainerView | None:
             async with gate:
-                return await self.find(ContainerId(container.id))
+                return await self.find(container)
 
-        views = await asyncio.gather(*(view(container) for container in found))
-        return sorted((view for view in views if view is not None), key=lambda view: view.name)
+        kept, changed = [], []
+        for container in found:
+            identity = ContainerId(container.id)
+            before = known.get(identity)
+            if before is not None and is_unchanged(before, container):
+                kept.append(before)
+            else:
+                changed.append(identity)
+        views = await asyncio.gather(*(view(container) for container in changed))
+        return sorted([*kept, *(view for view in views if view is not None)], key=lambda view: view.name)
 
     async def find(self, container: ContainerId) -> ContainerView | None:
         inspected = await self._inspect(container)

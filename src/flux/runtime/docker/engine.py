@@ -15,7 +15,7 @@ from flux.runtime.docker.pull import pull_image
 from flux.runtime.docker.volume_files import VolumeFiles
 from flux.runtime.docker.volumes import Volumes
 from flux.runtime.errors import ContainerNotFound, ImageNotFound
-from flux.runtime.port import ExecSession, UnpackedVolumes
+from flux.runtime.port import NOTHING_KNOWN, ExecSession, UnpackedVolumes
 from flux.runtime.types import (
     MIB,
     ContainerEvent,
@@ -68,8 +68,10 @@ class DockerRuntime:
             storage=info["Driver"],
         )
 
-    async def list_containers(self, labels: Mapping[str, str]) -> list[ContainerView]:
-        return await self._containers.find_all(labels)
+    async def list_containers(
+        self, labels: Mapping[str, str], known: Mapping[ContainerId, ContainerView] = NOTHING_KNOWN
+    ) -> list[ContainerView]:
+        return await self._containers.find_all(labels, known)
 
     async def find_container(self, container: ContainerId) -> ContainerView | None:
         return await self._containers.find(container)

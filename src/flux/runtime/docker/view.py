@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from flux.runtime.docker.failures import explain_start
 from flux.runtime.types import (
@@ -25,6 +25,7 @@ _STATES = {
     "removing": ContainerState.DEAD,
     "dead": ContainerState.DEAD,
 }
+_HEALTHS = frozenset(ContainerHealth)
 _NANOSECONDS = 1_000_000_000
 
 
@@ -49,6 +50,30 @@ def container_view(inspected: Mapping[str, Any]) -> ContainerView:
         started_at=started_at,
         finished_at=parse_time(state["FinishedAt"]) if ended else None,
     )
+
+
+class Listed(Protocol):
+    """An entry of `GET /containers/json`."""
+
+    def __getitem__(self, key: str) -> Any: ...
+
+
+def is_unchanged(known: ContainerView, listed: Listed) -> bool:
+    """Whether Docker lists a container with the state, health and bindings of a view.
+
+    Of a container that does not run Docker lists neither health nor bindings, and a view has no bindings.
+    """
+    state = _STATES.get(listed["State"])
+    if state is not known.state:
+        return False
+    if state is not ContainerState.RUNNING:
+        return True
+    bindings = {
+        Binding(port["PrivatePort"], port["Type"], port["PublicPort"], port["IP"])
+        for port in listed["Ports"] or ()
+        if port.get("PublicPort")
+    }
+    return _listed_health(listed["Status"]) is known.health and bindings == set(known.bindings)
 
 
 def private_of(inspected: Mapping[str, Any]) -> list[str]:
@@ -125,6 +150,12 @@ def parse_time_ns(text: str) -> int:
 
 def _health(health: Mapping[str, Any] | None) -> ContainerHealth:
     return ContainerHealth(health["Status"]) if health else ContainerHealth.NONE
+
+
+def _listed_health(status: str) -> ContainerHealth:
+    """Docker says it in words for people, as "Up 5 minutes (healthy)"; nothing where there is no check."""
+    word = status.rpartition("(")[2].removesuffix(")").removeprefix("health: ") if status.endswith(")") else "none"
+    return ContainerHealth(word) if word in _HEALTHS else ContainerHealth.NONE
 
 
 def _bindings(ports: Mapping[str, list[Mapping[str, str]] | None]) -> tuple[Binding, ...]:

@@ -17,7 +17,7 @@ from flux.runtime.memory.container import Container
 from flux.runtime.memory.engine import MemoryEngine, carries
 from flux.runtime.memory.exec_session import open_exec
 from flux.runtime.memory.process import Process, execute
-from flux.runtime.port import ExecSession, UnpackedVolumes
+from flux.runtime.port import NOTHING_KNOWN, ExecSession, UnpackedVolumes
 from flux.runtime.types import (
     MIB,
     ContainerEvent,
@@ -49,10 +49,13 @@ class MemoryRuntime:
         self.engine.check_up()
         return EngineInfo("memory", "0", "amd64", cpus=8, memory_mib=16_384, storage="memory")
 
-    async def list_containers(self, labels: Mapping[str, str]) -> list[ContainerView]:
+    async def list_containers(
+        self, labels: Mapping[str, str], known: Mapping[ContainerId, ContainerView] = NOTHING_KNOWN
+    ) -> list[ContainerView]:
         self.engine.check_up()
         found = (container for container in self.engine.containers.values() if carries(container.spec.labels, labels))
-        return sorted((container.view() for container in found), key=lambda view: view.name)
+        seen = [container.view() for container in found]
+        return sorted((_unless_changed(view, known.get(view.id)) for view in seen), key=lambda view: view.name)
 
     async def find_container(self, container: ContainerId) -> ContainerView | None:
         self.engine.check_up()
@@ -234,3 +237,9 @@ class MemoryRuntime:
         if not found.is_running or found.process is None:
             raise ContainerNotRunning(f"Container {container} does not run.")
         return found, found.process
+
+
+def _unless_changed(seen: ContainerView, known: ContainerView | None) -> ContainerView:
+    if known is None or (known.state, known.health, known.bindings) != (seen.state, seen.health, seen.bindings):
+        return seen
+    return known
