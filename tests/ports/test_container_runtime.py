@@ -10,12 +10,10 @@ from flux.runtime.errors import (
     ContainerNotFound,
     ContainerRunning,
     ImageNotFound,
-    InUse,
     NameConflict,
     PortTaken,
     RequestRefused,
 )
-from flux.runtime.memory import MemoryRuntime
 from flux.runtime.types import (
     ContainerHealth,
     ContainerId,
@@ -25,7 +23,6 @@ from flux.runtime.types import (
     ImageReference,
     PublishedPort,
 )
-from support.registry_gate import push_fresh_image
 from support.runtime_lab import FAIL, IGNORE_STOP, SERVE, STAND, Lab
 
 NOWHERE = ContainerId("flux-nowhere")
@@ -43,31 +40,6 @@ async def test_a_pulled_image_is_held_and_pulling_it_again_is_harmless(lab: Lab)
     for _ in range(2):
         await lab.runtime.pull(lab.image)
         assert await lab.runtime.has_image(lab.image)
-
-
-@pytest.fixture
-def own_image(lab: Lab, request: pytest.FixtureRequest) -> ImageReference:
-    """An image of which nobody else makes containers."""
-    if isinstance(lab.runtime, MemoryRuntime):
-        image = ImageReference(f"registry.test/flux/fresh@sha256:{'c' * 64}")
-        lab.runtime.engine.add_image(image)
-        return image
-    registry: str = request.getfixturevalue("registry")
-    return ImageReference(f"{registry}/flux/fresh@{push_fresh_image(registry, layer_bytes=1_000)}")
-
-
-async def test_an_image_that_nothing_is_made_of_can_be_removed_and_fetched_again(
-    lab: Lab, own_image: ImageReference
-) -> None:
-    container = await lab.create(lab.spec(image=own_image))
-    with pytest.raises(InUse):
-        await lab.runtime.remove_image(own_image)
-    await lab.runtime.remove(container)
-    for _ in range(2):
-        await lab.runtime.remove_image(own_image)
-        assert not await lab.runtime.has_image(own_image)
-    await lab.runtime.pull(own_image)
-    assert await lab.runtime.has_image(own_image)
 
 
 async def test_an_image_that_the_registry_lacks_is_told_from_one_that_is_not_pulled(lab: Lab) -> None:

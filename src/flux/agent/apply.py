@@ -46,6 +46,12 @@ PORT_PATIENCE = 20
 """Starts of a lease that may meet a taken port before it is given back."""
 
 
+class Pull(Protocol):
+    """Fetches an image. Raises what the runtime's `pull` does."""
+
+    async def __call__(self, image: ImageReference, login: RegistryLogin | None = None) -> None: ...
+
+
 class Reporter(Protocol):
     """How the agent reports to the chain; a report that the chain refuses is over, not an error."""
 
@@ -78,9 +84,12 @@ class Applier:
         reporter: Reporter,
         ports: PortPool,
         acted: Callable[[str, str], None] = lambda action, outcome: None,
+        pull: Pull | None = None,
     ) -> None:
-        """`acted` is told of each action and its outcome: applied, retried or failed."""
+        """`acted` is told of each action and its outcome: applied, retried or failed. `pull` fetches images and notes
+        whose they are; by default the runtime does, and nobody notes."""
         self._runtime = runtime
+        self._pull: Pull = pull or runtime.pull
         self._reporter = reporter
         self._ports = ports
         self._acted = acted
@@ -117,7 +126,7 @@ class Applier:
         match action:
             case PullImage(image, credential):
                 login = None if credential is None else RegistryLogin(credential.username, credential.password)
-                await runtime.pull(image, login)
+                await self._pull(image, login)
             case EnsureNetwork(name, labels):
                 await runtime.ensure_network(name, labels)
             case EnsureVolume(name, labels, size_mib):

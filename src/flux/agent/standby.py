@@ -1,7 +1,6 @@
 """What to do for the apps that this node stands by for: pure, from what the chain asks, the engine holds and was noted.
 
-A node that stands by fetches images and says so; it starts nothing. Images that it fetched for that alone it removes
-again, a while after nobody asks for them any more. One that a lease needs is the lease's from then on.
+A node that stands by fetches images and says so; it starts nothing. When they are removed is decided in `images`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,9 +9,6 @@ from dataclasses import dataclass
 from flux.contracts.apps.types import AppId
 from flux.primitives.types import Hash
 from flux.runtime.types import ImageReference
-
-KEEP_SECONDS = 600.0
-"""How long an image stays that nobody asks for any more: an app that goes back to it finds it there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +39,6 @@ class Holdings:
 
     present: Collection[ImageReference]
     """Images that the engine holds, of those asked about."""
-    leased: Collection[ImageReference]
-    """Images that instances here need."""
-    fetched: Mapping[ImageReference, float]
-    """Images that were fetched to stand by, and since when nobody asks for them; 0 while somebody does."""
     failures: Mapping[ImageReference, Failure]
 
 
@@ -71,32 +63,11 @@ class Fetch:
     image: ImageReference
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """Remove an image that nobody asks for."""
-
-    image: ImageReference
+Step = Hold | LetGo | Fetch
 
 
-Step = Hold | LetGo | Fetch | Drop
-
-
-@dataclass(frozen=True, slots=True)
-class StandbyPlan:
-    """The steps of one look, in order, and what is to be noted before they are taken."""
-
-    steps: tuple[Step, ...]
-    fetched: Mapping[ImageReference, float]
-
-
-def plan_standby(duties: Sequence[Duty], holdings: Holdings, now: float) -> StandbyPlan:
-    """Reports first, then what is to be removed, then at most one image to fetch."""
-    asked = {image: None for duty in duties for image in duty.images}
-    fetched = {
-        image: 0.0 if image in asked else since or now
-        for image, since in holdings.fetched.items()
-        if image not in holdings.leased
-    }
+def plan_standby(duties: Sequence[Duty], holdings: Holdings, now: float) -> tuple[Step, ...]:
+    """The steps of one look, in order: reports first, then at most one image to fetch."""
     steps: list[Step] = []
     missing: list[ImageReference] = []
     for duty in duties:
@@ -108,14 +79,10 @@ def plan_standby(duties: Sequence[Duty], holdings: Holdings, now: float) -> Stan
             steps.append(LetGo(duty))
         else:
             missing += absent
-    over = [image for image, since in fetched.items() if since and now >= since + KEEP_SECONDS]
-    steps += [Drop(image) for image in over]
     due = [image for image in missing if _may_try(holdings.failures.get(image), now)]
     if due:
         steps.append(Fetch(due[0]))
-        if due[0] not in holdings.leased:
-            fetched[due[0]] = 0.0
-    return StandbyPlan(tuple(steps), fetched)
+    return tuple(steps)
 
 
 def _may_try(failure: Failure | None, now: float) -> bool:

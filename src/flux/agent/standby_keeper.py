@@ -1,23 +1,20 @@
-"""Looks every few seconds at whom this node stands by for, and does what `standby` plans: fetch, say so, remove.
+"""Looks every few seconds at whom this node stands by for, and does what `standby` plans: fetch, say so.
 
 It gives way to instances: nothing is fetched while one is being started, and a transfer ends when one needs an image.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-import msgspec
 import structlog
 
-from flux.agent.standby import Drop, Duty, Failure, Fetch, Hold, Holdings, LetGo, Step, plan_standby
+from flux.agent.standby import Duty, Failure, Fetch, Hold, Holdings, LetGo, Step, plan_standby
 from flux.contracts.apps.types import AppId, AppSpec, Revision, decode_spec
 from flux.contracts.nodes.types import NodeId
-from flux.durable import write_whole
 from flux.primitives.types import Hash
-from flux.runtime.errors import ImageNotFound, InUse, OutOfDisk, RequestRefused, RuntimeFailure
+from flux.runtime.errors import ImageNotFound, OutOfDisk, RequestRefused, RuntimeFailure
 from flux.runtime.port import ContainerRuntime
 from flux.runtime.types import ImageReference
 from flux.sdk.bindings.apps import Apps
@@ -29,7 +26,6 @@ log = structlog.get_logger(__name__)
 LOOK_INTERVAL = 5.0
 RETRY_SECONDS = 30.0
 """Between two tries to fetch an image that may come after all; more where the registry says so."""
-FILE = "standby.json"
 
 
 class StandbySource(Protocol):
@@ -48,16 +44,8 @@ class StandbyReporter(Protocol):
 class Host(Protocol):
     """What the node does for its leases, which comes first."""
 
-    def images(self) -> Collection[ImageReference]:
-        """What its instances need."""
-        ...
-
     def is_busy(self) -> bool:
         """Whether one is being started or changed."""
-        ...
-
-    def forget_image(self, image: ImageReference) -> None:
-        """Told before an image is removed."""
         ...
 
 
@@ -69,6 +57,10 @@ class ChainStandbySource:
         self._apps = Apps(client)
         self._node = node
         self._specs: dict[tuple[AppId, Revision], AppSpec] = {}
+
+    async def images(self) -> set[ImageReference]:
+        """All that this node is to hold."""
+        return {image for duty in await self.duties() for image in duty.images}
 
     async def duties(self) -> list[Duty]:
         """Whose images this node is to hold. One whose spec this agent does not understand is left out."""
@@ -89,24 +81,6 @@ class ChainStandbySource:
         return duties
 
 
-class FetchedStore:
-    """Which images were fetched to stand by, in a file of the node's folder; losing it only leaves them there."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE
-
-    def load(self) -> list[ImageReference]:
-        """Nothing where the file is missing or damaged."""
-        try:
-            return [ImageReference(name) for name in msgspec.json.decode(self._path.read_bytes(), type=list[str])]
-        except (OSError, msgspec.DecodeError):
-            return []
-
-    def save(self, images: Collection[ImageReference]) -> None:
-        """Raises OSError."""
-        write_whole(self._path, msgspec.json.encode(sorted(images)))
-
-
 class StandbyKeeper:
     """Holds images for one node."""
 
@@ -115,17 +89,15 @@ class StandbyKeeper:
         source: StandbySource,
         runtime: ContainerRuntime,
         reporter: StandbyReporter,
-        store: FetchedStore,
+        pull: Callable[[ImageReference], Awaitable[None]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`clock` is monotonic."""
+        """`pull` fetches an image and notes whose it is; `clock` is monotonic."""
         self._source = source
         self._runtime = runtime
         self._reporter = reporter
-        self._store = store
+        self._pull = pull
         self._clock = clock
-        self._saved = store.load()
-        self._fetched: dict[ImageReference, float] = dict.fromkeys(self._saved, 0.0)
         self._failures: dict[ImageReference, Failure] = {}
         self._transfer: asyncio.Task[None] | None = None
 
@@ -144,24 +116,19 @@ class StandbyKeeper:
         while True:
             try:
                 await self.run_once(host)
-            except (ClientError, RuntimeFailure, OSError) as error:
+            except (ClientError, RuntimeFailure) as error:
                 log.warning("not looked at whom this node stands by for", reason=str(error))
             await asyncio.sleep(LOOK_INTERVAL)
 
     async def run_once(self, host: Host) -> None:
-        """One look. May raise sdk.errors.ClientError, runtime.errors.RuntimeFailure, OSError; nothing is lost then."""
+        """One look. May raise sdk.errors.ClientError, runtime.errors.RuntimeFailure; nothing is lost then."""
         duties = await self._source.duties()
         asked = dict.fromkeys(image for duty in duties for image in duty.images)
-        if not asked and not self._fetched:
-            return
         present = [image for image in asked if await self._runtime.has_image(image)]
         self._failures = {
             image: failure for image, failure in self._failures.items() if image in asked and image not in present
         }
-        holdings = Holdings(present, host.images(), self._fetched, self._failures)
-        plan = plan_standby(duties, holdings, self._clock())
-        self._note(dict(plan.fetched))
-        for step in plan.steps:
+        for step in plan_standby(duties, Holdings(present, self._failures), self._clock()):
             await self._take(step, host)
 
     async def _take(self, step: Step, host: Host) -> None:
@@ -173,11 +140,9 @@ class StandbyKeeper:
             case Fetch(image):
                 if not host.is_busy():
                     await self._fetch(image)
-            case Drop(image):
-                await self._drop(image, host)
 
     async def _fetch(self, image: ImageReference) -> None:
-        task = self._transfer = asyncio.create_task(self._runtime.pull(image))
+        task = self._transfer = asyncio.ensure_future(self._pull(image))
         try:
             await asyncio.wait([task])
         finally:
@@ -194,21 +159,3 @@ class StandbyKeeper:
             log.warning("image not fetched", image=image, reason=str(error), for_good=for_good)
         else:
             raise error
-
-    async def _drop(self, image: ImageReference, host: Host) -> None:
-        """An image of which containers are made stays, and is no longer ours."""
-        if image in host.images():
-            return
-        host.forget_image(image)
-        try:
-            await self._runtime.remove_image(image)
-            log.info("image removed: nobody asks to stand by with it", image=image)
-        except InUse:
-            log.info("image kept: containers are made of it", image=image)
-        self._note({other: since for other, since in self._fetched.items() if other != image})
-
-    def _note(self, fetched: dict[ImageReference, float]) -> None:
-        self._fetched = fetched
-        if sorted(fetched) != sorted(self._saved):
-            self._store.save(fetched)
-            self._saved = list(fetched)

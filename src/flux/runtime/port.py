@@ -18,6 +18,7 @@ from flux.runtime.types import (
     ContainerSpec,
     ContainerStats,
     ContainerView,
+    DiskSpace,
     EngineInfo,
     ExecOutput,
     ExecResult,
@@ -112,6 +113,10 @@ class ContainerRuntime(Protocol):
 
         Raises InUse while containers are made of it, running or not; RequestRefused.
         """
+        ...
+
+    async def disk(self) -> DiskSpace | None:
+        """The disk that images are on; None where the engine is on another machine."""
         ...
 
     async def ensure_network(self, name: str, labels: Mapping[str, str]) -> None:

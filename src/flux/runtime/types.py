@@ -96,6 +96,14 @@ class SecretFile:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskSpace:
+    """Of the file system that images are on, in bytes."""
+
+    free: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class HealthCommand:
     """A health check that runs inside the container; exit status 0 is healthy."""
 

@@ -28,6 +28,7 @@ from flux.agent.desired import NodeFacts
 from flux.agent.handover import SeedHandover
 from flux.agent.head_clock import HeadClock
 from flux.agent.identity import NodeIdentity
+from flux.agent.image_keeper import ChainImageSource, ImageKeeper, ImageStore
 from flux.agent.lapse import LapseGuard
 from flux.agent.loop import AgentLoop
 from flux.agent.onion import OnionStore
@@ -41,7 +42,7 @@ from flux.agent.seed_recovery import ChainKeepers, SeedRecovery
 from flux.agent.sharing import ChainSharing, SeedSharing
 from flux.agent.sightings import SightingStore
 from flux.agent.source import ChainSource
-from flux.agent.standby_keeper import ChainStandbySource, FetchedStore, StandbyKeeper
+from flux.agent.standby_keeper import ChainStandbySource, StandbyKeeper
 from flux.agent.volume_keeper import ChainQuarantineSource, Holder, VolumeKeeper
 from flux.contracts.market.types import LeaseId
 from flux.contracts.nodes.types import Node, NodeStatus
@@ -96,6 +97,8 @@ class AgentConfig:
     """URL of the engine; None for the default socket."""
     keep_volumes: int = 0
     """Seconds that volumes stay after their lease; the protocol's quarantine is the least."""
+    keep_images: int = 86_400
+    """Seconds that images this agent fetched stay unused before it removes them; less where the disk is short."""
     observe: ObserveConfig = NOWHERE
 
 
@@ -114,9 +117,14 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
         reporter = ChainReporter(client, identity.signer, config.home / "evidence")
         registry = process_registry()
         metrics = AgentMetrics(registry)
-        applier = Applier(runtime, reporter, PortPool(config.first_port, config.last_port), metrics.acted)
+        duties = ChainStandbySource(client, node.id)
+        images = ImageKeeper(
+            ChainImageSource(client, duties), runtime, ImageStore(config.home), config.keep_images,
+            metrics.image_removed,
+        )  # fmt: skip
+        applier = Applier(runtime, reporter, PortPool(config.first_port, config.last_port), metrics.acted, images.pull)
         lapse = LapseGuard(runtime, node_labels(chain, node.id), heads)
-        standby = StandbyKeeper(ChainStandbySource(client, node.id), runtime, reporter, FetchedStore(config.home))
+        standby = StandbyKeeper(duties, runtime, reporter, images.pull)
         loop = AgentLoop(facts, source, runtime, applier, lapse=lapse, pulls=standby.give_way)
         pinger = await stack.enter_async_context(AgentClient())
         prober = Prober(
@@ -169,7 +177,7 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
         allow_descriptors()
         tls = identity.tls()
         await stack.enter_async_context(listen(api.application(), config.listen_host, config.listen_port, tls))
-        metrics.watch(loop, runtime)
+        metrics.watch(loop, runtime, images.held)
         observed = Observed(registry, metrics.checks, metrics.refresh)
         await stack.enter_async_context(serve(config.observe, observed))
         log.info("agent started", node=node.id, port=config.listen_port)
@@ -188,6 +196,7 @@ async def run_agent(config: AgentConfig, identity: NodeIdentity) -> None:
                 partial(_repeat, revealer.run_once, REVEAL_INTERVAL, "nothing revealed yet"),
                 partial(volumes.run, held_instances),
                 partial(standby.run, loop),
+                partial(images.run, loop),
                 partial(_keep_active, client, node, runtime, reporter, news),
             ):
                 group.create_task(begin_anew(work, metrics.faulted))

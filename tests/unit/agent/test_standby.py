@@ -3,18 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
-from flux.agent.standby import KEEP_SECONDS, Drop, Duty, Failure, Fetch, Hold, Holdings, LetGo, plan_standby
-from flux.agent.standby_keeper import FILE, FetchedStore, StandbyKeeper
+from flux.agent.standby import Duty, Failure, Fetch, Hold, Holdings, LetGo, plan_standby
+from flux.agent.standby_keeper import StandbyKeeper
 from flux.contracts.apps.types import AppId
 from flux.primitives.types import U64, Hash
 from flux.runtime.errors import ImagePullFailed
 from flux.runtime.memory import MemoryEngine, MemoryRuntime
-from flux.runtime.types import ContainerSpec, ImageReference
-from flux.sdk.errors import Unreachable
+from flux.runtime.types import ImageReference
 from support.leases import IMAGES
 from support.waiting import until
 
@@ -27,47 +25,24 @@ def ready(duty: Duty) -> Duty:
 
 
 def test_missing_images_are_fetched_one_at_a_time_and_then_reported() -> None:
-    nothing = Holdings([], [], {}, {})
-    plan = plan_standby([SHOP], nothing, 5.0)
-    assert (plan.steps, plan.fetched) == ((Fetch(WEB),), {WEB: 0.0})
-    plan = plan_standby([SHOP], Holdings([WEB], [], {WEB: 0.0}, {}), 6.0)
-    assert plan.steps == (Fetch(DATABASE),)
-    plan = plan_standby([SHOP], Holdings([WEB, DATABASE], [], plan.fetched, {}), 7.0)
-    assert plan.steps == (Hold(SHOP),)
-    assert plan_standby([ready(SHOP)], Holdings([WEB, DATABASE], [], plan.fetched, {}), 8.0).steps == ()
-
-
-def test_images_that_were_here_before_are_not_ours_to_remove() -> None:
-    plan = plan_standby([SHOP], Holdings([WEB, DATABASE], [], {}, {}), 5.0)
-    assert (plan.steps, plan.fetched) == ((Hold(SHOP),), {})
-
-
-def test_an_image_goes_a_while_after_nobody_asks_for_it() -> None:
-    plan = plan_standby([], Holdings([], [], {WEB: 0.0}, {}), 5.0)
-    assert (plan.steps, plan.fetched) == ((), {WEB: 5.0})
-    assert plan_standby([], Holdings([], [], plan.fetched, {}), 5.0 + KEEP_SECONDS - 1).steps == ()
-    assert plan_standby([], Holdings([], [], plan.fetched, {}), 5.0 + KEEP_SECONDS).steps == (Drop(WEB),)
-    again = plan_standby([SHOP], Holdings([WEB, DATABASE], [], plan.fetched, {}), 9.0)
-    assert again.fetched == {WEB: 0.0}
-
-
-def test_what_a_lease_needs_is_the_leases_from_then_on() -> None:
-    plan = plan_standby([], Holdings([], [WEB], {WEB: 1.0, DATABASE: 1.0}, {}), 5.0 + KEEP_SECONDS)
-    assert (plan.steps, plan.fetched) == ((Drop(DATABASE),), {DATABASE: 1.0})
+    assert plan_standby([SHOP], Holdings([], {}), 5.0) == (Fetch(WEB),)
+    assert plan_standby([SHOP], Holdings([WEB], {}), 6.0) == (Fetch(DATABASE),)
+    assert plan_standby([SHOP], Holdings([WEB, DATABASE], {}), 7.0) == (Hold(SHOP),)
+    assert plan_standby([ready(SHOP)], Holdings([WEB, DATABASE], {}), 8.0) == ()
 
 
 def test_what_cannot_be_fetched_is_given_up_and_what_may_come_is_tried_again_later() -> None:
-    for_good = Holdings([WEB], [], {}, {DATABASE: Failure(for_good=True, retry_at=0.0)})
-    assert plan_standby([SHOP], for_good, 5.0).steps == (LetGo(SHOP),)
-    later = Holdings([WEB], [], {}, {DATABASE: Failure(for_good=False, retry_at=30.0)})
-    assert plan_standby([SHOP], later, 5.0).steps == ()
-    assert plan_standby([SHOP], later, 30.0).steps == (Fetch(DATABASE),)
+    for_good = Holdings([WEB], {DATABASE: Failure(for_good=True, retry_at=0.0)})
+    assert plan_standby([SHOP], for_good, 5.0) == (LetGo(SHOP),)
+    later = Holdings([WEB], {DATABASE: Failure(for_good=False, retry_at=30.0)})
+    assert plan_standby([SHOP], later, 5.0) == ()
+    assert plan_standby([SHOP], later, 30.0) == (Fetch(DATABASE),)
 
 
 def test_a_node_that_is_paid_and_lost_an_image_fetches_it_or_says_so() -> None:
-    assert plan_standby([ready(SHOP)], Holdings([WEB], [], {}, {}), 5.0).steps == (Fetch(DATABASE),)
-    failed = Holdings([WEB], [], {}, {DATABASE: Failure(for_good=False, retry_at=9.0)})
-    assert plan_standby([ready(SHOP)], failed, 5.0).steps == (LetGo(ready(SHOP)),)
+    assert plan_standby([ready(SHOP)], Holdings([WEB], {}), 5.0) == (Fetch(DATABASE),)
+    failed = Holdings([WEB], {DATABASE: Failure(for_good=False, retry_at=9.0)})
+    assert plan_standby([ready(SHOP)], failed, 5.0) == (LetGo(ready(SHOP)),)
 
 
 @dataclass
@@ -76,25 +51,16 @@ class World:
 
     engine: MemoryEngine
     runtime: MemoryRuntime
-    home: Path
     asked: list[Duty] = field(default_factory=lambda: [SHOP])
     said: list[str] = field(default_factory=list)
-    leased: set[ImageReference] = field(default_factory=set)
-    forgotten: list[ImageReference] = field(default_factory=list)
     busy: bool = False
-    reachable: bool = True
     now: float = 100.0
     keeper: StandbyKeeper = field(init=False)
 
     def __post_init__(self) -> None:
-        self.restart()
-
-    def restart(self) -> None:
-        self.keeper = StandbyKeeper(self, self.runtime, self, FetchedStore(self.home), lambda: self.now)
+        self.keeper = StandbyKeeper(self, self.runtime, self, self.runtime.pull, lambda: self.now)
 
     async def duties(self) -> list[Duty]:
-        if not self.reachable:
-            raise Unreachable("http://chain", "down")
         return self.asked
 
     async def hold(self, app: AppId, images: Hash) -> bool:
@@ -107,14 +73,8 @@ class World:
         self.asked = []
         return True
 
-    def images(self) -> set[ImageReference]:
-        return self.leased
-
     def is_busy(self) -> bool:
         return self.busy
-
-    def forget_image(self, image: ImageReference) -> None:
-        self.forgotten.append(image)
 
     async def look(self, times: int = 1, seconds: float = 5.0) -> None:
         for _ in range(times):
@@ -123,11 +83,11 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+async def world() -> AsyncIterator[World]:
     async with MemoryEngine() as engine:
         for image in IMAGES:
             engine.add_image(image)
-        yield World(engine, MemoryRuntime(engine), tmp_path)
+        yield World(engine, MemoryRuntime(engine))
 
 
 async def test_images_are_fetched_and_the_chain_is_told_once_and_nothing_is_started(world: World) -> None:
@@ -135,42 +95,6 @@ async def test_images_are_fetched_and_the_chain_is_told_once_and_nothing_is_star
     assert world.engine.images == IMAGES
     assert world.said == ["hold"]
     assert not world.engine.containers
-
-
-async def test_images_are_removed_when_nobody_asks_for_them_also_after_a_restart(world: World) -> None:
-    await world.look(5)
-    world.asked = []
-    await world.look()
-    world.restart()
-    await world.look()
-    await world.look(seconds=KEEP_SECONDS)
-    assert world.engine.images == set()
-    assert sorted(world.forgotten) == sorted(IMAGES)
-    assert FetchedStore(world.home).load() == []
-
-
-async def test_what_was_there_before_and_what_a_lease_uses_is_never_removed(world: World) -> None:
-    world.engine.images.add(WEB)
-    await world.look(5)
-    world.leased = {DATABASE}
-    await world.look()
-    world.asked, world.leased = [], set()
-    await world.look()
-    await world.look(2, seconds=KEEP_SECONDS)
-    assert world.engine.images == IMAGES
-
-
-async def test_an_image_that_containers_are_made_of_stays(world: World) -> None:
-    await world.look(5)
-    await world.runtime.ensure_network("flux-net", {})
-    container = ContainerSpec(
-        name="flux-other", image=WEB, cpu_milli=100, memory_mib=16, network="flux-net", alias="other", labels={}
-    )
-    await world.runtime.create(container)
-    world.asked = []
-    await world.look()
-    await world.look(seconds=KEEP_SECONDS)
-    assert world.engine.images == {WEB}
 
 
 async def test_nothing_is_fetched_while_an_instance_is_started(world: World) -> None:
@@ -213,16 +137,3 @@ async def test_an_image_that_vanished_is_fetched_again(world: World) -> None:
     await world.look(2)
     assert world.engine.images == IMAGES
     assert world.said == ["hold"]
-
-
-async def test_a_chain_that_does_not_answer_removes_nothing(world: World) -> None:
-    await world.look(5)
-    world.reachable = False
-    with pytest.raises(Unreachable):
-        await world.look(seconds=2 * KEEP_SECONDS)
-    assert world.engine.images == IMAGES
-
-
-async def test_notes_that_are_damaged_are_taken_for_none(world: World) -> None:
-    (world.home / FILE).write_bytes(b"{")
-    assert FetchedStore(world.home).load() == []

@@ -8,7 +8,7 @@ import typer
 from flux.agent.identity import load
 from flux.cli.context import CommandContext
 from flux.cli.errors import UsageError
-from flux.cli.format import DAY
+from flux.cli.format import DAY, HOUR
 from flux.cli.options import MetricsOption
 from flux.services.agent import AgentConfig, run_agent
 from flux.services.home import FluxHome
@@ -38,12 +38,19 @@ async def run(
             "--keep-volumes", metavar="DAYS", min=0, max=3650, help="Keep volumes this long after their lease."
         ),
     ] = 0,
+    keep_images: Annotated[
+        int,
+        typer.Option(
+            "--keep-images", metavar="HOURS", min=1, max=8760, help="Keep images that nothing uses any more this long."
+        ),
+    ] = 24,
     metrics: MetricsOption = None,
 ) -> None:
     """Run the agent of a registered node until stopped: start what the chain placed here, report, probe other nodes.
 
     It uses the Docker Engine of DOCKER_HOST, or the one the Docker client would. Containers go on when it stops.
     Volumes stay for the protocol's quarantine after their lease (7 days), longer with --keep-volumes; then they go.
+    Images that it fetched go when nothing used them for a day (--keep-images), sooner when the disk is short.
     """
     configure_logging()
     host, port = _address(listen)
@@ -60,6 +67,7 @@ async def run(
         last_port=last,
         docker=context.environment.get("DOCKER_HOST"),
         keep_volumes=keep_volumes * DAY,
+        keep_images=keep_images * HOUR,
         observe=parse_address(metrics, port + 1),
     )
     await run_until_signal(run_agent(config, identity))

@@ -11,7 +11,7 @@ from flux.runtime.docker.exec_session import execute, open_exec
 from flux.runtime.docker.images import remove_image
 from flux.runtime.docker.networks import Networks
 from flux.runtime.docker.observation import Observation
-from flux.runtime.docker.pull import pull_image
+from flux.runtime.docker.pull import find_disk, pull_image
 from flux.runtime.docker.volume_files import VolumeFiles
 from flux.runtime.docker.volumes import Volumes
 from flux.runtime.errors import ContainerNotFound, ImageNotFound
@@ -23,6 +23,7 @@ from flux.runtime.types import (
     ContainerSpec,
     ContainerStats,
     ContainerView,
+    DiskSpace,
     EngineInfo,
     ExecResult,
     ImageReference,
@@ -91,13 +92,13 @@ class DockerRuntime:
         login: RegistryLogin | None = None,
         on_progress: Callable[[PullProgress], None] | None = None,
     ) -> None:
-        if self._root is None:
-            docker = await self._connection.docker()
-            self._root = Path((await self._connection.ask(docker.system.info()))["DockerRootDir"])
-        await pull_image(self._connection, image, login, on_progress, self._root)
+        await pull_image(self._connection, image, login, on_progress, await self._data_root())
 
     async def remove_image(self, image: ImageReference) -> None:
         await remove_image(self._connection, image)
+
+    async def disk(self) -> DiskSpace | None:
+        return find_disk(await self._data_root())
 
     async def ensure_network(self, name: str, labels: Mapping[str, str]) -> None:
         await self._networks.ensure(name, labels)
@@ -168,3 +169,9 @@ class DockerRuntime:
 
     async def close(self) -> None:
         await self._connection.close()
+
+    async def _data_root(self) -> Path:
+        if self._root is None:
+            docker = await self._connection.docker()
+            self._root = Path((await self._connection.ask(docker.system.info()))["DockerRootDir"])
+        return self._root

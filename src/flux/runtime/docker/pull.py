@@ -15,7 +15,7 @@ from flux.runtime.docker.connection import STREAM_ERRORS, Connection, broken_str
 from flux.runtime.docker.failures import pull_failure
 from flux.runtime.docker.streams import json_lines
 from flux.runtime.errors import ImagePullFailed, OutOfDisk, RuntimeFailure
-from flux.runtime.types import MIB, ImageReference, PullProgress, RegistryLogin
+from flux.runtime.types import MIB, DiskSpace, ImageReference, PullProgress, RegistryLogin
 
 _SILENCE_SECONDS = 300
 """Docker says nothing while it unpacks a layer, which may take minutes on a slow disk."""
@@ -62,12 +62,18 @@ async def pull_image(
 
 def check_room(folder: Path) -> None:
     """Raise OutOfDisk where less than the reserve is left; an engine whose folder is not here looks after itself."""
-    try:
-        disk = shutil.disk_usage(folder)
-    except OSError:
-        return
-    if disk.free < min(disk.total // _RESERVE_PART, _LARGEST_RESERVE):
+    disk = find_disk(folder)
+    if disk is not None and disk.free < min(disk.total // _RESERVE_PART, _LARGEST_RESERVE):
         raise OutOfDisk("The image leaves too little room on Docker's disk.", "Free space there (docker system df).")
+
+
+def find_disk(folder: Path) -> DiskSpace | None:
+    """Of the file system that a folder is on; None where there is no such folder on this machine."""
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError:
+        return None
+    return DiskSpace(usage.free, usage.total)
 
 
 class _Layer:

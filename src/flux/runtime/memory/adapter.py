@@ -25,6 +25,7 @@ from flux.runtime.types import (
     ContainerSpec,
     ContainerStats,
     ContainerView,
+    DiskSpace,
     EngineInfo,
     EventKind,
     ExecResult,
@@ -86,6 +87,10 @@ class MemoryRuntime:
         self.engine.check_up()
         check_image(image)
         self.engine.remove_image(image)
+
+    async def disk(self) -> DiskSpace | None:
+        self.engine.check_up()
+        return self.engine.disk
 
     async def ensure_network(self, name: str, labels: Mapping[str, str]) -> None:
         self.engine.check_up()

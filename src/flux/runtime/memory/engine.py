@@ -24,10 +24,12 @@ from flux.runtime.memory.clock import Clock, SystemClock
 from flux.runtime.memory.container import Container
 from flux.runtime.memory.process import Program, run_until_stopped
 from flux.runtime.types import (
+    MIB,
     Binding,
     ContainerEvent,
     ContainerId,
     ContainerState,
+    DiskSpace,
     EventKind,
     ImageReference,
     NetworkView,
@@ -59,6 +61,10 @@ class MemoryEngine:
         self.volume_obstacle = ""
         """Why sizes of volumes are only counted; empty: they are taken for enforced."""
         self.containers: dict[ContainerId, Container] = {}
+        self.disk: DiskSpace | None = DiskSpace(900_000 * MIB, 1_000_000 * MIB)
+        """What images are on."""
+        self.image_bytes = 0
+        """Of each image, on that disk."""
         self.networks: dict[str, NetworkView] = {}
         self.secrets: dict[str, tuple[SecretFile, ...]] = {}
         """Files in the host's memory, by container name; a reboot clears them."""
@@ -124,11 +130,17 @@ class MemoryEngine:
             raise self.pull_faults.pop(image)
         if image not in self.registry:
             raise ImageNotFound(f"The registry has no image {image}.", "Check its name and digest.")
+        self._take_room(self.image_bytes if image not in self.images else 0)
         self.images.add(image)
+
+    def _take_room(self, size: int) -> None:
+        if self.disk is not None:
+            self.disk = DiskSpace(self.disk.free - size, self.disk.total)
 
     def remove_image(self, image: ImageReference) -> None:
         if any(container.spec.image == image for container in self.containers.values()):
             raise InUse(f"Containers are made of {image}.", "Remove them first.")
+        self._take_room(-self.image_bytes if image in self.images else 0)
         self.images.discard(image)
 
     def start(self, container: Container) -> None:

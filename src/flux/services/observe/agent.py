@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter as Tally
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -14,7 +14,7 @@ from flux.agent.observed import ObservedContainer
 from flux.contracts.market.types import LeaseId, LeaseState
 from flux.runtime.errors import RuntimeFailure
 from flux.runtime.port import ContainerRuntime
-from flux.runtime.types import ContainerStats
+from flux.runtime.types import ContainerStats, ImageReference
 from flux.services.observe.server import Check
 
 READ_FRESH = 10.0
@@ -42,22 +42,34 @@ class AgentMetrics(Collector):
     def __init__(self, registry: CollectorRegistry) -> None:
         self._loop: AgentLoop | None = None
         self._runtime: ContainerRuntime | None = None
+        self._images: Callable[[], Mapping[ImageReference, float]] = dict
         self._actions = Counter(
             "flux_agent_actions", "Actions on containers and reports by kind and outcome.", ["action", "outcome"],
             registry=registry,
         )  # fmt: skip
         self._probes = Counter("flux_agent_probes", "Pings of other nodes by result.", ["result"], registry=registry)
+        self._removed = Counter(
+            "flux_agent_images_removed", "Images that it fetched and removed again, by reason.", ["reason"],
+            registry=registry,
+        )  # fmt: skip
         self._faults = Counter("flux_agent_faults", "Loops that failed and began anew: bugs.", registry=registry)
         self._head = Gauge("flux_agent_head_timestamp_seconds", "Time of the newest block heard of.", registry=registry)
         self._read_at = float("-inf")
         self._stats: dict[tuple[str, str, str], ContainerStats] = {}
         for result in ("answered", "missed"):
             self._probes.labels(result)
+        for reason in ("unused", "disk"):
+            self._removed.labels(reason)
         registry.register(self)
 
-    def watch(self, loop: AgentLoop, runtime: ContainerRuntime) -> None:
-        """Whom to ask, once they exist."""
-        self._loop, self._runtime = loop, runtime
+    def watch(
+        self,
+        loop: AgentLoop,
+        runtime: ContainerRuntime,
+        images: Callable[[], Mapping[ImageReference, float]] = dict,
+    ) -> None:
+        """Whom to ask, once they exist. `images` tells for how long each that it fetched has been unused."""
+        self._loop, self._runtime, self._images = loop, runtime, images
 
     def acted(self, action: str, outcome: str) -> None:
         """An action was carried out, or failed."""
@@ -67,6 +79,10 @@ class AgentMetrics(Collector):
         """A round of pings is over."""
         self._probes.labels("answered").inc(answered)
         self._probes.labels("missed").inc(missed)
+
+    def image_removed(self, reason: str) -> None:
+        """An image went because it was `unused` for long, or for lack of room on the `disk`."""
+        self._removed.labels(reason).inc()
 
     def faulted(self) -> None:
         """A loop failed for no known reason."""
@@ -102,6 +118,11 @@ class AgentMetrics(Collector):
             if state is not LeaseState.CLOSED:
                 instances.add_metric([state.name.lower()], states[state.name.lower()])
         yield instances
+        held = self._images()
+        images = GaugeMetricFamily("flux_agent_images", "Images that it fetched, by use.", labels=["use"])
+        images.add_metric(["used"], sum(not unused for unused in held.values()))
+        images.add_metric(["unused"], sum(bool(unused) for unused in held.values()))
+        yield images
         for name, words, read_at in (
             ("chain", "Time of the last reading of the chain.", self._loop.chain_read_at),
             ("engine", "Time of the last reading of the container engine.", self._loop.engine_read_at),
