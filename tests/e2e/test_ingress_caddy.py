@@ -416,13 +416,24 @@ async def test_apps_are_served_over_tls_from_an_authority_of_its_own(tmp_path: P
     async with running_ingress(tmp_path, https_port=free_port()) as ingress, instance("one") as one:
         ingress.source.set(route("hello", [one.target]))
         await ingress.visitor.until("hello", lambda answer: answer.status == 200)
-        root = tmp_path / "storage" / "pki" / "authorities" / "local" / "root.crt"
-        context = ssl.create_default_context(cafile=str(root))
-        url = f"https://127.0.0.1:{ingress.options.https_port}/"
-        async with ingress.visitor.session.get(
-            url, ssl=context, server_hostname="hello.flux.localhost", headers={"Host": "hello.flux.localhost"}
-        ) as answer:
-            assert (answer.status, await answer.text()) == (200, "one")
+        context = ssl.create_default_context(
+            cafile=str(tmp_path / "storage" / "pki" / "authorities" / "local" / "root.crt")
+        )
+
+        async def read_over_tls() -> tuple[int, str] | None:
+            """Nothing while Caddy has no certificate yet, which it makes beside its first answers."""
+            try:
+                async with ingress.visitor.session.get(
+                    f"https://127.0.0.1:{ingress.options.https_port}/",
+                    ssl=context,
+                    server_hostname="hello.flux.localhost",
+                    headers={"Host": "hello.flux.localhost"},
+                ) as answer:
+                    return answer.status, await answer.text()
+            except aiohttp.ClientConnectorSSLError:
+                return None
+
+        assert await until(read_over_tls, PATIENCE_SECONDS) == (200, "one")
 
 
 def _is_alive(pid: int) -> bool:
