@@ -56,6 +56,7 @@ class StartContainer:
 
     component: str
     container: ContainerId
+    """Its name where it was created a moment ago."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from flux.contracts.apps.types import Component, Dependency
 from flux.contracts.market.types import FailReason, LeaseState, PortBinding
 from flux.primitives.types import U16
 from flux.runtime.labels import AT_MOST_ONE, container_name, network_name, volume_name
-from flux.runtime.types import ContainerHealth, ContainerState, ImageReference
+from flux.runtime.types import ContainerHealth, ContainerId, ContainerState, ImageReference
 
 SEED_PATIENCE = 60.0
 """Seconds that a new lease waits for its seed before the agent gives it back."""
@@ -114,7 +114,7 @@ def plan_instance(
         return Plan(stale, "containers of an older plan are replaced")
     if missing := _missing_images(desired, images, containers):
         return Plan(missing, "images are pulled")
-    creations = _plan_creation(node, desired, observed)
+    creations = _plan_creation(node, desired, observed, memory)
     if creations:
         return Plan(creations, "containers are created")
     return _plan_running(node, desired, containers, memory, now)
@@ -176,7 +176,10 @@ def _missing_images(
     return tuple(wanted.values())
 
 
-def _plan_creation(node: NodeFacts, desired: DesiredInstance, observed: ObservedInstance | None) -> tuple[Action, ...]:
+def _plan_creation(
+    node: NodeFacts, desired: DesiredInstance, observed: ObservedInstance | None, memory: Memory
+) -> tuple[Action, ...]:
+    """What is missing is created; what waits for nothing else and never crashed is started with it."""
     if desired.lock is not Lock.OPEN:
         return ()
     lease = desired.lease
@@ -199,7 +202,13 @@ def _plan_creation(node: NodeFacts, desired: DesiredInstance, observed: Observed
         for volume in desired.spec.volumes
         if volume.name in mounted
     ]
-    actions += [CreateContainer(item.name, container_spec(node, desired, item)) for item in missing]
+    specs = {item.name: container_spec(node, desired, item) for item in missing}
+    actions += [CreateContainer(name, spec) for name, spec in specs.items()]
+    actions += [
+        StartContainer(item.name, ContainerId(specs[item.name].name))
+        for item in missing
+        if not item.depends_on and item.name not in memory.crashes
+    ]
     return tuple(actions)
 
 

@@ -3,6 +3,7 @@
 Specs, names and opened private halves never change for a revision, so each is read once.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -61,7 +62,7 @@ class ChainSource:
         self._specs: dict[Key, AppSpec | None] = {}
         self._names: dict[AppId, str] = {}
         self._opened: dict[Key, Opened] = {}
-        self._watches: dict[LeaseId, float | None] = {}
+        self._moves: dict[LeaseId, bool] = {}
 
     async def desired(self) -> dict[LeaseId, DesiredInstance]:
         """All open leases of this node, with specs and as far as possible opened private halves.
@@ -74,7 +75,7 @@ class ChainSource:
         leases = await self._market.leases_of_node(self._node, block=quantity(head))
         wanted = {lease.id: await self._instance(lease) for lease in leases}
         self._forget({(lease.app, lease.revision) for lease in leases})
-        _keep(self._watches, lambda lease: lease in wanted)
+        _keep(self._moves, lambda lease: lease in wanted)
         self._heads.saw(head, asked_at)
         return wanted
 
@@ -119,27 +120,32 @@ class ChainSource:
 
     async def _instance(self, lease: Lease) -> DesiredInstance:
         key = (lease.app, lease.revision)
-        if key not in self._specs:
-            self._specs[key] = _read_spec(await self._apps.spec(lease.app, lease.revision))
-        if lease.app not in self._names:
-            self._names[lease.app] = (await self._apps.app(lease.app)).name
-        spec, name = self._specs[key], self._names[lease.app]
+        spec, name, moving = await asyncio.gather(self._spec(key), self._name(lease.app), self._moving(lease))
         if spec is None:
             return DesiredInstance(lease, name, AppSpec(()), Lock.UNREADABLE)
-        watched = await self._watched(lease, spec)
+        watched = float((spec.update or Update()).monitor_seconds) if moving else None
         if not spec.private:
             return DesiredInstance(lease, name, spec, Lock.OPEN, watched=watched)
         if key not in self._opened and (lock := await self._open(lease)) is not Lock.OPEN:
             return DesiredInstance(lease, name, spec, lock, watched=watched)
         return DesiredInstance(lease, name, spec, Lock.OPEN, self._opened[key].private, watched)
 
-    async def _watched(self, lease: Lease, spec: AppSpec) -> float | None:
-        """Asked once, when the lease is new."""
-        if lease.id not in self._watches:
+    async def _spec(self, key: Key) -> AppSpec | None:
+        if key not in self._specs:
+            self._specs[key] = _read_spec(await self._apps.spec(*key))
+        return self._specs[key]
+
+    async def _name(self, app: AppId) -> str:
+        if app not in self._names:
+            self._names[app] = (await self._apps.app(app)).name
+        return self._names[app]
+
+    async def _moving(self, lease: Lease) -> bool:
+        """Whether the lease came by a rollout. Asked once, when it is new."""
+        if lease.id not in self._moves:
             is_new = lease.state is LeaseState.ASSIGNED
-            moving = is_new and (await self._market.rollout(lease.app)).state in _MOVING
-            self._watches[lease.id] = float((spec.update or Update()).monitor_seconds) if moving else None
-        return self._watches[lease.id]
+            self._moves[lease.id] = is_new and (await self._market.rollout(lease.app)).state in _MOVING
+        return self._moves[lease.id]
 
     async def find_seed(self, lease: Lease) -> bytes | None:
         """The seed of a lease's private half, if this node opened that revision or another one with the same seed."""

@@ -22,8 +22,6 @@ from flux.cli.options import (
     WaitOption,
 )
 from flux.cli.quote import Quote, standby_rate
-from flux.cli.rollout import Rollout, await_running, give_seed_once, result_document, show_result
-from flux.cli.seeds import open_seeds
 from flux.cli.spec_input import Changes, app_name, findings_document, read_spec, show_findings
 from flux.contracts.apps.types import AppDeployed, Revision, encode_spec
 from flux.primitives.types import U16, U32, Wei
@@ -67,12 +65,16 @@ async def run(
     async with context.client() as client:
         order = await _prepare(context, client, loaded, None if deposit is None else parse_flux(deposit), queue=queue)
         signer = await context.signer(client)
-        seeds = await open_seeds(context, client)
         if order.seed is not None:
-            seeds.keep(order.name, order.seed)
+            from flux.cli.seeds import open_seeds
+
+            (await open_seeds(context, client)).keep(order.name, order.seed)
         receipt = await Apps(client).deploy(
             signer, order.name, U16(order.instances), order.spec, order.ciphertext, value=order.quote.deposit
         )
+        # Imported while nodes are at work: what follows a deployment does not hold it up.
+        from flux.cli.rollout import Rollout, await_running, give_seed_once, result_document, show_result
+
         app = receipt.event(AppDeployed).app
         context.output.note(
             f"app {app} {order.name} is on chain in block {receipt.block}, paid in {show.flux(order.quote.deposit)}"

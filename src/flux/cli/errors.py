@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from flux.cli.hints import refusal
-
 if TYPE_CHECKING:
     from flux.cli.context import CommandContext
 
@@ -117,6 +115,8 @@ def _unreachable(error: Any) -> Problem:
 
 
 def _refused(error: Any) -> Problem:
+    from flux.cli.hints import refusal
+
     sentence, hint = refusal(error.revert)
     return Problem(sentence, hint, REFUSED, type(error.revert).__name__)
 

@@ -37,6 +37,8 @@ class HealthOptions:
     request_timeout: float = 3.0
     failures: int = 2
     """Failed checks in a row that take an instance out of rotation."""
+    newness: float = 2.0
+    """How long an instance that has not answered yet counts as new: its program may be about to listen."""
     parallel: int = 64
 
 
@@ -81,6 +83,16 @@ class HealthChecker:
         """Targets that are out of rotation: failed, or not seen to answer yet."""
         return frozenset(target for target, patient in self._patients.items() if not patient.is_up)
 
+    @property
+    def new(self) -> frozenset[Target]:
+        """Those of them that may still be starting: they came a moment ago and have not answered yet."""
+        since = self._now() - self._options.newness
+        return frozenset(
+            target
+            for target, patient in self._patients.items()
+            if not patient.has_answered and patient.watched_since > since
+        )
+
     def watch(self, apps: Iterable[App]) -> None:
         """Set which targets are checked; a new one is checked at once."""
         wanted: Mapping[Target, str] = {target: app.host for app in apps for target in app.targets}
@@ -89,6 +101,7 @@ class HealthChecker:
         for target in wanted.keys() - self._patients.keys():
             self._patients[target] = _Patient(wanted[target], self._now())
             self._wake.set()
+            asyncio.get_running_loop().call_later(self._options.newness, self._on_change)
 
     async def wait_first_checks(self, seconds: float) -> None:
         """Until each watched target was checked once, at most that long."""

@@ -24,7 +24,7 @@ POLL_SECONDS = 2.0
 _LOAD_SPACING_SECONDS = 0.1
 """Changes that come together go out together: a Caddy before 2.7 closes WebSockets with each."""
 _FIRST_CHECKS_SECONDS = 0.5
-"""How long new instances may take to show that they answer before the first routes go out without them."""
+"""How long instances may take to show that they answer before an ingress that starts serves without them."""
 
 
 class Proxy(Protocol):
@@ -104,11 +104,12 @@ class IngressLoop:
                     await self._source.wait_for_change()
 
     async def _take(self, apps: list[App]) -> None:
-        """Make these the apps to serve, once their new instances had a moment to show that they answer."""
+        """Make these the apps to serve; at the start once their instances had a moment to show that they answer."""
         if apps == self._apps:
             return
         self._checker.watch(apps)
-        await self._checker.wait_first_checks(_FIRST_CHECKS_SECONDS)
+        if self._apps is None:
+            await self._checker.wait_first_checks(_FIRST_CHECKS_SECONDS)
         self._apps = apps
         self._changed.set()
 
@@ -118,8 +119,10 @@ class IngressLoop:
             self._changed.clear()
             if self._apps is not None:
                 try:
-                    if await self._proxy.apply(caddy_routes(self._apps, self._checker.down, self._proxy.rules)):
-                        log.info("routes applied", apps=len(self._apps), down=len(self._checker.down))
+                    checker = self._checker
+                    routes = caddy_routes(self._apps, checker.down, self._proxy.rules, checker.new)
+                    if await self._proxy.apply(routes):
+                        log.info("routes applied", apps=len(self._apps), down=len(checker.down))
                         await asyncio.sleep(_LOAD_SPACING_SECONDS)
                 except (ConfigRefused, CaddyFailed) as error:
                     log.error("routes not applied", reason=str(error))

@@ -99,14 +99,26 @@ def read_routes(routes: Sequence[Route], rules: RouteRules) -> tuple[list[App], 
     return list(apps.values()), skipped
 
 
-def caddy_routes(apps: Sequence[App], down: Collection[Target], rules: RouteRules) -> list[dict[str, Any]]:
-    """Caddy's list of routes. Targets in `down` are left out, unless none would remain: then all are tried."""
+def caddy_routes(
+    apps: Sequence[App], down: Collection[Target], rules: RouteRules, new: Collection[Target] = ()
+) -> list[dict[str, Any]]:
+    """Caddy's list of routes. Targets in `down` are left out, unless none would remain: then all are tried.
+
+    Of those that are only starting, `new` ones, one is tried then: requests wait at it, and no other one is passed over
+    for a while because it did not listen yet.
+    """
     routes = [_loop_guard()]
     for app in apps:
-        rotation = [target for target in app.targets if target not in down] or list(app.targets)
+        rotation = _rotation(app.targets, down, new)
         handler = _served(app, rotation, rules) if rotation else answers.not_running(app.name)
         routes.append({"match": [{"host": [app.host]}], "handle": [handler], "terminal": True})
     return [*routes, {"handle": [answers.unknown_app(rules.domain)]}]
+
+
+def _rotation(targets: Sequence[Target], down: Collection[Target], new: Collection[Target]) -> Sequence[Target]:
+    up = [target for target in targets if target not in down]
+    known = [target for target in targets if target not in new]
+    return up or known or targets[:1]
 
 
 def _served(app: App, rotation: Sequence[Target], rules: RouteRules) -> dict[str, Any]:

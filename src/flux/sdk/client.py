@@ -169,9 +169,12 @@ class FluxClient:
 
     async def _price(self, signer: Signer, to: Address, data: bytes, value: Wei) -> tuple[Gas, Fees]:
         request = {"from": to_hex(signer.address), "to": to_hex(to), "data": to_hex(data), "value": quantity(value)}
-        gas = int(await self._checked("eth_estimateGas", request), 16)
-        price = int(await self.transport.request("eth_gasPrice"), 16)
-        tip = int(await self.transport.request("eth_maxPriorityFeePerGas"), 16)
+        estimated, *prices = await asyncio.gather(
+            self._checked("eth_estimateGas", request),
+            self.transport.request("eth_gasPrice"),
+            self.transport.request("eth_maxPriorityFeePerGas"),
+        )
+        gas, price, tip = int(estimated, 16), int(prices[0], 16), int(prices[1], 16)
         return Gas(U64(gas + gas // 5)), Fees(Wei(U256(2 * price + tip)), Wei(U256(tip)))
 
     async def _raise_failure(self, transaction: Hash, answer: dict[str, Any]) -> None:

@@ -1,18 +1,19 @@
 """Views that answer in pages, read to their end."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from flux.contracts.apps.types import App, AppId
 from flux.contracts.market.types import Route, Verdict
 from flux.contracts.nodes.types import Node, NodeId
-from flux.contracts.staking.types import Pool
 from flux.primitives.types import U16, U32, U64, Address
 from flux.sdk.bindings.apps import Apps
 from flux.sdk.bindings.market import Market
 from flux.sdk.bindings.nodes import Nodes
-from flux.sdk.bindings.staking import Staking
 from flux.sdk.client import FluxClient
+
+if TYPE_CHECKING:
+    from flux.contracts.staking.types import Pool
 
 T = TypeVar("T")
 PAGE = U16(500)
@@ -24,8 +25,10 @@ async def all_nodes(client: FluxClient) -> list[Node]:
     return await _all(lambda start: nodes.nodes(NodeId(U32(start)), PAGE), lambda node: node.id)
 
 
-async def all_pools(client: FluxClient) -> list[Pool]:
+async def all_pools(client: FluxClient) -> "list[Pool]":
     """What is staked on every node, by number."""
+    from flux.sdk.bindings.staking import Staking
+
     staking = Staking(client)
     return await _all(lambda start: staking.pools(NodeId(U32(start)), PAGE), lambda pool: pool.node)
 

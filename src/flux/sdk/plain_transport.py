@@ -14,7 +14,8 @@ from flux.sdk.plain_http import Connections
 
 SECONDS = 30.0
 """For one request."""
-POLL = 0.05
+POLL = 0.1
+"""Seconds between two questions whether there is a new block."""
 BRIEF = 10.0
 """Seconds for which new heads are asked for; who watches longer gets a subscription."""
 

@@ -79,7 +79,16 @@ def test_an_instance_is_created_in_the_order_of_its_dependencies() -> None:
         (EnsureVolume, ""),
         (CreateContainer, "database"),
         (CreateContainer, "web"),
+        (StartContainer, "database"),
     ]
+
+
+def test_what_crashed_before_is_made_again_and_not_started_at_once() -> None:
+    desired = make_desired()
+    observed = make_observed(desired, make_container(desired, "web"))
+    (*_, made) = look(desired, observed, Memory(0, crashes={"database": Crashes(2, 100.0)}), now=100).actions
+    assert isinstance(made, CreateContainer)
+    assert made.component == "database"
 
 
 def test_a_dependent_waits_until_its_dependency_is_healthy() -> None:

@@ -163,6 +163,23 @@ async def test_a_program_that_starts_late_is_up_long_before_the_next_usual_check
         running.cancel()
 
 
+async def test_an_instance_is_new_until_it_answers_or_the_time_for_that_is_over() -> None:
+    changed = asyncio.Event()
+    checker = HealthChecker(HealthOptions(interval=600, newness=0.2), changed.set)
+    nobody = Target("127.0.0.1", 1)
+    async with service() as web_service, asyncio.TaskGroup() as group:
+        targets = (web_service.target, nobody)
+        checker.watch([App("web", "web.flux.localhost", sticky=False, targets=targets)])
+        assert checker.new == set(targets)
+        running = group.create_task(checker.run())
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while web_service.target in checker.down or checker.new:
+                changed.clear()
+                await changed.wait()
+        assert checker.down == {nobody}
+        running.cancel()
+
+
 class Machine:
     """Answers until its power fails: then the kernel takes in no connection more, and refuses none."""
 

@@ -16,9 +16,11 @@ RULES = RouteRules("flux.localhost", "secret")
 PUBLIC = RouteRules("flux.example", "secret", allow_private_upstreams=False)
 
 
-def built(*routes: Any, down: tuple[Target, ...] = (), rules: RouteRules = RULES) -> list[dict[str, Any]]:
+def built(
+    *routes: Any, down: tuple[Target, ...] = (), rules: RouteRules = RULES, new: tuple[Target, ...] = ()
+) -> list[dict[str, Any]]:
     apps, _ = read_routes(routes, rules)
-    return caddy_routes(apps, down, rules)
+    return caddy_routes(apps, down, rules, new)
 
 
 def dials(routes: list[dict[str, Any]], host: str) -> list[str]:
@@ -55,6 +57,27 @@ def test_an_app_whose_instances_are_all_down_keeps_all() -> None:
     app = route("web", ["10.0.0.1:1", "10.0.0.2:2"])
     down = (Target("10.0.0.1", 1), Target("10.0.0.2", 2))
     assert dials(built(app, down=down), "web.flux.localhost") == ["10.0.0.1:1", "10.0.0.2:2"]
+
+
+@pytest.mark.parametrize(
+    ("down", "new", "served"),
+    [
+        ("123", "123", "1"),  # an app that starts: requests wait at one
+        ("12", "12", "3"),
+        ("23", "3", "1"),
+        ("123", "23", "1"),  # what served before may come back
+        ("123", "3", "12"),
+    ],
+)
+def test_new_instances_serve_when_they_answer_and_one_of_them_where_nobody_else_could(
+    down: str, new: str, served: str
+) -> None:
+    def targets(numbers: str) -> tuple[Target, ...]:
+        return tuple(Target(f"10.0.0.{number}", 80) for number in numbers)
+
+    app = route("web", [str(target) for target in targets("123")])
+    routes = built(app, down=targets(down), new=targets(new))
+    assert dials(routes, "web.flux.localhost") == [str(target) for target in targets(served)]
 
 
 def test_an_app_without_instances_says_so_and_when_to_come_back() -> None:
