@@ -73,6 +73,39 @@ async def test_several_volumes_go_in_one_tar(lab: Lab) -> None:
     assert (await get(lab, "one"), await get(lab, "two")) == ({"v/a": b"1"}, {"v/b": b"2"})
 
 
+X, Y = member("x/new", b"1"), member("y/new", b"2")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [tar(X), tar(X, Y)[:1000], tar(X, member("y/large", bytes(17 * MIB))), tar(X, member("y/../x", b"2"))],
+    ids=["missing", "cut off", "too large", "upwards"],
+)
+async def test_one_bad_volume_of_several_leaves_all_as_they_were(lab: Lab, bad: bytes) -> None:
+    both = {"x": lab.name("one"), "y": lab.name("two")}
+    for name in ("one", "two"):
+        await lab.runtime.ensure_volume(lab.name(name), lab.labels, 16)
+        await put(lab, tar(TOP, member("v/old", b"0")), name)
+    with pytest.raises(BadArchive):
+        async with lab.runtime.write_volumes(both, pieces(bad)) as unpacked:
+            await unpacked.swap()
+    assert await get(lab, "one") == await get(lab, "two") == {"v/old": b"0"}
+
+
+async def test_one_volume_of_several_that_a_container_runs_with_keeps_all_as_they_were(lab: Lab) -> None:
+    both = {"x": lab.name("one"), "y": lab.name("two")}
+    for name in ("one", "two"):
+        await lab.runtime.ensure_volume(lab.name(name), lab.labels, 16)
+    container = await lab.run(SERVE, mounts=(VolumeMount(lab.name("two"), "/data"),))
+    async with lab.runtime.write_volumes(both, pieces(tar(X, Y))) as unpacked:
+        with pytest.raises(InUse):
+            await unpacked.swap()
+        assert await get(lab, "one") == await get(lab, "two") == {}
+        await lab.runtime.stop(container)
+        await unpacked.swap()
+    assert (await get(lab, "one"), await get(lab, "two")) == ({"v/new": b"1"}, {"v/new": b"2"})
+
+
 async def test_nothing_changes_before_the_swap_nor_by_a_stream_that_breaks(lab: Lab) -> None:
     await lab.runtime.ensure_volume(lab.name("data"), lab.labels, 16)
     await put(lab, tar(TOP, member("v/old", b"1")))

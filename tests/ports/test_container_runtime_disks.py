@@ -1,14 +1,17 @@
 """Volumes with disks of their own on a real engine: a limit that holds, and what is mended after a loss of power."""
 
+import os
 import subprocess
+import tarfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from flux.runtime.docker import DockerRuntime
-from flux.runtime.docker.disks import Disk
-from flux.runtime.errors import StartFailed
+from flux.runtime.docker.disks import WORKSHOP, Disk
+from flux.runtime.docker.swaps import is_unfinished, swap
+from flux.runtime.errors import OutOfDisk, StartFailed
 from flux.runtime.types import ContainerId, ContainerState, ImageReference, VolumeMount
 from support.runtime_lab import FAIL, SERVE, Lab, eventually
 
@@ -200,6 +203,98 @@ async def test_a_disk_that_docker_forgot_is_found_again_and_one_being_removed_is
     await later.close()
     container = await run_on(disks, "data", "web")
     assert await shell(disks, container, "ls /data") == (0, "kept\n")
+
+
+def killed_while_swapping(made: list[Disk]) -> None:
+    """New contents were prepared, and who was to swap them died after the first."""
+    for item in made:
+        place = item.folder.parent / WORKSHOP / "some" / item.folder.name
+        item.prepare(place)
+        (place / "data" / "new").touch()
+        item.seal(place)
+    child = os.fork()
+    if child == 0:
+        adopt = Disk.adopt
+
+        def then_die(item: Disk) -> None:
+            adopt(item)
+            os._exit(9)
+
+        Disk.adopt = then_die  # type: ignore[method-assign]
+        swap(made)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert is_unfinished(made[1])
+
+
+async def test_a_restore_of_two_volumes_that_was_killed_between_them_is_finished_before_a_container_starts(
+    disks: Lab, engine: str, tmp_path: Path
+) -> None:
+    for volume in ("one", "two"):
+        await disks.runtime.ensure_volume(disks.name(volume), disks.labels, 16)
+    mounts = (VolumeMount(disks.name("one"), "/one"), VolumeMount(disks.name("two"), "/two"))
+    container = await disks.run(SERVE, mounts=mounts)
+    assert (await shell(disks, container, "touch /one/old /two/old"))[0] == 0
+    await disks.runtime.stop(container)
+    killed_while_swapping([disk(disks, tmp_path, volume) for volume in ("one", "two")])
+    later = DockerRuntime(engine, tmp_path / "volumes")
+    await later.start(container)
+    assert await shell(disks, container, "ls /one /two") == (0, "/one:\nnew\n\n/two:\nnew\n")
+    await later.close()
+
+
+async def test_an_agent_that_starts_again_finishes_one_restore_and_lets_go_of_what_was_unpacked_for_another(
+    disks: Lab, engine: str, tmp_path: Path
+) -> None:
+    for volume in ("one", "two", "other"):
+        await disks.runtime.ensure_volume(disks.name(volume), disks.labels, 16)
+    one, two, other = (disk(disks, tmp_path, volume) for volume in ("one", "two", "other"))
+    killed_while_swapping([one, two])
+    place = other.folder.parent / WORKSHOP / "another" / "other"
+    other.prepare(place)
+    (other.data / "old").touch()
+    later = DockerRuntime(engine, tmp_path / "volumes")
+    assert await later.volume_limits() == "", "which agents ask for before they list"
+    await later.list_volumes(disks.labels)
+    await later.close()
+    assert not is_unfinished(two)
+    assert not place.parent.exists()
+    assert not (other.folder / "restored.img").exists()
+    for item in (one, two, other):
+        item.attach()
+    assert [sorted(os.listdir(item.data)) for item in (one, two, other)] == [["new"], ["new"], ["old"]]
+
+
+async def test_a_restore_that_the_hosts_disk_has_no_room_for_changes_nothing(
+    engine: str, busybox: str, tmp_path: Path
+) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    assert command("mount", "-t", "tmpfs", "-o", "size=24m", "none", str(small)).returncode == 0
+    runtime = DockerRuntime(engine, small)
+    lab = Lab(runtime, ImageReference(busybox))
+    try:
+        both = {"x": lab.name("one"), "y": lab.name("two")}
+        for name in both.values():
+            await runtime.ensure_volume(name, lab.labels, 16)
+            (Disk(small / name).data / "old").touch()
+        with pytest.raises(OutOfDisk):
+            async with runtime.write_volumes(both, large_tar("x/a", "y/b")):
+                pytest.fail("it is not all there")
+        assert [os.listdir(Disk(small / name).data) for name in both.values()] == [["old"], ["old"]]
+        assert not list(small.glob("*/restored.img"))
+    finally:
+        await lab.clean()
+        await runtime.close()
+        assert command("umount", str(small)).returncode == 0
+
+
+async def large_tar(*names: str) -> AsyncIterator[bytes]:
+    """12 MiB in each file."""
+    for name in names:
+        info = tarfile.TarInfo(name)
+        info.size = 12 * 1024**2
+        yield info.tobuf() + os.urandom(info.size)
+    yield bytes(1024)
 
 
 async def test_a_removed_volume_leaves_no_file_no_mount_and_no_loop_device(disks: Lab, tmp_path: Path) -> None:

@@ -67,7 +67,10 @@ class UnpackedVolumes(Protocol):
     """New contents of volumes, that wait to take the place of the old; dropped with their context."""
 
     async def swap(self) -> None:
-        """Put them in place of the old, each volume at once. Raises InUse while a container that runs uses one."""
+        """Put them in place of the old: all of them or none, also when power fails in between.
+
+        Raises InUse, and nothing changed, while a container that runs uses one.
+        """
         ...
 
 

@@ -24,9 +24,11 @@ from flux.contracts.apps.types import PrivateComponent, PrivateSpec
 from flux.contracts.market.types import LeaseId, LeaseState
 from flux.contracts.nodes.types import Node
 from flux.primitives.types import Address
+from flux.runtime.errors import EngineFailed, InUse, OutOfDisk, RuntimeFailure
 from flux.runtime.labels import volume_name
 from flux.runtime.memory import MemoryEngine, MemoryRuntime
 from flux.runtime.memory.container import Container
+from flux.runtime.memory.volume_files import Unpacked
 from flux.sdk.agent_api import AgentClient, AgentRefused
 from flux.sdk.errors import Unreachable
 from flux.services.ports import free_port
@@ -224,6 +226,32 @@ async def test_a_stream_that_breaks_leaves_the_old_contents(world: Hosted) -> No
     assert world.engine.files[VOLUME] == {"notes": b"old"}
     assert world.database.is_running
     assert contents(await world.backup()) == {"data/notes": b"old"}, "and the next one is not in its way"
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "says"),
+    [
+        (InUse("A container still uses it."), 503, "still uses it"),
+        (EngineFailed("It could not be mounted."), 503, "could not be mounted"),
+        (OutOfDisk("The disk is full."), 507, "nothing was changed: move the instance"),
+    ],
+)
+async def test_a_swap_that_fails_leaves_the_old_contents_and_the_component_runs_again(
+    world: Hosted, monkeypatch: pytest.MonkeyPatch, failure: RuntimeFailure, status: int, says: str
+) -> None:
+    begun = world.database.process
+
+    async def fail(_: Unpacked) -> None:
+        assert not world.database.is_running
+        raise failure
+
+    monkeypatch.setattr(Unpacked, "swap", fail)
+    with pytest.raises(AgentRefused, match=says) as refused:
+        await world.restore(tar(first=b"1"))
+    assert refused.value.status == status
+    await until(lambda: world.database.is_running)
+    assert world.database.process is not begun
+    assert world.engine.files[VOLUME] == {"notes": b"old"}
 
 
 async def test_more_than_the_volume_holds_is_refused(world: Hosted) -> None:

@@ -1,7 +1,8 @@
 """Backup and restore of an instance's volumes by the app's owner: tar streams over the node's own connection.
 
 A backup runs the app's own commands around it (`x-flux.backup`), and those after it also when the stream breaks. A
-restore unpacks everything first; then it stops the components that mount the volumes, swaps, and starts them again.
+restore unpacks everything first; then it stops the components that mount the volumes, swaps all of them or none, and
+starts the components again.
 The operator has no such verb here: hosting an app is not owning it.
 """
 
@@ -18,7 +19,7 @@ from flux.agent.desired import DesiredInstance, NodeFacts
 from flux.agent.loop import AgentLoop
 from flux.agent.observed import ObservedContainer
 from flux.contracts.market.types import LeaseId
-from flux.runtime.errors import BadArchive, RuntimeFailure, VolumesNotReadable
+from flux.runtime.errors import BadArchive, OutOfDisk, RuntimeFailure, VolumesNotReadable
 from flux.runtime.labels import volume_name
 from flux.runtime.port import ContainerRuntime, UnpackedVolumes
 
@@ -226,6 +227,9 @@ def _told() -> Iterator[None]:
         raise web.HTTPConflict(text=f"{error.message} {error.hint}") from error
     except BadArchive as error:
         raise web.HTTPUnprocessableEntity(text=f"{error.message} {error.hint}") from error
+    except OutOfDisk as error:
+        words = "this node's disk has no room for the new contents beside the old, and nothing was changed"
+        raise web.HTTPInsufficientStorage(text=f"{words}: move the instance (flux app move), or try later") from error
 
 
 async def no_continue(_: web.Request) -> None:

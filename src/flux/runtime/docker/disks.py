@@ -30,7 +30,7 @@ _PATIENCE_SECONDS = 300
 _CORRECTED = 1
 """e2fsck's status when it mended something."""
 _SMALLEST_REST = 8 * MIB
-"""ext4 leaves a rest unused that is too small for a group of blocks; it is smaller than this."""
+"""ext4 leaves a rest unused that is too small for a group of blocks; it is smaller than this. A disk with less is full."""
 _SYSTEM_FOLDERS = ":/usr/sbin:/sbin"
 
 
@@ -157,25 +157,41 @@ class Disk:
 
     def prepare(self, place: Path) -> None:
         """An empty file system as large as this one, mounted at `place`, to be filled and put in its stead."""
-        self.drop(place)
-        self.format(self.folder / "restored.img", self.size_mib)
+        self.drop()
+        self.format(self._prepared, self.size_mib)
         place.mkdir(parents=True)
-        _run("mount", "-o", _OPTIONS, str(self.folder / "restored.img"), str(place))
+        _run("mount", "-o", _OPTIONS, str(self._prepared), str(place))
         (place / "data").mkdir(mode=0o755)
 
-    def replace(self, place: Path) -> None:
-        """Put what was prepared in the place of what is here, at once. Raises EngineFailed while a container runs."""
-        self.detach()
-        unmount(place)
-        os.replace(self.folder / "restored.img", self.image)
-        sync(self.folder)
-        self.attach()
+    def seal(self, place: Path) -> None:
+        """Have what was prepared on the host's disk, and mounted nowhere. Raises OutOfDisk, EngineFailed.
 
-    def drop(self, place: Path) -> None:
-        """Let go of what was prepared, if anything is left of it."""
+        Where the host's disk is full, writing to a file system in a sparse file fails when it is written back only.
+        """
+        try:
+            _run("sync", "-f", str(place))
+        except EngineFailed as error:
+            if shutil.disk_usage(self.folder).free < _SMALLEST_REST:
+                raise _full() from error
+            raise
         unmount(place)
+        sync(self._prepared)
+
+    def adopt(self) -> None:
+        """Put what was prepared, if it is there, in the place of what is here. Raises EngineFailed in use."""
+        if self._prepared.exists():
+            self.detach()
+            os.replace(self._prepared, self.image)
+            sync(self.folder)
+
+    def drop(self) -> None:
+        """Delete what was prepared and is mounted nowhere, if anything is left of it."""
         for name in ("restored.img", "restored.img.new"):
             (self.folder / name).unlink(missing_ok=True)
+
+    @property
+    def _prepared(self) -> Path:
+        return self.folder / "restored.img"
 
     def holds_data(self) -> bool:
         """Whether there is a file system that is not being removed."""
@@ -202,7 +218,8 @@ class Disk:
         if not self.folder.exists():
             return
         self.detach()
-        for name in ("disk.img", "disk.img.new", "restored.img", "restored.img.new", "labels.json"):
+        self.drop()
+        for name in ("disk.img", "disk.img.new", "labels.json"):
             (self.folder / name).unlink(missing_ok=True)
         if self.mount_point.is_dir():
             self.mount_point.rmdir()
@@ -212,8 +229,10 @@ class Disk:
 
 def clear_workshop(folder: Path) -> None:
     """Unmount what was being unpacked when an earlier process ended."""
-    for place in (folder / WORKSHOP).glob("*/*"):
-        unmount(place)
+    for shop in (folder / WORKSHOP).glob("*"):
+        for place in shop.iterdir():
+            unmount(place)
+        shop.rmdir()
 
 
 def unmount(place: Path) -> None:
@@ -275,5 +294,9 @@ def _run(program: str, *arguments: str, also: int = 0) -> str:
         return done.stdout
     words = " ".join(done.stderr.split())[:300]
     if "No space left" in words:
-        raise OutOfDisk("The disk that holds the volumes is full.", "Free space under the node's home.")
+        raise _full()
     raise EngineFailed(f"{program} failed on a volume's disk: {words}", "See dmesg for errors of the host's disk.")
+
+
+def _full() -> OutOfDisk:
+    return OutOfDisk("The disk that holds the volumes is full.", "Free space under the node's home.")

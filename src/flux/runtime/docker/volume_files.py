@@ -1,7 +1,7 @@
 """Contents of volumes as tar streams, by way of the machine's own mounts: `runtime.archive` does it in a process apart.
 
-New contents come into an empty disk beside the old one, and take its place by one rename: a stream that breaks, and a
-machine that loses power, leave the old.
+New contents come into empty disks beside the old ones, and take their place together (`swaps`): a stream that breaks,
+and a machine that loses power, leave all of the old or all of the new.
 """
 
 import asyncio
@@ -14,8 +14,9 @@ from pathlib import Path
 
 from flux.runtime import archive
 from flux.runtime.docker.disks import WORKSHOP, Disk, unmount
+from flux.runtime.docker.swaps import is_unfinished, swap
 from flux.runtime.docker.volumes import Volumes
-from flux.runtime.errors import BadArchive, EngineFailed, InUse, RuntimeFailure, VolumesNotReadable
+from flux.runtime.errors import BadArchive, EngineFailed, RuntimeFailure, VolumesNotReadable
 
 _PIECE = 256 * 1024
 _END = bytes(1024)
@@ -44,6 +45,7 @@ class VolumeFiles:
 
     @asynccontextmanager
     async def write(self, volumes: Mapping[str, str], tar: AsyncIterator[bytes]) -> AsyncIterator["Unpacked"]:
+        await self._volumes.mend()
         disks: dict[str, Disk] = {}
         for name, volume in sorted(volumes.items()):
             if (disk := await self._volumes.disk(volume)) is None:
@@ -52,12 +54,20 @@ class VolumeFiles:
                     "Move the instance to another node: flux app move.",
                 )
             disks[name] = disk
-        shop = next(iter(disks.values())).folder.parent / WORKSHOP / uuid.uuid4().hex
+        folders = {disk.folder.parent for disk in disks.values()}
+        if len(folders) > 1:
+            raise VolumesNotReadable(
+                "This node keeps the volumes in different folders, and can't replace them together.",
+                "Move the instance to another node: flux app move.",
+            )
+        shop = folders.pop() / WORKSHOP / uuid.uuid4().hex
         unpacked = Unpacked(self._volumes, disks, shop)
         try:
             for name, disk in disks.items():
                 await self._volumes.on_disk(disk.prepare, shop / name)
             await _feed(await _start("unpack", shop, *disks, stdin=PIPE), tar)
+            for name, disk in disks.items():
+                await self._volumes.on_disk(disk.seal, shop / name)
             yield unpacked
         finally:
             await unpacked.drop()
@@ -72,17 +82,18 @@ class Unpacked:
         self._shop = shop
 
     async def swap(self) -> None:
-        for name, disk in self._disks.items():
-            try:
-                await self._volumes.on_disk(disk.replace, self._shop / name)
-            except EngineFailed as error:
-                raise InUse(error.message, error.hint) from error
+        await self._volumes.on_disk(swap, list(self._disks.values()))
 
     async def drop(self) -> None:
         """Let go of what was not swapped."""
+        await self._volumes.on_disk(self._drop)
+
+    def _drop(self) -> None:
         for name, disk in self._disks.items():
-            await self._volumes.on_disk(disk.drop, self._shop / name)
-        await self._volumes.on_disk(unmount, self._shop)
+            unmount(self._shop / name)
+            if not is_unfinished(disk):
+                disk.drop()
+        unmount(self._shop)
 
 
 async def _start(verb: str, folder: Path, *names: str, stdin: int) -> Process:

@@ -15,6 +15,7 @@ from flux.runtime.checks import check_name
 from flux.runtime.docker.connection import Connection
 from flux.runtime.docker.disks import Disk, clear_workshop, find_obstacle
 from flux.runtime.docker.networks import check_same, label_filter
+from flux.runtime.docker.swaps import attach, mend, settle
 from flux.runtime.errors import ContainerNotFound, EngineFailed, RuntimeFailure, VolumesNotReadable
 from flux.runtime.types import VolumeView
 
@@ -37,6 +38,8 @@ class Volumes:
         self._obstacle: str | None = None
         """Why there are no disks; None until it was looked at."""
         self._disks = asyncio.Lock()
+        self._mending = asyncio.Lock()
+        self._is_mended = False
 
     async def ensure(self, name: str, labels: Mapping[str, str], size_mib: int) -> VolumeView:
         check_name(name)
@@ -46,6 +49,7 @@ class Volumes:
         check_same("Volume", name, _view(existing).labels, labels)
         if (disk := _disk_of(existing)) is not None:
             await self.on_disk(disk.spare)
+            await self.on_disk(settle, disk)
             await self.on_disk(disk.make, labels, size_mib)
             try:
                 await self.on_disk(disk.grow, size_mib)
@@ -61,7 +65,7 @@ class Volumes:
         for name in names:
             volume = await self._find(name)
             if volume is not None and (disk := _disk_of(volume)) is not None:
-                await self.on_disk(disk.attach)
+                await self.on_disk(attach, disk)
 
     async def release(self, labels: Mapping[str, str]) -> None:
         """Unmount the disks of volumes with these labels, where nothing uses them."""
@@ -99,7 +103,7 @@ class Volumes:
         if found is None:
             raise VolumesNotReadable(f"There is no volume {name}.", "It is made when its container is.")
         if (disk := _disk_of(found)) is not None:
-            await self.on_disk(disk.attach)
+            await self.on_disk(attach, disk)
         return disk
 
     async def folder_of(self, name: str) -> Path:
@@ -115,7 +119,7 @@ class Volumes:
         return folder
 
     async def find_all(self, labels: Mapping[str, str]) -> list[VolumeView]:
-        await self._mend()
+        await self.mend()
         volumes = await self._api()
         found = await self._connection.ask(volumes.list(filters=label_filter(labels)))
         return sorted((_view(volume) for volume in found["Volumes"] or ()), key=lambda view: view.name)
@@ -174,31 +178,48 @@ class Volumes:
         shown: Mapping[str, Any] = await self._connection.ask(volume.show())
         return shown
 
-    async def _mend(self) -> None:
-        """Once: finish removals that were interrupted, and tell Docker of disks that it does not know (any more)."""
-        if self._obstacle is not None or self._folder is None or await self.obstacle():
+    async def mend(self) -> None:
+        """Once: finish or undo what was interrupted, and tell Docker of disks that it does not know (any more)."""
+        async with self._mending:
+            if self._is_mended or self._folder is None or await self.obstacle():
+                return
+            await self.on_disk(clear_workshop, self._folder)
+            for folder in sorted(self._folder.iterdir()) if self._folder.is_dir() else ():
+                if not folder.name.startswith("."):
+                    await self._mend_disk(Disk(folder))
+            self._is_mended = True
+
+    async def _mend_disk(self, disk: Disk) -> None:
+        name = disk.folder.name
+        try:
+            await self.on_disk(mend, disk)
+        except EngineFailed as error:
+            log.warning("restore not finished", volume=name, reason=str(error))
+        if await self._find(name) is not None:
             return
-        await self.on_disk(clear_workshop, self._folder)
-        for folder in sorted(self._folder.iterdir()) if self._folder.is_dir() else ():
-            disk = Disk(folder)
-            if folder.name.startswith(".") or await self._find(folder.name) is not None:
-                continue
-            if await self.on_disk(disk.clear):
-                log.info("volume's disk removed", volume=folder.name)
-                continue
-            if not (labels := disk.labels()):
-                log.warning("volume's disk kept, though whose it is cannot be read", volume=folder.name)
-                continue
-            await self.on_disk(disk.attach)
-            known = {**labels, _SIZE_LABEL: str(disk.size_mib), _DISK_LABEL: str(folder)}
-            await self._tell(folder.name, known, _bind(disk))
-            log.info("volume found again", volume=folder.name, size_mib=disk.size_mib)
+        if await self.on_disk(disk.clear):
+            log.info("volume's disk removed", volume=name)
+            return
+        if not (labels := disk.labels()):
+            log.warning("volume's disk kept, though whose it is cannot be read", volume=name)
+            return
+        await self.on_disk(attach, disk)
+        known = {**labels, _SIZE_LABEL: str(disk.size_mib), _DISK_LABEL: str(disk.folder)}
+        await self._tell(name, known, _bind(disk))
+        log.info("volume found again", volume=name, size_mib=disk.size_mib)
 
     async def on_disk(self, work: Callable[..., T], *arguments: object) -> T:
-        """One disk at a time: what is done to them is short, and must not meet itself."""
+        """One disk at a time: what is done to them is short, and must not meet itself.
+
+        Who is cancelled waits all the same: a thread goes on, and what comes next would find disks half done.
+        """
         async with self._disks:
+            working = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
             try:
-                return await asyncio.to_thread(work, *arguments)
+                return await asyncio.shield(working)
+            except asyncio.CancelledError:
+                await asyncio.wait([working])
+                raise
             except OSError as error:
                 raise EngineFailed(f"A volume's disk could not be used: {error}") from error
 
