@@ -1,5 +1,6 @@
 """What was found while reading a spec: each finding names the file, the line, the key, and what to do."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -65,5 +66,20 @@ class Findings:
         return any(finding.severity is Severity.REFUSED for finding in self._found)
 
     def sorted(self) -> tuple[Finding, ...]:
-        """All findings in the order of the file; within a line, in the order they were found."""
-        return tuple(sorted(self._found, key=lambda finding: (finding.file, finding.line, finding.column)))
+        """All findings in the order of the file; within a line, in the order they were found.
+
+        Nothing is said to be honoured of a key that is refused, as a whole or in a part of it.
+        """
+        refused = {part for item in self._found if item.severity is Severity.REFUSED for part in _parents(item)}
+        told = (
+            item
+            for item in self._found
+            if item.severity is not Severity.HONOURED or (item.file, item.key) not in refused
+        )
+        return tuple(sorted(told, key=lambda finding: (finding.file, finding.line, finding.column)))
+
+
+def _parents(finding: Finding) -> list[tuple[str, str]]:
+    """The key of a finding and those that it is in: of a.b[0], also a.b and a."""
+    ends = [match.start() for match in re.finditer(r"[.\[]", finding.key)]
+    return [(finding.file, finding.key[:end]) for end in (*ends, len(finding.key))]

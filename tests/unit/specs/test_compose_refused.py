@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from flux.specs.findings import Finding
+from flux.specs.findings import Finding, Severity
+from flux.specs.load import load
+from flux.specs.loaded import SpecRefused
 
 Refusals = Callable[..., list[Finding]]
 
@@ -180,3 +182,18 @@ def test_a_key_that_would_change_what_runs_is_refused_at_its_line(refusals: Refu
 @pytest.mark.parametrize("key", _OFF)
 def test_a_key_that_is_off_is_not_mentioned(read: Callable[..., object], key: str) -> None:
     read(f"services:\n  web:\n    image: nginx\n    restart: always\n    {key}\n")
+
+
+def test_what_is_refused_is_not_said_to_be_honoured_as_well() -> None:
+    text = """\
+services:
+  web: {image: nginx:1}
+x-flux:
+  instances: -3
+  deposit: 5
+  update: {order: sideways}
+"""
+    with pytest.raises(SpecRefused) as caught:
+        load(text)
+    honoured = {item.key for item in caught.value.findings if item.severity is Severity.HONOURED}
+    assert honoured == {"services.web.image", "x-flux.deposit"}

@@ -30,7 +30,7 @@ _PATIENCE_SECONDS = 300
 _CORRECTED = 1
 """e2fsck's status when it mended something."""
 _SMALLEST_REST = 8 * MIB
-"""ext4 leaves a rest unused that is too small for a group of blocks; it is smaller than this. A disk with less is full."""
+"""ext4 leaves a rest unused that is too small for a group of blocks; it is smaller than this. Full disks have less."""
 _SYSTEM_FOLDERS = ":/usr/sbin:/sbin"
 
 
