@@ -1,14 +1,26 @@
-"""Rows of ports that nobody used a moment ago, for services that count upwards from a first one."""
+"""Rows of ports that nobody uses, for services that count upwards from a first one."""
 
 import random
 
-from flux.services.ports import is_free
+from flux.services.ports import free_port
+
+METRICS = 1000
+"""From a service's port to that of its metrics, where none is named."""
 
 
 def free_row(count: int, step: int = 1) -> int:
-    """The first of `count` free ports, `step` apart, below those of containers and those that the system hands out."""
+    """The first of `count` ports set aside, `step` apart, below those of containers and those the system hands out."""
     draw = random.Random()
     while True:
         first = draw.randrange(10_000, 19_000)
-        if all(is_free("127.0.0.1", first + step * index) for index in range(count)):
-            return first
+        try:
+            for index in range(count):
+                free_port(port=first + step * index)
+        except OSError:
+            continue
+        return first
+
+
+def free_service_port() -> int:
+    """A port set aside together with that of its metrics."""
+    return free_row(2, METRICS)

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from tools.ports import free_row
+from tools.ports import free_row, free_service_port
 
-from flux.services.local_cloud import CloudOptions, LocalCloud
-from flux.services.ports import free_port
+from flux.services.local_cloud import AGENT_PORT_STEP, VALIDATOR_PORT_STEP, CloudOptions, LocalCloud
 from support.command import run_command
 from support.engine_fixture import busybox, engine, registry
 from support.small_app import small_app
@@ -16,6 +15,7 @@ from support.waiting import holds, until
 __all__ = ["busybox", "engine", "registry"]
 pytestmark = [pytest.mark.e2e, pytest.mark.docker]
 PATIENCE = 120.0
+NODES, VALIDATORS = 2, 4
 
 
 async def page(cloud: LocalCloud, app: str) -> str:
@@ -47,8 +47,9 @@ async def test_a_cloud_on_four_validators_serves_through_the_chains_outage_and_w
     tmp_path: Path, engine: str, registry: str, busybox: str
 ) -> None:
     options = CloudOptions(
-        home=tmp_path / "cloud", nodes=2, rpc_port=free_row(4), http_port=free_port(), agent_port=free_row(2, 10),
-        container_port=32_000, docker=engine, validators=4, p2p_port=free_row(8, 5), ready_seconds=PATIENCE,
+        home=tmp_path / "cloud", nodes=NODES, rpc_port=free_row(VALIDATORS), http_port=free_service_port(),
+        agent_port=free_row(NODES * AGENT_PORT_STEP), container_port=31_000, docker=engine, validators=VALIDATORS,
+        p2p_port=free_row(VALIDATORS * VALIDATOR_PORT_STEP), ready_seconds=PATIENCE,
     )  # fmt: skip
     async with LocalCloud(options) as cloud:
         environment = {"FLUX_HOME": str(tmp_path), "FLUX_RPC": cloud.rpc, "DOCKER_HOST": engine, "REGISTRY": registry}

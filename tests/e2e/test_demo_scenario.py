@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 from tools.demonstration.scenario import play
 from tools.demonstration.stage import staged
-from tools.ports import free_row
+from tools.ports import free_row, free_service_port
 
 from flux.services.local_cloud import AGENT_PORT_STEP, CloudOptions
-from flux.services.ports import free_port
 
 NODES = 5
 
@@ -20,10 +19,10 @@ async def test_the_demonstration_holds_everything_it_promises(tmp_path: Path) ->
     options = CloudOptions(
         home=tmp_path / "cloud",
         nodes=NODES,
-        rpc_port=free_port(),
-        http_port=free_port(),
-        agent_port=free_row(NODES, AGENT_PORT_STEP),
-        container_port=40_000,
+        rpc_port=free_service_port(),
+        http_port=free_service_port(),
+        agent_port=free_row(NODES * AGENT_PORT_STEP),
+        container_port=21_000,
     )
     async with staged(tmp_path, options, said.append) as stage:
         figures = await play(stage)

@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from tools.ports import free_row, free_service_port
 
 from flux.contracts.nodes.types import NodeId
 from flux.primitives.types import U32
@@ -22,13 +23,13 @@ from flux.runtime.labels import CHAIN, ChainName, chain_labels, node_labels
 from flux.services.cloud_state import CloudState, find_state
 from flux.services.errors import CloudRunning
 from flux.services.home import FluxHome
-from flux.services.local_cloud import CloudOptions, LocalCloud, find_chain_name
-from flux.services.ports import free_port
+from flux.services.local_cloud import AGENT_PORT_STEP, CloudOptions, LocalCloud, find_chain_name
 from support.engine_fixture import busybox, engine, registry
 from support.waiting import until
 
 __all__ = ["busybox", "engine", "registry"]
 pytestmark = [pytest.mark.e2e, pytest.mark.docker]
+NODES = 2
 COMPOSE = """\
 services:
   web:
@@ -53,21 +54,21 @@ class Machine:
 
     home: Path
     docker: str
-    rpc_port: int = field(default_factory=free_port)
-    http_port: int = field(default_factory=free_port)
-    agent_port: int = field(default_factory=free_port)
+    rpc_port: int = field(default_factory=free_service_port)
+    http_port: int = field(default_factory=free_service_port)
+    agent_port: int = field(default_factory=lambda: free_row(NODES * AGENT_PORT_STEP))
 
     @property
     def options(self) -> CloudOptions:
         return CloudOptions(
-            home=FluxHome(self.home).cloud.path, nodes=2, rpc_port=self.rpc_port, http_port=self.http_port,
+            home=FluxHome(self.home).cloud.path, nodes=NODES, rpc_port=self.rpc_port, http_port=self.http_port,
             agent_port=self.agent_port, container_port=24_000, docker=self.docker,
         )  # fmt: skip
 
     @property
     def ports(self) -> list[str]:
         return [
-            "--nodes", "2", "--rpc-port", str(self.rpc_port), "--http-port", str(self.http_port),
+            "--nodes", str(NODES), "--rpc-port", str(self.rpc_port), "--http-port", str(self.http_port),
             "--agent-port", str(self.agent_port), "--container-port", "24000",
         ]  # fmt: skip
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from tools.ports import free_row
+from tools.ports import free_row, free_service_port
 
 from flux.contracts.apps.types import AppId
 from flux.contracts.market.types import Lease, LeaseState
@@ -30,7 +30,6 @@ from flux.services.chain_home import GENESIS_FILE
 from flux.services.engine_cleanup import remove_volumes
 from flux.services.local_cloud import AGENT_PORT_STEP, CloudOptions, LocalCloud
 from flux.services.local_node import LocalNode
-from flux.services.ports import free_port
 from flux.services.processes import start
 from support.command import Finished, run_command
 from support.waiting import until
@@ -179,7 +178,7 @@ class CloudLab:
 async def running_cloud(home: Path, docker: str, registry: str, nodes: int = 5) -> AsyncIterator[CloudLab]:
     """A cloud on free ports."""
     options = CloudOptions(
-        home=home / "cloud", nodes=nodes, rpc_port=free_port(), http_port=free_port(),
+        home=home / "cloud", nodes=nodes, rpc_port=free_service_port(), http_port=free_service_port(),
         agent_port=free_row(AGENT_PORT_STEP * nodes), container_port=28_000, docker=docker,
     )  # fmt: skip
     write_genesis(options.home / "chain")

@@ -25,9 +25,17 @@ def check_free(host: str, wanted: Iterable[tuple[int, str]]) -> None:
             raise PortTaken(f"port {port} is taken by another program", f"choose another with {option}")
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody used a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port(host: str = "127.0.0.1", port: int = 0) -> int:
+    """A port that nobody uses, set aside for a minute; any one without `port`. Raises OSError when that one is taken.
+
+    What is left of a connection keeps the kernel from giving it to others, and hinders no server: they listen with
+    SO_REUSEADDR.
+    """
+    with socket.socket() as server, socket.socket() as client:
+        server.bind((host, port))  # without the option, so that one that is set aside counts as taken
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.listen()
+        client.connect(server.getsockname())
+        server.accept()[0].close()
+        found: int = server.getsockname()[1]
+        return found

@@ -213,9 +213,10 @@ async def _leave_unread(api: AgentApiLab) -> None:
         return made
 
     connector = aiohttp.TCPConnector(socket_factory=narrow)
+    unread = aiohttp.ClientWSTimeout(ws_close=0.1)  # the other side's farewell is not read either
     async with (
         aiohttp.ClientSession(connector=connector) as http,
-        http.ws_connect(url, ssl=pin, headers=headers) as websocket,
+        http.ws_connect(url, ssl=pin, headers=headers, timeout=unread) as websocket,
     ):
         link = websocket._response.connection
         assert link is not None

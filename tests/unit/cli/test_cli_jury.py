@@ -1,8 +1,12 @@
 """Cases, appeals and juries on the command line."""
 
 import json
+from functools import partial
 from typing import Any
 
+import pytest
+
+from flux.agent.hardware import benchmark
 from support.false_answers import false_answer
 
 SIZE = ("--cpu", "2", "--memory", "2048", "--disk", "10000")
@@ -45,7 +49,10 @@ def test_forged_evidence_and_wrong_words_are_refused(flux: Any) -> None:
     assert flux.json("node", "appeal", "99", "--reason", "x", code=3)["error"]["kind"] == "UnknownCase"
 
 
-def test_the_machine_is_measured_against_the_chains_tiers(flux: Any) -> None:
+def test_the_machine_is_measured_against_the_chains_tiers(flux: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "measure_cpu", partial(benchmark.measure_cpu, 0.1))
+    monkeypatch.setattr(benchmark, "measure_disk", partial(benchmark.measure_disk, size_mib=16, seconds=0.2))
+    monkeypatch.setattr(benchmark, "measure_memory", partial(benchmark.measure_memory, 0.1, 16))
     measured = flux.json("node", "benchmark")
     assert measured["cpu"]["all_events_per_second"] > 0
     assert measured["network_mbit_per_second"] is None

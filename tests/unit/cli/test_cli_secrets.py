@@ -24,6 +24,8 @@ services:
   worker:
     image: ${REGISTRY}/test/worker:1
     deploy: {resources: {limits: {cpus: "0.2", memory: 64M}}}
+x-flux:
+  update: {monitor: 0}
 """
 VALUE = "p4ss-planted"
 

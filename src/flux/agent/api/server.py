@@ -210,14 +210,18 @@ async def _errors(
     try:
         return await handler(request)
     except web.HTTPException as error:
-        return _refusal(error.status, error.text or error.reason)
+        return _refusal(request, error.status, error.text or error.reason)
     except NotAuthorised as error:
-        return _refusal(error.status, str(error))
+        return _refusal(request, error.status, str(error))
     except RuntimeFailure as error:
-        return _refusal(503, f"the container engine failed: {error}")
+        return _refusal(request, 503, f"the container engine failed: {error}")
     except ClientError as error:
-        return _refusal(503, f"the chain could not be asked: {error}")
+        return _refusal(request, 503, f"the chain could not be asked: {error}")
 
 
-def _refusal(status: int, reason: str) -> web.Response:
-    return web.Response(status=status, text=reason, headers={REASON_HEADER: " ".join(reason.split())})
+def _refusal(request: web.Request, status: int, reason: str) -> web.Response:
+    response = web.Response(status=status, text=reason, headers={REASON_HEADER: " ".join(reason.split())})
+    if not request.content.is_eof():
+        # The rest of the body would be awaited before the next request on the connection.
+        response.force_close()
+    return response
