@@ -9,6 +9,7 @@ import socket
 import ssl
 import stat
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
@@ -88,11 +89,13 @@ async def test_no_request_fails_while_an_instance_is_killed(ingress: Ingress) ->
         before = len(traffic.answers)
         instances[0].kill()
         await instances[0].process.wait()
+        killed_at = time.monotonic()
         await running
+        await traffic.run(seconds=0.5)
     assert traffic.failures == []
-    assert len(traffic.answers) == 300
+    assert len(traffic.answers) == 350
     assert {answer.text for _, answer in traffic.answers[:before]} == {"one", "two", "three"}
-    assert {answer.text for _, answer in traffic.answers[-50:]} == {"two", "three"}
+    assert {answer.text for asked_at, answer in traffic.answers if asked_at > killed_at} == {"two", "three"}
 
 
 async def test_a_change_of_routes_fails_no_read_that_waits_for_a_dead_host(tmp_path: Path) -> None:
@@ -104,7 +107,7 @@ async def test_a_change_of_routes_fails_no_read_that_waits_for_a_dead_host(tmp_p
             visitor = Visitor(session, f"http://127.0.0.1:{options.http_port}")
             asked = [asyncio.create_task(visitor.ask("hello")) for _ in range(6)]
             await until(
-                lambda: sum(task.done() for task in asked) == 3, PATIENCE_SECONDS, lambda: "half wait for the dead host"
+                lambda: sum(task.done() for task in asked) >= 3, PATIENCE_SECONDS, lambda: "half wait for the dead host"
             )
             await caddy.apply(caddy_routes(read_routes(apps, caddy.rules)[0], (), caddy.rules))
             assert [(answer.status, answer.text) for answer in await asyncio.gather(*asked)] == [(200, "one")] * 6
@@ -125,11 +128,12 @@ async def test_changes_of_routes_reset_no_connection(tmp_path: Path) -> None:
     async with Caddy(options) as caddy:
         await caddy.apply(caddy_routes([], (), caddy.rules))
         async with beside(*(visit() for _ in range(8))):
-            for change in range(100):
+            change = 0
+            while change < 100 or statuses.total() <= 200:
+                change += 1
                 await caddy.apply(caddy_routes(read_routes(apps[: 1 + change % 2], caddy.rules)[0], (), caddy.rules))
         assert caddy.restarts == 0
     assert set(statuses) == {404}
-    assert statuses.total() > 200
 
 
 @contextmanager
@@ -182,9 +186,13 @@ async def test_an_instance_that_hangs_leaves_rotation_and_comes_back(ingress: In
         ingress.source.set(route("hello", [one.target, two.target], sticky=False))
         for name in ("one", "two"):
             await ingress.visitor.until("hello", lambda answer, name=name: answer.text == name)  # type: ignore[misc]
-        loads = ingress.caddy.loads
+
+        async def has_left() -> bool:
+            return one.target not in json.dumps(await ingress.caddy.routes())
+
+        assert not await has_left()
         one.hang()
-        await until(lambda: ingress.caddy.loads != loads, PATIENCE_SECONDS)
+        await until(has_left, PATIENCE_SECONDS)
         answers = [await ingress.visitor.ask("hello") for _ in range(6)]
         assert {answer.text for answer in answers} == {"two"}
         one.wake()
@@ -249,6 +257,7 @@ async def test_a_request_in_flight_survives_a_change_of_routes(ingress: Ingress)
         ingress.source.set(route("hello", [one.target]), route("other", [one.target], app=2))
         await ingress.visitor.until("other", lambda answer: answer.status == 200)
         assert not slow.done()
+        await ingress.visitor.ask("hello", "/release")
         assert (await slow).text == "one"
 
 

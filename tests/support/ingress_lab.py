@@ -20,7 +20,7 @@ from flux.services.ports import free_port
 from support.chain_routes import HandRoutes
 from support.waiting import until
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 QUICK = HealthOptions(interval=0.2, request_every=2, request_timeout=0.5)
 """Health checks that need less patience than the usual ones."""
 

@@ -18,7 +18,7 @@ from support.waiting import until
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 
 
 async def _serve(process: Process) -> int:

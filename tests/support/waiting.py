@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 async def until(
     condition: Callable[[], T | Awaitable[T]],
-    seconds: float = 10.0,
+    seconds: float = 60.0,
     promise: Callable[[], str] = lambda: "the condition did not come to hold",
     poll: float = 0.01,
 ) -> T:

@@ -1,7 +1,7 @@
 """A small web service in a process of its own, as an app's instance: it can be killed and stopped like one.
 
 `python web_instance.py NAME`: prints its port. `/` answers its name with status STATUS (200), `/ws` echoes over a
-WebSocket, `/slow` answers after a while.
+WebSocket, `/slow` answers once somebody asked for `/release`.
 """
 
 import asyncio
@@ -16,8 +16,14 @@ async def main() -> None:
     async def hello(request: web.Request) -> web.Response:
         return web.Response(text=name, status=status, headers={"Host-Seen": request.host})
 
+    released = asyncio.Event()
+
     async def slow(_: web.Request) -> web.Response:
-        await asyncio.sleep(1)
+        await released.wait()
+        return web.Response(text=name)
+
+    async def release(_: web.Request) -> web.Response:
+        released.set()
         return web.Response(text=name)
 
     async def echo(request: web.Request) -> web.WebSocketResponse:
@@ -28,7 +34,8 @@ async def main() -> None:
         return socket
 
     application = web.Application()
-    application.add_routes([web.get("/", hello), web.post("/", hello), web.get("/slow", slow), web.get("/ws", echo)])
+    application.add_routes([web.get("/", hello), web.post("/", hello), web.get("/ws", echo)])
+    application.add_routes([web.get("/slow", slow), web.get("/release", release)])
     runner = web.AppRunner(application)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -113,15 +113,19 @@ async def test_of_several_components_one_must_be_chosen(tmp_path: Path) -> None:
 
 
 async def test_sessions_are_bounded_in_number_and_in_time(tmp_path: Path) -> None:
-    limits = ExecLimits(per_lease=1, idle_seconds=0.3, total_seconds=30)
     async with (
-        agent_api_lab(tmp_path, limits) as api,
-        api.agents.exec(api.node, OWNER, api.lease.id, Start(("sleep", "1000"))) as session,
+        agent_api_lab(tmp_path, ExecLimits(per_lease=1)) as api,
+        api.agents.exec(api.node, OWNER, api.lease.id, Start(("sleep", "1000"))),
     ):
         with pytest.raises(AgentRefused, match="1 sessions are open") as refused:
             async with api.agents.exec(api.node, OWNER, api.lease.id, Start(("true",))):
                 pass
         assert refused.value.status == 429
+    limits = ExecLimits(idle_seconds=0.3, total_seconds=30)
+    async with (
+        agent_api_lab(tmp_path, limits) as api,
+        api.agents.exec(api.node, OWNER, api.lease.id, Start(("sleep", "1000"))) as session,
+    ):
         with pytest.raises(SessionEnded, match=r"nothing was said for 0\.3 s"):
             await rest(session)
     limits = ExecLimits(idle_seconds=30, total_seconds=0.3)

@@ -21,8 +21,9 @@ from flux.runtime.types import (
 )
 from support.waiting import until
 
-HTTP = Health("http", port=80, path="/healthz", interval_ms=100, timeout_ms=300, retries=3)
-TCP = Health("tcp", port=80, interval_ms=100, timeout_ms=300, retries=3)
+HTTP = Health("http", port=80, path="/healthz", interval_ms=100, timeout_ms=30_000, retries=3)
+TCP = Health("tcp", port=80, interval_ms=100, timeout_ms=30_000, retries=3)
+IMPATIENT = Health("http", port=80, path="/healthz", timeout_ms=300)
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -123,9 +124,8 @@ async def _endless_headers(_: asyncio.StreamReader, writer: asyncio.StreamWriter
 @pytest.mark.parametrize("answer", [_silence, _noise, _endless_headers])
 async def test_what_is_no_timely_http_answer_fails(answer: Answer) -> None:
     async with server(answer) as port:
-        begun = time.monotonic()
-        assert not await passes(HTTP, view(port))
-        assert time.monotonic() - begun < 3
+        async with asyncio.timeout(20):
+            assert not await passes(IMPATIENT, view(port))
 
 
 async def test_tcp_passes_where_somebody_listens() -> None:
@@ -169,7 +169,7 @@ async def test_a_slow_container_does_not_delay_the_verdict_on_another() -> None:
     patient = Health("http", port=80, path="/", interval_ms=100, timeout_ms=60_000)
     async with server(_silence) as slow, server(says(b"200 OK")) as quick, watching() as checks:
         checks.watch({"slow": (patient, view(slow)), "quick": (HTTP, view(quick))})
-        await until(lambda: checks.verdicts()["quick"] is ContainerHealth.HEALTHY, 5)
+        await until(lambda: checks.verdicts()["quick"] is ContainerHealth.HEALTHY)
         assert checks.verdicts()["slow"] is ContainerHealth.STARTING
 
 
@@ -185,13 +185,13 @@ async def test_what_is_ready_during_the_first_interval_need_not_wait_for_its_end
         await asyncio.sleep(0)
         assert checks.verdicts()["web"] is ContainerHealth.STARTING
         ready = True
-        await until(lambda: checks.verdicts()["web"] is ContainerHealth.HEALTHY, 5)
+        await until(lambda: checks.verdicts()["web"] is ContainerHealth.HEALTHY)
 
 
 async def test_a_new_run_of_a_container_begins_without_a_verdict() -> None:
     async with server(says(b"200 OK")) as port, watching() as checks:
         checks.watch({"web": (HTTP, view(port))})
-        await until(lambda: checks.verdicts()["web"] is ContainerHealth.HEALTHY, 5)
+        await until(lambda: checks.verdicts()["web"] is ContainerHealth.HEALTHY)
         checks.watch({"web": (HTTP, view(port, started_at=5.0))})
         assert checks.verdicts()["web"] is ContainerHealth.STARTING
         checks.watch({})
@@ -216,6 +216,6 @@ async def test_a_command_that_hangs_at_the_start_gets_the_time_of_its_check_and_
     runtime = Hanging()
     checks = StartupChecks(runtime, lambda: None)
     checks.watch({"web": (view(0), HealthCommand(("pg_isready",), timeout_ms=1500))})
-    await until(lambda: checks.has_passed(view(0)), 5)
+    await until(lambda: checks.has_passed(view(0)))
     assert runtime.patience == [1.5, 1.5]
     await checks.close()

@@ -74,16 +74,17 @@ async def test_a_reader_that_takes_nothing_is_cut_off(api: AgentApiLab) -> None:
         async with AgentClient() as idle:
             lines = follow(api, idle)
             await anext(lines)
-            await until(lambda: is_free(api), seconds=20)
+            await until(lambda: is_free(api))
     finally:
         talking.cancel()
 
 
-async def test_the_longest_line_reaches_its_reader_whatever_is_in_it(api: AgentApiLab) -> None:
+async def test_the_longest_line_reaches_its_reader_whatever_is_in_it(tmp_path: Path) -> None:
     line = "\0" * 64 * 1024
-    say(api, line)
-    async with aclosing(follow(api, api.agents, tail=1)) as lines:  # type: ignore[type-var]
-        assert (await anext(lines))["text"] == line
+    async with agent_api_lab(tmp_path) as api:
+        say(api, line)
+        async with aclosing(follow(api, api.agents, tail=1)) as lines:  # type: ignore[type-var]
+            assert (await anext(lines))["text"] == line
 
 
 async def _talk(api: AgentApiLab) -> None:

@@ -21,7 +21,7 @@ from support.counter import CounterMachine
 
 STRANGER = Address(b"\x77" * 20)
 NEVER = 3_600.0
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Clock:

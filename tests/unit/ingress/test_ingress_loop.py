@@ -16,7 +16,7 @@ from flux.primitives.types import U16
 from flux.sdk.errors import Unreachable
 from support.chain_routes import HandRoutes, route
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 class RecordingProxy:

@@ -14,7 +14,7 @@ from support.chain_lab import address
 from support.counter import COUNTER, encode
 from support.rpc_lab import RpcClient, rpc_lab
 
-LIMITS = Limits(body=100_000, batch=50, response=3_000, body_seconds=0.2)
+LIMITS = Limits(body=100_000, batch=50, response=3_000)
 
 
 @pytest_asyncio.fixture
@@ -192,15 +192,16 @@ async def test_a_request_sent_in_pieces_is_one_request(rpc: RpcClient) -> None:
         assert (await response.json())["result"] == "0x4ae1"
 
 
-async def test_a_client_that_sends_slowly_holds_up_only_itself(rpc: RpcClient) -> None:
-    host, port = rpc.url.removeprefix("http://").split(":")
-    connections = [await asyncio.open_connection(host, int(port)) for _ in range(50)]
-    for _, writer in connections:
-        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
-    assert await rpc.result("eth_chainId") == "0x4ae1"
-    for reader, writer in connections:
-        assert b"408" in await reader.readline()
-        writer.close()
+async def test_a_client_that_sends_slowly_holds_up_only_itself() -> None:
+    async with rpc_lab(limits=Limits(body_seconds=1)) as rpc:
+        host, port = rpc.url.removeprefix("http://").split(":")
+        connections = [await asyncio.open_connection(host, int(port)) for _ in range(50)]
+        for _, writer in connections:
+            writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
+        assert await rpc.result("eth_chainId") == "0x4ae1"
+        for reader, writer in connections:
+            assert b"408" in await reader.readline()
+            writer.close()
 
 
 async def test_a_client_that_hangs_up_in_the_middle_is_forgotten(rpc: RpcClient) -> None:

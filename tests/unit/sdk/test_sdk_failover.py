@@ -109,6 +109,6 @@ async def heard_until_silence(transport: HttpTransport) -> list[str]:
 
 
 async def test_a_line_that_falls_silent_is_left_for_another_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport_module, "SILENCE", 0.05)
+    monkeypatch.setattr(transport_module, "SILENCE", 1.0)
     async with endpoints("a", "b") as made, HttpTransport(urls(made)) as transport:
         assert [await heard_until_silence(transport) for _ in range(3)] == [["a"], ["b"], ["a"]]
