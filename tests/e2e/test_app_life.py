@@ -4,7 +4,7 @@ import pytest
 
 from flux.contracts.market.types import CloseReason
 from flux.sdk.bindings.market import Market
-from support.cloud_lab import CloudLab
+from support.cloud_lab import PATIENCE, CloudLab
 from support.small_app import small_app
 from support.waiting import until
 
@@ -36,7 +36,7 @@ async def test_an_app_grows_and_shrinks(lab: CloudLab) -> None:
         async def one_container() -> bool:
             return len(await lab.containers(made["app"])) == 1
 
-        await lab.until(one_container, 20, "the others' containers go")
+        await lab.until(one_container, PATIENCE, "the others' containers go")
         await lab.answers("scaled", "instance 0 ")
 
 
@@ -88,7 +88,7 @@ async def test_an_owner_pauses_and_resumes(lab: CloudLab) -> None:
         async def nothing_runs() -> bool:
             return not await lab.containers(made["app"])
 
-        await lab.until(nothing_runs, 20, "the containers stop")
+        await lab.until(nothing_runs, PATIENCE, "the containers stop")
         assert (await lab.flux("app", "show", "paused"))["status"] == "paused"
         resumed = await lab.flux("app", "resume", "paused")
         await lab.answers("paused", f"on node {resumed['instances'][0]['node']}")
@@ -140,7 +140,7 @@ async def test_an_app_outlives_an_outage_of_the_chain(lab: CloudLab) -> None:
         async def listed() -> bool:
             return (await lab.run("app", "show", "outage")).code == 0
 
-        await lab.until(listed, 30, "the chain answers again")
+        await lab.until(listed, PATIENCE, "the chain answers again")
         assert (await lab.flux("app", "scale", "outage", "2"))["instances"][0]["lease"] == made["instances"][0]["lease"]
         await lab.answers("outage", "instance 1")
         after = {view.id: view.started_at for view in await lab.containers(made["app"])}

@@ -40,7 +40,7 @@ async def test_an_app_outlives_all_its_nodes_and_then_half_of_its_keepers(lab: C
         shutil.rmtree(lab.home / "seeds")
 
         async with dead(lab, [first["node"]]):
-            page = await lab.answers("outlives", "hunter2 on node ", seconds=30)
+            page = await lab.answers("outlives", "hunter2 on node ")
             (moved,) = await lab.running(app)
             assert page.text.strip() == f"hunter2 on node {moved.node}"
             assert moved.node in keepers
@@ -49,7 +49,7 @@ async def test_an_app_outlives_all_its_nodes_and_then_half_of_its_keepers(lab: C
         async with dead(lab, [keeper for keeper in keepers if keeper != moved.node][:2]) as gone:
             (resumed,) = (await lab.flux("app", "resume", "outlives"))["instances"]
             assert resumed["node"] not in gone
-            await lab.answers("outlives", f"hunter2 on node {resumed['node']}", seconds=30)
+            await lab.answers("outlives", f"hunter2 on node {resumed['node']}")
         told = [event["sentence"] for event in (await lab.flux("app", "why", "outlives"))["timeline"]]
         assert any("keep shares of the seed of revision 1" in sentence for sentence in told)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cloud_lab import CloudLab
+from support.cloud_lab import PATIENCE, CloudLab
 from support.small_app import small_app
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.asyncio(loop_scope="session")]
@@ -33,7 +33,7 @@ async def test_a_volume_is_limited_and_survives_a_pause(lab: CloudLab) -> None:
         async def nothing_runs() -> bool:
             return not await lab.containers(made["app"])
 
-        await lab.until(nothing_runs, 20, "the containers stop")
+        await lab.until(nothing_runs, PATIENCE, "the containers stop")
         home = str(lab.cloud.home.node(node - 1))
         listed = await lab.flux("--home", home, "node", "volumes", "ls")
         (volume,) = [item for item in listed if item["app"] == made["app"]]

@@ -34,6 +34,8 @@ from flux.services.processes import start
 from support.command import Finished, run_command
 from support.waiting import until
 
+PATIENCE = 60.0
+"""Seconds for what usually takes one, on a machine that does much else."""
 MIN_RUNTIME = 3
 """Seconds that the smallest deposit must last here, so that a test can wait for an account to run dry."""
 
@@ -96,7 +98,7 @@ class CloudLab:
         """Remove an app that may be gone already, and wait for its containers to go."""
         if await self.is_open(name):
             await self.flux("app", "rm", name, "--yes")
-        await self.until(lambda: self._has_no_containers(app), 20, f"the containers of {name} go")
+        await self.until(lambda: self._has_no_containers(app), PATIENCE, f"the containers of {name} go")
 
     async def is_open(self, name: str) -> bool:
         return (await self.run("app", "show", name)).code == 0
@@ -144,7 +146,7 @@ class CloudLab:
             except (aiohttp.ClientError, TimeoutError) as error:
                 return Answer(0, f"{type(error).__name__}: {error}")
 
-    async def answers(self, app: str, words: str, path: str = "/", seconds: float = 20) -> Answer:
+    async def answers(self, app: str, words: str, path: str = "/", seconds: float = PATIENCE) -> Answer:
         """The first answer that has the words."""
         last = Answer(0, "")
 
