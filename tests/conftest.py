@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
-LONGEST, LONGEST_E2E, LONGEST_SLOW = 120.0, 600.0, 3600.0
+LONGEST, LONGEST_E2E, LONGEST_SLOW = 240.0, 1200.0, 3600.0
 """Seconds that a test may take: many times what it needs, so that only those reach them that wait in vain."""
 # How long an example takes says more about what else the machine does than about the code.
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
