@@ -30,6 +30,9 @@ interface IProbes {
     /// A committee member said what it saw in an epoch.
     event AvailabilityReported(uint32 indexed reporter, uint64 indexed epoch, bytes32 digest);
 
+    /// Nodes of a report that count for nothing, since the reporter is not in their committees of that epoch.
+    event TargetsLeftOut(uint32 indexed reporter, uint64 indexed epoch, uint32[] nodes);
+
     /// A committee member could not reach a node.
     event SuspicionReported(uint32 indexed node, uint32 indexed reporter);
 

@@ -7,7 +7,7 @@ from flux.contracts.market.types import FailReason, LeaseState, PortBinding
 from flux.contracts.nodes.contract import Nodes
 from flux.contracts.nodes.types import Ask, Currency, Location, NodeId
 from flux.contracts.probes.contract import Probes
-from flux.contracts.probes.types import TargetCount
+from flux.contracts.probes.types import MAX_TARGETS, TargetCount
 from flux.primitives.types import U16, U32, U64, WEI_PER_FLUX, Hash
 from support.chain_lab import address
 from support.contract_lab import endpoint, hardware
@@ -48,12 +48,14 @@ def declare(users: Users) -> list[bytes]:
 
 
 def see(users: Users) -> list[bytes]:
-    """Members of last epoch's committees say what they saw; sometimes one lies or reports on others' targets."""
+    """Members of last epoch's committees say what they saw; some lie, and some name others' targets too, or alone."""
     head, draw = users.head, users.draw
     epoch, found = head.probes.previous_epoch(head.ctx).epoch, []
     for member in draw.sample(users.nodes, min(4, len(users.nodes))):
         targets = head.probes.past_targets(head.ctx, member.id) if draw.random() < 0.9 else [member.id]
-        counts = [TargetCount(node, U32(60), U32(draw.choice((60, 60, 30, 0)))) for node in targets]
+        strangers = [node.id for node in users.nodes if draw.random() < 0.3] if draw.random() < 0.3 else []
+        named = sorted({*targets, *strangers})[:MAX_TARGETS]
+        counts = [TargetCount(node, U32(60), U32(draw.choice((60, 60, 30, 0)))) for node in named]
         found += users.of_node(member.id, Probes, "report", epoch, Hash(draw.randbytes(32)), counts)
     return found
 

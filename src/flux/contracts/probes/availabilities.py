@@ -9,7 +9,6 @@ from flux.contracts.probes.types import (
     Availability,
     Epoch,
     EpochInfo,
-    NotInCommittee,
     ProbesParams,
     Seen,
     TargetCount,
@@ -33,22 +32,31 @@ class Availabilities:
         """What the committee says of a node; empty when nobody ever reported on it."""
         return self._state.availabilities.find(node) or _UNKNOWN
 
-    def see(self, ctx: Context, reporter: NodeId, epoch: EpochInfo, count: TargetCount) -> U32:
+    def may_report(self, ctx: Context, reporter: NodeId, epoch: EpochInfo, target: Node) -> bool:
+        """Whether what the node says of the target in that epoch counts now."""
+        return reporter in self._in(ctx, epoch, target).committee
+
+    def see(self, ctx: Context, reporter: NodeId, epoch: EpochInfo, count: TargetCount) -> U32 | None:
         """Take in what one member saw of one node; what counts of the node's availability now, parts per million.
 
-        Raises UnknownNode, NotInCommittee.
+        None where the reporter is not in the node's committee: then nothing was taken in. Raises UnknownNode.
         """
         target = self._committees.record(count.node)
-        committee = self._committees.first_under(ctx, target, epoch.seed)
-        if reporter not in committee:
-            raise NotInCommittee(reporter, target.id, epoch.epoch)
+        now = self._in(ctx, epoch, target)
+        if reporter not in now.committee:
+            return None
+        if not now.seen:
+            self._judge(target, self._state.availabilities.find(target.id))
+        now = now.but(seen=(*now.seen, Seen(reporter, rules.availability(count))))
+        self._state.availabilities.set(target.id, now)
+        return self._less_faults(epoch, target, rules.agreed(now.seen, len(now.committee)))
+
+    def _in(self, ctx: Context, epoch: EpochInfo, target: Node) -> Availability:
+        """What was said of the target in that epoch; by whom it can be is settled by the first report."""
         known = self._state.availabilities.find(target.id)
-        if known is None or known.epoch != epoch.epoch:
-            self._judge(target, known)
-            known = Availability(epoch.epoch, (), tuple(committee))
-        known = known.but(seen=(*known.seen, Seen(reporter, rules.availability(count))))
-        self._state.availabilities.set(target.id, known)
-        return self._less_faults(epoch, target, rules.agreed(known.seen, len(committee)))
+        if known is not None and known.epoch == epoch.epoch:
+            return known
+        return Availability(epoch.epoch, (), tuple(self._committees.first_under(ctx, target, epoch.seed)))
 
     def _judge(self, target: Node, done: Availability | None) -> None:
         """Note of each member whether it said what the committee agreed on; an operator's own nodes are left alone."""

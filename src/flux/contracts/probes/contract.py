@@ -35,6 +35,7 @@ from flux.contracts.probes.types import (
     Suspicion,
     SuspicionReported,
     TargetCount,
+    TargetsLeftOut,
     TooManyReports,
     WrongEpoch,
 )
@@ -55,6 +56,7 @@ class Probes(Contract):
     address = PROBES
     events = (
         AvailabilityReported,
+        TargetsLeftOut,
         SuspicionReported,
         NodeSuspected,
         NodeRestored,
@@ -156,7 +158,8 @@ class Probes(Contract):
     def report(self, ctx: Context, epoch: Epoch, digest: Hash, counts: list[TargetCount]) -> None:
         """What a committee member saw of its targets in the epoch before the current one; once.
 
-        Raises NotAgent, WrongEpoch, InvalidCounts, UnknownNode, NotInCommittee, AlreadyReported.
+        Nodes whose committee it is not in are left out: a draw may have changed since the report was written.
+        Raises NotAgent, WrongEpoch, InvalidCounts, UnknownNode, AlreadyReported; NotInCommittee where nothing is left.
         """
         reporter, previous = self._reporter(ctx), self.state.previous.get()
         if epoch != previous.epoch or not previous.ends_at:
@@ -165,11 +168,20 @@ class Probes(Contract):
         if known is not None and known.epoch == epoch:
             raise AlreadyReported(reporter, reporter)
         rules.check_counts(counts)
+        left_out = []
         for count in counts:
             left = self._availabilities.see(ctx, reporter, previous, count)
-            self._availability.availability_known(ctx, epoch, count.node, left)
-        self.state.digests.set(reporter, Digest(epoch, digest, is_full=len(counts) == MAX_TARGETS))
+            if left is None:
+                left_out.append(count.node)
+            else:
+                self._availability.availability_known(ctx, epoch, count.node, left)
+        counted = len(counts) - len(left_out)
+        if not counted:
+            raise NotInCommittee(reporter, left_out[0], epoch)
+        self.state.digests.set(reporter, Digest(epoch, digest, is_full=counted == MAX_TARGETS))
         self.host.emit(AvailabilityReported(reporter, epoch, digest))
+        if left_out:
+            self.host.emit(TargetsLeftOut(reporter, epoch, tuple(left_out)))
 
     @view()
     def previous_epoch(self, ctx: Context) -> EpochInfo:
@@ -210,8 +222,8 @@ class Probes(Contract):
     @view(gas=1_000_000)
     def past_targets(self, ctx: Context, node: NodeId) -> list[NodeId]:
         """Whom the node can report on for the epoch before the current one. Walks all nodes, as `targets` does."""
-        seed, watched = self.state.previous.get().seed, self._committees.watched(ctx, node)
-        return [target.id for target in watched if node in self._committees.first_under(ctx, target, seed)]
+        previous, watched = self.state.previous.get(), self._committees.watched(ctx, node)
+        return [target.id for target in watched if self._availabilities.may_report(ctx, node, previous, target)]
 
     @view()
     def suspicion(self, ctx: Context, node: NodeId) -> Suspicion:

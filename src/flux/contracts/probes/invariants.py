@@ -32,6 +32,8 @@ def check(probes: Probes) -> list[str]:
             problems.append(f"a member reported twice on node {node}")
         if node in reporters:
             problems.append(f"node {node} reported on itself")
+        if not reporters or not set(reporters) <= set(found.committee):
+            problems.append(f"reports on node {node} are of {reporters}, and its committee is {found.committee}")
     for node, conduct in probes.state.conducts.items():
         if not 0 < max(conduct.duty, conduct.starts) <= MILLION:
             problems.append(f"the conduct of node {node} is kept as {conduct.duty} and {conduct.starts}")

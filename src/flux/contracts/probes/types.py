@@ -77,7 +77,7 @@ class Availability(Record, frozen=True):
     seen: tuple[Seen, ...]
     """By reporter, in the order of their reports."""
     committee: tuple[NodeId, ...]
-    """Who sat in it when the first of them reported."""
+    """Who sat in it when the first of them reported; nobody else's report counts."""
 
 
 class Conduct(Record, frozen=True):
@@ -96,7 +96,7 @@ class Digest(Record, frozen=True):
     root: Hash
     """Merkle root over the signed answers that it counted; zero when there were none."""
     is_full: bool
-    """Whether it named as many nodes as a report can; then nothing says that it should have named more."""
+    """Whether as many nodes as a report can name counted; then nothing says that it should have named more."""
 
 
 class Refuted(Record, frozen=True):
@@ -169,6 +169,15 @@ class AvailabilityReported(Event, frozen=True):
     reporter: Indexed[NodeId]
     epoch: Indexed[Epoch]
     digest: Hash
+
+
+class TargetsLeftOut(Event, frozen=True):
+    """Nodes of a report that count for nothing, since the reporter is not in their committees of that epoch."""
+
+    reporter: Indexed[NodeId]
+    epoch: Indexed[Epoch]
+    nodes: tuple[NodeId, ...]
+    """In rising order; never all that the report named."""
 
 
 class SuspicionReported(Event, frozen=True):
