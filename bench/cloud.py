@@ -23,6 +23,7 @@ from flux.contracts.nodes.types import NodeStatus
 from flux.primitives.types import U32, U64
 from flux.sdk.bindings.market import Market
 from flux.sdk.bindings.nodes import Nodes
+from flux.sdk.bindings.probes import Probes
 from flux.sdk.deployment import progress, runs
 from flux.services.local_cloud import AGENT_PORT_STEP, CloudOptions
 from flux.services.local_node import LocalNode
@@ -51,7 +52,8 @@ METHOD = (
     "registry for digests, signing and waiting are in it) until every instance has answered 200 through the ingress, "
     f"asked every {PACE * 1000:.0f} ms by the one client process. Losing a host: an agent is killed and its containers "
     "are removed, as nobody else sees a machine die; from before that until an instance on another node has answered "
-    "200 through the ingress; peers find the port closed, which is quicker than a time-out. The agent: one node with "
+    "200 through the ingress; peers find the port closed, which is quicker than a time-out; the next is killed when "
+    "this one is back, so that one is down at a time. The agent: one node with "
     f"{HOSTED} instances of {HOSTED} apps, then {HOSTED_MANY} of {HOSTED_MANY}, memory (RSS) and CPU of its "
     f"process over {IDLE_SECONDS:.0f} s in which nothing changes."
 )
@@ -169,7 +171,7 @@ async def _kill(stage: Stage, victim: LocalNode, hosts: set[str]) -> float:
 
 async def _restore(stage: Stage, node: LocalNode) -> None:
     node.start()
-    await _until_async(lambda: _is_active(stage, node), f"node {node.id} is active again")
+    await _until_async(lambda: _is_back(stage, node), f"node {node.id} is back")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +217,14 @@ async def _hosts(stage: Stage, count: int) -> bool:
     return sum(lease.state is LeaseState.RUNNING for lease in leases) == count
 
 
-async def _is_active(stage: Stage, node: LocalNode) -> bool:
-    return (await Nodes(stage.cloud.client).node(node.id)).status is NodeStatus.ACTIVE
+async def _is_back(stage: Stage, node: LocalNode) -> bool:
+    """Whether instances can be placed on it: a node that died stays active for a while, and under suspicion for longer.
+
+    A host that is killed while another is still down would have to wait for that one where no third is free.
+    """
+    client = stage.cloud.client
+    record = await Nodes(client).node(node.id)
+    return record.status is NodeStatus.ACTIVE and node.id not in await Probes(client).suspicions()
 
 
 async def _is_complete(stage: Stage, app: AppId) -> bool:
