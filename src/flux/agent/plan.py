@@ -108,7 +108,7 @@ def plan_instance(
     if desired.lock is Lock.UNREADABLE:
         return _plan_unreadable(desired, observed)
     if desired.lock is not Lock.OPEN and not (observed and observed.containers):
-        return _plan_locked(desired, memory, now)
+        return _plan_locked(node, desired, observed, memory, now)
     containers = observed.containers if observed is not None else {}
     if stale := _plan_stale(node, desired, containers):
         return Plan(stale, "containers of an older plan are replaced")
@@ -140,10 +140,14 @@ def _plan_unreadable(desired: DesiredInstance, observed: ObservedInstance | None
     return Plan((ReportFailure(desired.lease.id, FailReason.BAD_SPEC, detail),), detail)
 
 
-def _plan_locked(desired: DesiredInstance, memory: Memory, now: float) -> Plan:
+def _plan_locked(
+    node: NodeFacts, desired: DesiredInstance, observed: ObservedInstance | None, memory: Memory, now: float
+) -> Plan:
+    """The network can be made meanwhile: it has no secrets."""
     give_up = memory.first_seen + SEED_PATIENCE
     if now < give_up:
-        return Plan((), "the seed of the private half has not arrived", give_up)
+        network = _missing_network(node, desired, observed)
+        return Plan(network, "the seed of the private half has not arrived", give_up)
     detail = "no seed was sealed to this node" if desired.lock is Lock.WAITING else "no sealed seed opens the spec"
     return Plan((ReportFailure(desired.lease.id, FailReason.NO_SEED, detail),), detail)
 
@@ -176,6 +180,15 @@ def _missing_images(
     return tuple(wanted.values())
 
 
+def _missing_network(
+    node: NodeFacts, desired: DesiredInstance, observed: ObservedInstance | None
+) -> tuple[Action, ...]:
+    name = network_name(node.chain, node.node, desired.lease.id)
+    if observed is not None and name in observed.networks:
+        return ()
+    return (EnsureNetwork(name, desired.key(node).labels()),)
+
+
 def _plan_creation(
     node: NodeFacts, desired: DesiredInstance, observed: ObservedInstance | None, memory: Memory
 ) -> tuple[Action, ...]:
@@ -188,10 +201,7 @@ def _plan_creation(
     if not missing:
         return ()
     key = desired.key(node)
-    network = network_name(node.chain, node.node, lease.id)
-    actions: list[Action] = []
-    if observed is None or network not in observed.networks:
-        actions.append(EnsureNetwork(network, key.labels()))
+    actions: list[Action] = list(_missing_network(node, desired, observed))
     mounted = {mount.volume for component in missing for mount in component.mounts}
     actions += [
         EnsureVolume(

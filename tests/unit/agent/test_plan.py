@@ -257,6 +257,8 @@ def test_a_container_of_an_older_plan_is_replaced() -> None:
 def test_a_locked_instance_waits_for_its_seed_and_then_gives_the_lease_back() -> None:
     desired = make_desired(lock=Lock.WAITING)
     plan = look(desired, None, now=1)
+    assert [type(action) for action in plan.actions] == [EnsureNetwork]
+    plan = look(desired, make_observed(desired), now=1)
     assert plan.actions == ()
     assert plan.wake_at == SEED_PATIENCE
     (report,) = look(desired, None, now=SEED_PATIENCE).actions

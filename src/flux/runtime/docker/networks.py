@@ -16,11 +16,20 @@ class Networks:
 
     async def ensure(self, name: str, labels: Mapping[str, str]) -> None:
         check_name(name)
-        existing = await self._find(name)
-        if existing is None:
-            await self._create(name, labels)
-            return
-        check_same("Network", name, existing.labels, labels)
+        docker = await self._connection.docker()
+        request = {
+            "Name": name,
+            "CheckDuplicate": True,
+            "Driver": "bridge",
+            "Labels": dict(labels),
+            "Options": {"com.docker.network.bridge.enable_icc": "true"},
+        }
+        try:
+            await self._connection.ask(docker.networks.create(request))
+        except NameConflict:
+            existing = await self._find(name)
+            if existing is not None:
+                check_same("Network", name, existing.labels, labels)
 
     async def remove(self, name: str) -> None:
         check_name(name)
@@ -45,22 +54,6 @@ class Networks:
             if network["Name"] == name:
                 return NetworkView(name, network["Labels"] or {})
         return None
-
-    async def _create(self, name: str, labels: Mapping[str, str]) -> None:
-        docker = await self._connection.docker()
-        request = {
-            "Name": name,
-            "CheckDuplicate": True,
-            "Driver": "bridge",
-            "Labels": dict(labels),
-            "Options": {"com.docker.network.bridge.enable_icc": "true"},
-        }
-        try:
-            await self._connection.ask(docker.networks.create(request))
-        except NameConflict:
-            existing = await self._find(name)
-            if existing is not None:
-                check_same("Network", name, existing.labels, labels)
 
 
 def check_same(kind: str, name: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> None:
