@@ -149,8 +149,13 @@ def _images_refused(error: Any) -> Problem:
 
 
 def _lied(error: Any) -> Problem:
+    kind = type(error.reason).__name__
     hint = "the answer was not used; ask another endpoint with --rpc"
-    return Problem(str(error), hint, FAILED, type(error.reason).__name__)
+    if kind == "Expired":
+        # Nobody lied: another endpoint would be measured by the same old block.
+        hint = "name a newer block, or begin anew with what this endpoint shows: `flux chain trust --forget`"
+        return Problem(str(error.reason), hint, FAILED, kind)
+    return Problem(str(error), hint, FAILED, kind)
 
 
 def _agent_refused(error: Any) -> Problem:

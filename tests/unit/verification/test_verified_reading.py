@@ -275,7 +275,10 @@ def test_trust_that_grew_old_is_not_used(flux: Flux) -> None:
     newer.app_hashes[far] = bytes.fromhex("aa" * 32)
     flux.lie = on("flux_lightBlock", lambda answer: to_document(newer.block(far)))
     flux.late = GENESIS_TIME + (far + 1) * SECOND - light.now()
-    assert flux.refused("node", "ls", "--verify")["kind"] == "Expired"
+    error = flux.refused("node", "ls", "--verify")
+    assert error["kind"] == "Expired"
+    assert "flux chain trust --forget" in error["hint"]
+    assert "cannot be believed" not in error["message"], "nobody lied"
 
 
 def test_a_named_block_is_trusted_if_the_endpoint_has_it(flux: Flux) -> None:
