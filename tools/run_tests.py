@@ -17,8 +17,9 @@ from tools.paths import ROOT, STATE
 
 REPORTS = STATE / "tests"
 CLOSING_LINE = REPORTS / "closing-line"
-QUICK = ("unit", "property")
-ORDER = ("vectors", "ports", "simulation", "e2e")
+QUICK = ("unit", "property", "simulation")
+"""What runs in parallel: it needs processors alone, no engine and no time on a clock."""
+ORDER = ("vectors", "ports", "e2e")
 """Of the other directories, the quicker first; any that is not named here comes last."""
 _INTERRUPTED = 2
 

@@ -37,15 +37,18 @@ def start(folder: Path, *before: str) -> subprocess.Popen[bytes]:
     )
 
 
-def acknowledged(child: subprocess.Popen[bytes], seconds: float) -> list[list[str]]:
-    """Lines until so long after the first one; then the child is killed and what it still had written is read."""
+def acknowledged(child: subprocess.Popen[bytes], seconds: float, least: int = 1) -> list[list[str]]:
+    """Lines until so long after the first one, and until there are so many at least; then the child is killed and what
+    it still had written is read.
+    """
     with child:
         assert child.stdout is not None
         pipe = child.stdout.fileno()
         assert select.select([pipe], [], [], PATIENCE)[0], "the chain made no block"
         read, deadline = b"", time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            if select.select([pipe], [], [], left)[0]:
+        while (left := deadline - time.monotonic()) > 0 or read.count(b"\n") < least:
+            assert left > -PATIENCE, f"no {least} blocks came"
+            if select.select([pipe], [], [], max(left, 1))[0]:
                 chunk = os.read(pipe, 1 << 16)
                 assert chunk, f"the chain ended by itself with {child.wait()}"
                 read += chunk
@@ -94,8 +97,8 @@ def test_each_block_is_synced_to_disk_before_it_is_acknowledged(tmp_path: Path) 
     lines = acknowledged(
         start(tmp_path / "chain", "strace", "-f", "-qq", "-e", "trace=fdatasync,fsync,msync,write", "-o", str(trace)),
         1.0,
+        least=3,
     )
-    assert len(lines) >= 3
     calls = re.findall(r"(?:(fdatasync|msync|fsync)\b.*= 0|write\(1, \"(\d+) )", trace.read_text())
     synced, checked = False, 0
     for sync, number in calls:
