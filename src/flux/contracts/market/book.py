@@ -38,7 +38,7 @@ from flux.contracts.market.types import (
 from flux.contracts.nodes.types import NodeId, NodeStatus
 from flux.contracts.oracle.types import UsdPrice
 from flux.kernel.context import Context, Host
-from flux.primitives.types import U8, U32, U64, ChainTime
+from flux.primitives.types import U8, U16, U32, U64, ChainTime
 
 START_DEADLINE = 1
 DRAIN_DEADLINE = 2
@@ -276,6 +276,17 @@ class Book:
         waiting = Waiting(ctx.now, replaces, ()) if known is None else known.but(replaces=replaces)
         self.state.waiting.set((app, ordinal), waiting)
         self.state.is_dirty.set(True)
+
+    def await_missing(self, ctx: Context, app: App) -> None:
+        """Have every instance placed that should run and neither runs nor waits."""
+        there = {lease.ordinal for lease in self.open_of_app(app.id)}
+        there.update(ordinal for ordinal, _ in self.waiting_of(app.id))
+        missing = [ordinal for ordinal in map(Ordinal, map(U16, range(app.instances))) if ordinal not in there]
+        waiting = Waiting(ctx.now, NO_LEASE, ())
+        for ordinal in missing:
+            self.state.waiting.set((app.id, ordinal), waiting)
+        if missing:
+            self.state.is_dirty.set(True)
 
     def waiting_of(self, app: AppId) -> list[tuple[Ordinal, Waiting]]:
         """Waiting instances of an app."""

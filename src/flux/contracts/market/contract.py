@@ -72,7 +72,7 @@ from flux.contracts.market.views import MarketViews
 from flux.contracts.nodes.types import Node, NodeId, NodeStatus, UnknownNode
 from flux.kernel.context import Context, Host
 from flux.kernel.contract import method, scheduled
-from flux.primitives.types import U8, U16, U32, U64, ChainTime, Hash
+from flux.primitives.types import U8, U32, U64, ChainTime, Hash
 
 MAX_DETAIL = 200
 _STAYING = (LeaseState.RUNNING, LeaseState.STALLED)
@@ -267,11 +267,7 @@ class Market(MarketViews):
         for lease in self._book.open_of_app(app):
             if lease.ordinal >= record.instances:
                 self._book.close(ctx, lease, CloseReason.SCALED_DOWN)
-        held = {lease.ordinal for lease in self._book.open_of_app(app)}
-        for number in range(record.instances):
-            ordinal = Ordinal(U16(number))
-            if ordinal not in held and (app, ordinal) not in self.state.waiting:
-                self._book.await_node(ctx, app, ordinal)
+        self._book.await_missing(ctx, record)
         self._succession.update_next(ctx, app)
 
     def node_changed(self, ctx: Context, node: NodeId) -> None:
