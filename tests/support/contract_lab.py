@@ -124,6 +124,9 @@ class HandMarket:
     leases: dict[int, Lease] = field(default_factory=dict)
     told: list[tuple[str, int]] = field(default_factory=list)
 
+    def app_deployed(self, ctx: Context, app: App) -> None:
+        self.app_changed(ctx, app.id)
+
     def app_changed(self, ctx: Context, app: AppId) -> None:
         self.told.append(("app", app))
         record: App = self.apps.app(ctx, app)

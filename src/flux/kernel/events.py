@@ -3,7 +3,8 @@
 Source: Solidity ABI specification, "Events"; at most three indexed fields beside the signature.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin
 
 from flux.kernel.abi_types import abi_type, fields, from_abi, strip, to_abi
@@ -37,7 +38,7 @@ def is_indexed(annotation: object) -> bool:
 class EventCodec:
     """Encodes one Event class as topics and data, and back."""
 
-    __slots__ = ("_codec", "_data", "_names", "_topics", "event", "signature", "topic0")
+    __slots__ = ("_codec", "_data", "_names", "_topics", "_write_topics", "event", "signature", "topic0")
 
     def __init__(self, event: type[Event]) -> None:
         self.event = event
@@ -50,17 +51,16 @@ class EventCodec:
         if len(indexed) > 3:
             raise TypeError(f"{event.__name__} indexes {len(indexed)} fields; Ethereum allows 3")
         self._topics = [(name, abi_type(kind)) for name, kind in indexed]
-        self._data = [(name, to_abi(kind)) for name, kind in plain]
+        self._write_topics = [(attrgetter(name), _topic_of(kind)) for name, kind in self._topics]
+        self._data = [(attrgetter(name), to_abi(kind)) for name, kind in plain]
         self._codec = abi.codec(tuple(abi_type(kind) for _, kind in plain))
         self._names = [(name, from_abi(kind)) for name, kind in plain]
 
     def encode(self, address: Address, event: Event) -> Log:
         """The log entry of the event, as emitted by the contract at `address`."""
-        topics = [self.topic0, *(_topic(kind, getattr(event, name)) for name, kind in self._topics)]
-        values = [
-            getattr(event, name) if convert is None else convert(getattr(event, name)) for name, convert in self._data
-        ]
-        return Log(address, tuple(topics), self._codec.encode(values))
+        topics = (self.topic0, *[write(field(event)) for field, write in self._write_topics])
+        values = [field(event) if convert is None else convert(field(event)) for field, convert in self._data]
+        return Log(address, topics, self._codec.encode(values))
 
     def decode(self, topics: Sequence[Hash], data: bytes) -> Event:
         """The event of a log; an indexed string or byte string comes back as its hash. Raises AbiError."""
@@ -74,13 +74,17 @@ class EventCodec:
         return self.event(**facts)
 
 
-def _topic(kind: str, value: Any) -> Hash:
-    if kind in ("string", "bytes"):
-        return keccak256(value.encode() if isinstance(value, str) else value)
-    if isinstance(value, bytes):
-        padded = value.rjust(32, b"\0") if kind == "address" else value.ljust(32, b"\0")
-        return Hash(padded)
-    return Hash(int(value).to_bytes(32, "big"))
+def _topic_of(kind: str) -> Callable[[Any], Hash]:
+    """Function from a value of an ABI type to its topic."""
+    if kind == "string":
+        return lambda value: keccak256(value.encode())
+    if kind == "bytes":
+        return keccak256
+    if kind == "address":
+        return lambda value: Hash(value.rjust(32, b"\0"))
+    if kind.startswith("bytes"):
+        return lambda value: Hash(value.ljust(32, b"\0"))
+    return lambda value: Hash(int.to_bytes(value, 32, "big"))
 
 
 _codecs: dict[type[Event], EventCodec] = {}

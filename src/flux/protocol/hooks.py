@@ -54,6 +54,10 @@ class MarketLink:
 
     market: Market
 
+    def app_deployed(self, ctx: Context, app: App) -> None:
+        """There is a new app."""
+        self.market.app_deployed(ctx, app)
+
     def app_changed(self, ctx: Context, app: AppId) -> None:
         """An app's record changed."""
         self.market.app_changed(ctx, app)

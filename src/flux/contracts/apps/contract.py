@@ -104,7 +104,8 @@ class Apps(Contract):
         )
         self._keep_revision(ctx, app, spec, ciphertext)
         self.host.emit(AppDeployed(id, ctx.sender, name, instances))
-        self._save(ctx, app)
+        self.state.apps.set(id, app)
+        self._market.app_deployed(ctx, app)
         return id
 
     @method(gas=80_000)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from flux.contracts.apps.types import AppId, AppSpec, Revision
+from flux.contracts.apps.types import App, AppId, AppSpec, Revision
 from flux.kernel.context import Context
 from flux.primitives.types import U16, Address, Wei
 
@@ -11,8 +11,12 @@ from flux.primitives.types import U16, Address, Wei
 class MarketPort(Protocol):
     """The market, which runs instances."""
 
+    def app_deployed(self, ctx: Context, app: App) -> None:
+        """Told of every new app; has its instances placed."""
+        ...
+
     def app_changed(self, ctx: Context, app: AppId) -> None:
-        """Told after every change of an app's record; opens and closes instances and leases to match."""
+        """Told after every later change of an app's record; opens and closes instances and leases to match."""
         ...
 
     def revision_changed(self, ctx: Context, app: AppId, before: Revision) -> None:

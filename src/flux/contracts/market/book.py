@@ -281,11 +281,14 @@ class Book:
         """Have every instance placed that should run and neither runs nor waits."""
         there = {lease.ordinal for lease in self.open_of_app(app.id)}
         there.update(ordinal for ordinal, _ in self.waiting_of(app.id))
-        missing = [ordinal for ordinal in map(Ordinal, map(U16, range(app.instances))) if ordinal not in there]
+        self.await_first(ctx, app.id, [number for number in range(app.instances) if number not in there])
+
+    def await_first(self, ctx: Context, app: AppId, ordinals: Sequence[int]) -> None:
+        """Have instances placed that replace nothing and do not wait yet."""
         waiting = Waiting(ctx.now, NO_LEASE, ())
-        for ordinal in missing:
-            self.state.waiting.set((app.id, ordinal), waiting)
-        if missing:
+        for ordinal in ordinals:
+            self.state.waiting.set((app, Ordinal(U16(ordinal))), waiting)
+        if ordinals:
             self.state.is_dirty.set(True)
 
     def waiting_of(self, app: AppId) -> list[tuple[Ordinal, Waiting]]:

@@ -5,6 +5,7 @@ Placement itself is in placer.py, bookkeeping in book.py, what anybody may ask i
 
 from flux.contracts.addresses import MARKET
 from flux.contracts.apps.types import (
+    App,
     AppId,
     AppStatus,
     InvalidSpec,
@@ -243,6 +244,11 @@ class Market(MarketViews):
     def revision_changed(self, ctx: Context, app: AppId, before: Revision) -> None:
         """For apps: the owner chose another revision; `app_changed` follows."""
         self._succession.revision_changed(ctx, self._apps.app(ctx, app), before, self.leases_of_app(ctx, app))
+
+    def app_deployed(self, ctx: Context, app: App) -> None:
+        """For apps: a new app, of which nothing runs or waits yet."""
+        self._book.look_at_standbys(app)
+        self._book.await_first(ctx, app.id, range(app.instances))
 
     def app_changed(self, ctx: Context, app: AppId) -> None:
         """For apps: make instances match the app's record."""
