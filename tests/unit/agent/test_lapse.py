@@ -65,15 +65,16 @@ async def a_node(spec: AppSpec) -> AsyncIterator[Cut]:
         applier = Applier(runtime, chain, PortPool(42000, 42099))
         world.loop = AgentLoop(NODE, chain, runtime, applier, lapse=world.guard)
         world.hear(1)
-        task = asyncio.create_task(world.loop.run())
+        tasks = [asyncio.create_task(world.loop.run()), asyncio.create_task(world.loop.follow_engine())]
         try:
             wish = replace(make_desired(spec), spec=spec)
             chain.wishes[LEASE] = wish
             await world.until(lambda: bool(chain.confirmed))
             yield world
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_an_instance_stops_when_its_lease_could_not_be_renewed_and_comes_back_when_it_is() -> None:
