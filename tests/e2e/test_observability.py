@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from flux.runtime.labels import APP, LEASE
 from support.cloud_lab import CloudLab
 from support.small_app import small_app
+from support.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.asyncio(loop_scope="session")]
 
@@ -76,7 +77,12 @@ async def test_every_process_shows_metrics_and_is_ready(lab: CloudLab) -> None:
         assert (await values(agent, "flux_instance_restarts_total"))[key] == 0
         assert set(await values(agent, "flux_agent_probes_total")) == {("answered",), ("missed",)}
         await lab.answers("shown", "hello")
-        assert (await values(ingress, "flux_ingress_upstreams"))[("up",)] >= 1
+
+        async def is_up() -> bool:
+            """An instance that is only starting may be asked before it counts as up."""
+            return (await values(ingress, "flux_ingress_upstreams"))[("up",)] >= 1
+
+        await until(is_up)
         status, text = await get(f"{ingress}/caddy/metrics")
         assert (status, "caddy_http_requests_total" in text) == (200, True)
 

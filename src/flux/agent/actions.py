@@ -56,7 +56,7 @@ class StartContainer:
 
     component: str
     container: ContainerId
-    """Its name where it was created a moment ago."""
+    """Its name where the same plan creates it."""
 
 
 @dataclass(frozen=True, slots=True)

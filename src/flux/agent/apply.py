@@ -1,7 +1,7 @@
 """Carries out a plan's actions, one after another, and says what became of them."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
@@ -37,7 +37,7 @@ from flux.runtime.errors import (
     StartFailed,
 )
 from flux.runtime.port import ContainerRuntime
-from flux.runtime.types import ImageReference, RegistryLogin
+from flux.runtime.types import ContainerId, ImageReference, RegistryLogin
 
 log = structlog.get_logger(__name__)
 MAX_DETAIL = 200
@@ -98,10 +98,14 @@ class Applier:
     async def apply(self, lease: LeaseId, actions: tuple[Action, ...]) -> Outcome:
         """Carry out the actions in order; stop at the first that fails and say whether it may pass."""
         confirmed = False
-        for action in actions:
+        made: dict[str, ContainerId] = {}
+        for planned in actions:
+            action = _named(planned, made)
             try:
                 if isinstance(action, Confirm):
                     confirmed = await self._reporter.confirm(action.lease, action.bindings)
+                elif isinstance(action, CreateContainer):
+                    made[action.spec.name] = await self._runtime.create(self._ports.fill(action.spec))
                 else:
                     await self._apply(action)
             except (RuntimeFailure, NoPortLeft) as error:
@@ -131,8 +135,6 @@ class Applier:
                 await runtime.ensure_network(name, labels)
             case EnsureVolume(name, labels, size_mib):
                 await runtime.ensure_volume(name, labels, size_mib)
-            case CreateContainer(_, spec):
-                await runtime.create(self._ports.fill(spec))
             case PlaceSecrets(_, name, secrets):
                 await runtime.place_secrets(name, secrets)
             case StartContainer(_, container):
@@ -151,8 +153,8 @@ class Applier:
                 await self._reporter.resumed(lease)
             case ReportStopped(lease):
                 await self._reporter.stopped(lease)
-            case Confirm():
-                raise AssertionError("confirmations are reported by apply")
+            case Confirm() | CreateContainer():
+                raise AssertionError("apply does what it needs the answer of")
 
     async def _recover(self, lease: LeaseId, action: Action, error: RuntimeFailure | NoPortLeft) -> Outcome:
         if isinstance(error, PortTaken) and isinstance(action, StartContainer):
@@ -182,6 +184,13 @@ class Applier:
                 return Outcome(retry_after=0.1)
             case _:
                 return Outcome(retry_after=max(error.delay, 1.0))
+
+
+def _named(action: Action, made: Mapping[str, ContainerId]) -> Action:
+    """A start of what the same plan created is one of that very container, in the log too."""
+    if isinstance(action, StartContainer) and action.container in made:
+        return replace(action, container=made[action.container])
+    return action
 
 
 def _facts(action: Action) -> dict[str, object]:
