@@ -145,6 +145,11 @@ def _only_labels(folder: Disk) -> None:
     (folder.folder / "labels.json").write_text("{}")
 
 
+def _labels_half_written(folder: Disk) -> None:
+    folder.folder.mkdir(parents=True)
+    (folder.folder / ".labels.json.abc.new").touch()
+
+
 def _not_mounted(folder: Disk) -> None:
     folder.make({"a": "b"}, 16)
     folder.detach()
@@ -171,6 +176,7 @@ def _grown_file(folder: Disk) -> None:
     [
         _file_without_file_system,
         _only_labels,
+        _labels_half_written,
         _not_mounted,
         _mounted_without_volume,
         _removal_begun,
@@ -196,6 +202,9 @@ async def test_a_disk_that_docker_forgot_is_found_again_and_one_being_removed_is
         assert command("docker", "-H", engine, "volume", "rm", disks.name(volume)).returncode == 0
     (disk(disks, tmp_path).data / "kept").touch()
     disk(disks, tmp_path, "doomed").doom()
+    strange = tmp_path / "volumes" / "a-folder-of-somebody-else"
+    strange.mkdir()
+    (strange / "notes").touch()
     later = DockerRuntime(engine, tmp_path / "volumes")
     (found,) = await later.list_volumes(disks.labels)
     assert (found.name, found.labels, found.size_mib) == (disks.name("data"), disks.labels, 16)

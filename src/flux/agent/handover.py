@@ -23,6 +23,7 @@ from flux.sdk.bindings.market import Market
 from flux.sdk.bindings.nodes import Nodes
 from flux.sdk.bindings.secrets import Secrets
 from flux.sdk.client import FluxClient, parse_log
+from flux.sdk.errors import RpcError
 from flux.specs.private_half import PrivateHalfError, seal
 
 log = structlog.get_logger(__name__)
@@ -124,7 +125,11 @@ class SeedHandover:
         elif missed > MAX_BLOCKS:
             placed = known
         else:
-            placed = await self._placements.placed(self._head + 1, head)
+            try:
+                placed = await self._placements.placed(self._head + 1, head)
+            except RpcError as error:  # more was placed than an endpoint answers at once, say
+                log.info("logs of placements refused, all apps are looked at", reason=str(error))
+                placed = known
         self._head = max(self._head, head)
         return placed
 

@@ -214,7 +214,7 @@ class ImageKeeper:
     async def _forget_missing(self) -> None:
         """What somebody else removed is no longer ours, should somebody bring it again."""
         for image in [image for image, seconds in self._unused.items() if seconds > 0]:
-            if not await self._runtime.has_image(image):
+            if not await self._runtime.has_image(image) and not self._pulls[image]:
                 del self._unused[image]
 
     async def _remove(self, host: Host, needed: set[ImageReference]) -> None:

@@ -29,13 +29,7 @@ from flux.contracts.market.types import LeaseId, LeaseState, Ordinal
 from flux.runtime.errors import RuntimeFailure
 from flux.runtime.labels import InstanceKey, container_name, node_labels
 from flux.runtime.port import ContainerRuntime
-from flux.runtime.types import (
-    ContainerHealth,
-    ContainerState,
-    ContainerView,
-    HealthCommand,
-    ImageReference,
-)
+from flux.runtime.types import ContainerHealth, ContainerState, ContainerView, HealthCommand, ImageReference
 from flux.sdk.errors import ClientError
 
 log = structlog.get_logger(__name__)
@@ -112,6 +106,9 @@ class AgentLoop:
         self._awake = asyncio.Event()
         self._chain_changed = True
         self._engine_changed = True
+        self._observing = asyncio.Lock()
+        self._acted: set[LeaseId] = set()
+        """Leases whose plans ended since the last look at the engine began: what is known of them is older."""
 
     def wake(self) -> None:
         """Something may have changed: look soon."""
@@ -165,6 +162,7 @@ class AgentLoop:
                 await asyncio.wait([task])
             yield
         finally:
+            self._forget_containers(lease)
             try:
                 await self._observe()
             except RuntimeFailure as error:
@@ -248,6 +246,12 @@ class AgentLoop:
         self.engine_read_at = self._clock()
 
     async def _observe(self) -> None:
+        async with self._observing:
+            acted = set(self._acted)
+            await self._observe_all()
+            self._acted -= acted
+
+    async def _observe_all(self) -> None:
         containers = await self._containers.look()
         networks = await self._runtime.list_networks(self._labels)
         self._health.watch(self._checked(containers))
@@ -329,7 +333,7 @@ class AgentLoop:
         memory = self._memories.setdefault(lease, Memory(first_seen=now))
         if desired.lease.state is LeaseState.RUNNING and memory.confirmed:
             memory = self._memories[lease] = replace(memory, confirmed=False)
-        if lease in self._busy or lease in self._held:
+        if lease in self._busy or lease in self._held or lease in self._acted:
             return None
         if (desired.lease.app, desired.lease.ordinal) in ending and (desired.spec.volumes or desired.spec.at_most_one):
             self._waiting[lease] = "the instance that ran here before stops first"
@@ -388,11 +392,15 @@ class AgentLoop:
             self._not_before[lease] = self._clock() + max(error.delay, 1.0)
         finally:
             del self._busy[lease]
-            if (observed := self._observed.get(lease)) is not None:
-                for container in observed.containers.values():
-                    self._containers.forget(container.view.id)
+            self._acted.add(lease)
+            self._forget_containers(lease)
             self._chain_changed |= any(isinstance(action, Telling) for action in actions)
             self.wake_for_engine()
+
+    def _forget_containers(self, lease: LeaseId) -> None:
+        if (observed := self._observed.get(lease)) is not None:
+            for container in observed.containers.values():
+                self._containers.forget(container.view.id)
 
     def _remember(self, lease: LeaseId, outcome: Outcome) -> None:
         memory = self._memories.get(lease)

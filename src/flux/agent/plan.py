@@ -192,7 +192,10 @@ def _missing_network(
 def _plan_creation(
     node: NodeFacts, desired: DesiredInstance, observed: ObservedInstance | None, memory: Memory
 ) -> tuple[Action, ...]:
-    """What is missing is created; what waits for nothing else and never crashed is started with it."""
+    """What is missing is created; what waits for nothing else and never crashed is started with it.
+
+    Not where at most one may run: whether it still may is looked at between the two.
+    """
     if desired.lock is not Lock.OPEN:
         return ()
     lease = desired.lease
@@ -217,7 +220,7 @@ def _plan_creation(
     actions += [
         StartContainer(item.name, ContainerId(specs[item.name].name))
         for item in missing
-        if not item.depends_on and item.name not in memory.crashes
+        if not item.depends_on and item.name not in memory.crashes and not desired.spec.at_most_one
     ]
     return tuple(actions)
 

@@ -29,6 +29,7 @@ from flux.runtime.labels import volume_name
 from flux.runtime.memory import MemoryEngine, MemoryRuntime
 from flux.runtime.memory.container import Container
 from flux.runtime.memory.volume_files import Unpacked
+from flux.runtime.types import ContainerId
 from flux.sdk.agent_api import AgentClient, AgentRefused
 from flux.sdk.errors import Unreachable
 from flux.services.ports import free_port
@@ -252,6 +253,19 @@ async def test_a_swap_that_fails_leaves_the_old_contents_and_the_component_runs_
     await until(lambda: world.database.is_running)
     assert world.database.process is not begun
     assert world.engine.files[VOLUME] == {"notes": b"old"}
+
+
+async def test_a_restore_that_was_made_is_told_as_such_though_the_component_does_not_start_at_once(
+    world: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_: MemoryRuntime, container: ContainerId) -> None:
+        monkeypatch.undo()
+        raise OutOfDisk(f"No room to start {container}.")
+
+    monkeypatch.setattr(MemoryRuntime, "start", fail)
+    await world.restore(tar(first=b"1"))
+    assert world.engine.files[VOLUME] == {"first": b"1"}
+    await world.until(lambda: world.database.is_running)
 
 
 async def test_more_than_the_volume_holds_is_refused(world: Hosted) -> None:

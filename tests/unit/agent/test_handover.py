@@ -13,6 +13,7 @@ from flux.contracts.market.types import Lease, LeaseId, LeaseState
 from flux.contracts.nodes.types import NodeId
 from flux.primitives.types import U32, U64
 from flux.sdk.client import FluxClient
+from flux.sdk.errors import RpcError
 from flux.specs.private_half import open_box
 from support.leases import make_lease
 
@@ -161,6 +162,21 @@ async def test_who_slept_for_long_looks_at_every_app(handover: SeedHandover, cha
     await handover.run_once(HUNDRED, 1)
     await handover.run_once(HUNDRED, 2 + MAX_BLOCKS)
     assert (len(chain.asked), chain.ranges) == (2 * len(HUNDRED), [])
+
+
+async def test_where_logs_are_refused_every_app_is_looked_at_and_the_next_block_asks_for_its_own(
+    handover: SeedHandover, chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(first: int, last: int) -> set[AppId]:
+        raise RpcError(-32005, f"blocks {first} to {last} have too many logs")
+
+    await handover.run_once(HUNDRED, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(chain, "placed", refuse)
+        await handover.run_once(HUNDRED, 5)
+    assert len(chain.asked) == 2 * len(HUNDRED)
+    await handover.run_once(HUNDRED, 6)
+    assert (len(chain.asked), chain.ranges) == (2 * len(HUNDRED), [(6, 6)])
 
 
 async def test_an_app_with_a_lease_that_waits_is_looked_at_with_every_block(

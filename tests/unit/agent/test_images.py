@@ -1,5 +1,6 @@
 """When images go that an agent fetched: never others', never on a blip, oldest use first where the disk is short."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
@@ -233,6 +234,27 @@ async def test_what_somebody_else_removed_and_brought_again_is_theirs(world: Wor
     world.engine.images.add(OLD)
     await world.watch(2 * KEEP)
     assert world.engine.images == {OLD}
+
+
+async def test_what_is_fetched_while_it_is_found_missing_stays_ours(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.keeper.pull(OLD)
+    await world.look()
+    world.engine.images.clear()
+    pulls: list[asyncio.Task[None]] = []
+
+    async def missing(image: ImageReference) -> bool:
+        pulls.append(asyncio.create_task(world.keeper.pull(image)))
+        await asyncio.sleep(0)
+        return False
+
+    monkeypatch.setattr(world.runtime, "has_image", missing)
+    await world.look()
+    monkeypatch.undo()
+    await asyncio.gather(*pulls)
+    assert pulls
+    assert list(world.keeper.held()) == [OLD]
 
 
 async def test_an_agent_that_fetched_nothing_asks_nothing(world: World) -> None:

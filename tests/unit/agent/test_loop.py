@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -22,7 +22,15 @@ from flux.runtime.errors import ImagePullFailed
 from flux.runtime.labels import InstanceKey
 from flux.runtime.memory import MemoryEngine, MemoryRuntime
 from flux.runtime.port import NOTHING_KNOWN
-from flux.runtime.types import ContainerEvent, ContainerId, ContainerView, EventKind, ImageReference, NetworkView
+from flux.runtime.types import (
+    ContainerEvent,
+    ContainerId,
+    ContainerSpec,
+    ContainerView,
+    EventKind,
+    ImageReference,
+    NetworkView,
+)
 from flux.sdk.errors import Unreachable
 from support.leases import DATABASE, IMAGES, NODE, SPEC, WEB, make_desired, make_lease
 from support.waiting import until
@@ -153,6 +161,48 @@ async def test_a_new_lease_becomes_running_containers_and_one_confirmation() -> 
         assert lease == LEASE
         assert [(b.component, b.container, 42000 <= b.host <= 42099) for b in bindings] == [("web", 80, True)]
         assert list(world.engine.volumes) == ["flux-19169-12345678-3-app2-0-data"]
+
+
+class Counting(MemoryRuntime):
+    """An engine whose containers can be made to wait for their creation, and its networks to be listed late."""
+
+    def __init__(self, engine: MemoryEngine) -> None:
+        super().__init__(engine)
+        self.may_create, self.may_list = asyncio.Event(), asyncio.Event()
+        self.may_list.set()
+        self.waits = asyncio.Event()
+        """Set while a list of networks waits."""
+        self.starts: list[ContainerId] = []
+
+    async def create(self, spec: ContainerSpec) -> ContainerId:
+        await self.may_create.wait()
+        return await super().create(spec)
+
+    async def start(self, container: ContainerId) -> None:
+        self.starts.append(container)
+        await super().start(container)
+
+    async def list_networks(self, labels: Mapping[str, str]) -> list[NetworkView]:
+        if not self.may_list.is_set():
+            self.waits.set()
+        await self.may_list.wait()
+        return await super().list_networks(labels)
+
+
+async def test_a_look_that_began_before_a_plan_ended_starts_nothing_again() -> None:
+    async with make_world(Counting) as world:
+        runtime = cast(Counting, world.runtime)
+        world.chain.wishes[LEASE] = make_desired(AppSpec(components=(Component("web", WEB, 500, 64),)))
+        world.loop.wake()
+        await until(lambda: world.engine.networks)
+        runtime.may_list.clear()
+        world.loop.wake_for_engine()
+        await runtime.waits.wait()
+        runtime.may_create.set()
+        await until(lambda: world.running() and not world.loop.is_busy())
+        runtime.may_list.set()
+        await world.until(lambda: bool(world.chain.confirmed))
+        assert len(runtime.starts) == 1
 
 
 async def test_a_closed_lease_is_stopped_and_its_volume_kept() -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import msgspec
+
 from flux.agent.actions import (
     Confirm,
     CreateContainer,
@@ -81,6 +83,14 @@ def test_an_instance_is_created_in_the_order_of_its_dependencies() -> None:
         (CreateContainer, "web"),
         (StartContainer, "database"),
     ]
+
+
+def test_what_may_run_once_only_is_not_started_with_its_creation() -> None:
+    wish = make_desired()
+    desired = replace(wish, spec=msgspec.structs.replace(wish.spec, at_most_one=True))
+    assert not any(isinstance(action, StartContainer) for action in look(desired, None).actions)
+    made = make_observed(desired, make_container(desired, "database", ContainerState.CREATED))
+    assert any(isinstance(action, CreateContainer) for action in look(desired, made).actions)
 
 
 def test_what_crashed_before_is_made_again_and_not_started_at_once() -> None:

@@ -69,6 +69,13 @@ def journals(made: list[Disk]) -> list[Path]:
     return [path for path in folder.glob("*") if not path.name.startswith(".")] if folder.exists() else []
 
 
+def test_a_disk_is_deleted_with_what_a_loss_of_power_left_of_its_labels(prepared: list[Disk]) -> None:
+    for disk in prepared:
+        (disk.folder / ".labels.json.abc.new").touch()
+        disk.delete()
+        assert not disk.folder.exists()
+
+
 def test_all_are_swapped_and_nothing_is_left_over(prepared: list[Disk]) -> None:
     swaps.swap(prepared)
     assert contents(prepared) == NEW

@@ -140,7 +140,11 @@ class BackupApi:
                 await unpacked.swap()
             finally:
                 for container in running:
-                    await self._runtime.start(container.view.id)
+                    try:
+                        await self._runtime.start(container.view.id)
+                    except RuntimeFailure as error:
+                        # The loop starts it as soon as it may; what became of the volumes is the answer.
+                        log.warning("not started after a restore", lease=desired.lease.id, reason=str(error))
 
     @asynccontextmanager
     async def _quiet(self, desired: DesiredInstance) -> AsyncIterator[None]:

@@ -221,6 +221,8 @@ class Disk:
         self.drop()
         for name in ("disk.img", "disk.img.new", "labels.json"):
             (self.folder / name).unlink(missing_ok=True)
+        for unfinished in self.folder.glob(".labels.json.*.new"):
+            unfinished.unlink()
         if self.mount_point.is_dir():
             self.mount_point.rmdir()
         (self.folder / "deleting").unlink(missing_ok=True)

@@ -190,13 +190,16 @@ class Volumes:
             self._is_mended = True
 
     async def _mend_disk(self, disk: Disk) -> None:
-        name = disk.folder.name
+        """One that cannot be mended now keeps no other one from it, and is looked at again after the next restart."""
         try:
             await self.on_disk(mend, disk)
+            if await self._find(disk.folder.name) is None:
+                await self._remove_or_tell(disk)
         except EngineFailed as error:
-            log.warning("restore not finished", volume=name, reason=str(error))
-        if await self._find(name) is not None:
-            return
+            log.warning("volume's disk not mended", volume=disk.folder.name, reason=str(error), hint=error.hint)
+
+    async def _remove_or_tell(self, disk: Disk) -> None:
+        name = disk.folder.name
         if await self.on_disk(disk.clear):
             log.info("volume's disk removed", volume=name)
             return
