@@ -246,7 +246,7 @@ async def test_what_is_fetched_while_it_is_found_missing_stays_ours(
 
     async def missing(image: ImageReference) -> bool:
         pulls.append(asyncio.create_task(world.keeper.pull(image)))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the pull begins
         return False
 
     monkeypatch.setattr(world.runtime, "has_image", missing)
