@@ -6,12 +6,11 @@ now. So nothing is removed on a blip, and nothing for a clock that jumps.
 
 from collections.abc import Collection, Mapping, Sequence
 
+from flux.agent.quarantine import MAX_STEP
 from flux.runtime.types import MIB, DiskSpace, ImageReference
 
 SHORT_PATIENCE = 600.0
 """Seconds that an image is unused at least before it goes, however short the disk is."""
-MAX_STEP = 300.0
-"""Seconds between two looks that count at most: what the machine slept through was not watched."""
 _SHORT_PART = 10
 _LARGEST_SHORT = 50 * 1024 * MIB
 """The disk is short where less than a tenth of it is free, 50 GiB at most: pulls are refused at a fiftieth."""

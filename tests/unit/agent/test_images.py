@@ -8,8 +8,8 @@ import pytest
 
 from flux.agent.desired import DesiredInstance
 from flux.agent.image_keeper import FILE, LOOK_INTERVAL, READ_FRESH, ImageKeeper, ImageStore
-from flux.agent.images import MAX_STEP, SHORT_PATIENCE, is_short, removable, watched
-from flux.agent.quarantine import MAX_BLOCK_AGE
+from flux.agent.images import SHORT_PATIENCE, is_short, removable, watched
+from flux.agent.quarantine import MAX_BLOCK_AGE, MAX_STEP
 from flux.contracts.apps.types import AppId
 from flux.contracts.market.types import LeaseId
 from flux.runtime.errors import ImagePullFailed, RuntimeUnavailable
