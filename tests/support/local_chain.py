@@ -124,12 +124,13 @@ async def _served(
         client = FluxClient(await stack.enter_async_context(HttpTransport(made.rpc)))
         for index in range(nodes):
             await _add_node(client, folder / str(index), index, made)
-        agents = asyncio.create_task(_agents(client, made))
-        try:
-            yield
-        finally:
-            agents.cancel()
-            await asyncio.gather(agents, return_exceptions=True)
+        # In a group, so that a fault of the stand-in ends the chain and is raised where the chain was made.
+        async with asyncio.TaskGroup() as group:
+            agents = group.create_task(_agents(client, made))
+            try:
+                yield
+            finally:
+                agents.cancel()
 
 
 async def _add_node(client: FluxClient, home: Path, index: int, made: LocalChain) -> None:

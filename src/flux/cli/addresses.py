@@ -1,6 +1,7 @@
 """Under which addresses an app answers."""
 
 from flux.cli.context import DEFAULT_RPC, CommandContext
+from flux.contracts.apps.types import AppSpec
 from flux.contracts.market.types import Lease
 from flux.contracts.nodes.types import Node
 
@@ -10,8 +11,10 @@ _LOCAL_DOMAIN = "flux.localhost"
 _TCP = 6
 
 
-def app_url(context: CommandContext, name: str) -> str | None:
-    """The app's address at the ingress that is known of: FLUX_DOMAIN, or the local cloud's."""
+def app_url(context: CommandContext, name: str, spec: AppSpec) -> str | None:
+    """The app's address at the ingress that is known of: FLUX_DOMAIN, or the local cloud's. None without a web port."""
+    if spec.http is None:
+        return None
     if domain := context.environment.get(DOMAIN):
         return f"https://{name}.{domain}/"
     # What looks after processes is imported here: a deployment is under way before its address is printed.

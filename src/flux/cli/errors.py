@@ -198,7 +198,7 @@ _HANDLERS: dict[str, Callable[[Any], Problem]] = {
     "flux.sdk.light.errors.NothingTrusted": _plain(FAILED, "see `flux chain trust --help`"),
     "flux.sdk.agent_api.AgentRefused": _agent_refused,
     "flux.sdk.exec_session.SessionEnded": _plain(FAILED),
-    "flux.sdk.backup_file.BackupUnusable": _plain(FAILED, "nothing was changed; another account opens with --account"),
+    "flux.sdk.backup_file.BackupUnusable": _with_own_hint(FAILED),
     "flux.specs.loaded.SpecUnreadable": _plain(WRONG_USAGE),
     "flux.specs.loaded.SpecRefused": _spec_refused,
     "flux.specs.images.ImagesRefused": _images_refused,

@@ -16,7 +16,7 @@ from flux.cli.lookup import nodes_by_id, protocol_now
 from flux.cli.output import Column, right
 from flux.cli.seeds import find_seed
 from flux.cli.verdicts import place
-from flux.contracts.apps.types import AppId, Revision
+from flux.contracts.apps.types import AppId, Revision, decode_spec
 from flux.contracts.market.types import Lease, LeaseId, LeaseState
 from flux.contracts.nodes.types import Node, NodeId
 from flux.primitives.hexadecimal import quantity
@@ -156,7 +156,8 @@ async def begin(
 
 async def result_document(rollout: Rollout) -> dict[str, Any]:
     """The app as it stands, for scripts and for `show_result`."""
-    state, balance, now = await asyncio.gather(
+    spec, state, balance, now = await asyncio.gather(
+        Apps(rollout.client).spec(rollout.app, rollout.revision),
         progress(rollout.client, rollout.app),
         Escrow(rollout.client).balance(rollout.app),
         protocol_now(rollout.client),
@@ -168,7 +169,7 @@ async def result_document(rollout: Rollout) -> dict[str, Any]:
     return {
         "app": rollout.app,
         "name": rollout.name,
-        "url": app_url(rollout.context, rollout.name),
+        "url": app_url(rollout.context, rollout.name, decode_spec(spec)),
         "revision": rollout.revision,
         "instances": [_instance(lease, rollout.nodes[lease.node]) for lease in sorted(leases, key=_order)],
         "pending": [pending.ordinal for pending in state.pending],

@@ -39,6 +39,11 @@ _FINAL = sodium.crypto_secretstream_xchacha20poly1305_TAG_FINAL
 class BackupUnusable(ClientError):
     """A file that is no backup, was cut off or changed, or belongs to another account."""
 
+    def __init__(self, sentence: str, hint: str = "restore from another backup; nothing was changed") -> None:
+        super().__init__(sentence)
+        self.hint = hint
+        """What to do next."""
+
 
 class BackupHeader(msgspec.Struct, frozen=True):
     """What the file says of itself."""
@@ -64,10 +69,16 @@ def new_salt() -> str:
 def backup_key(signer: Signer, header: BackupHeader) -> bytes:
     """The key of a file. Raises BackupUnusable when it belongs to another account."""
     if header.owner != to_text(signer.address):
-        raise BackupUnusable(f"this backup belongs to {header.owner}; {to_text(signer.address)} can't open it")
+        raise BackupUnusable(
+            f"this backup belongs to {header.owner}; {to_text(signer.address)} can't open it",
+            "choose the account that made it with --account; nothing was changed",
+        )
     signature = signer.sign_hash(personal_message_hash(KEY_TEXT)).to_bytes()
     if signature != signer.sign_hash(personal_message_hash(KEY_TEXT)).to_bytes():
-        raise BackupUnusable("this wallet signs differently each time (not RFC 6979): it could never open the backup")
+        raise BackupUnusable(
+            "this wallet signs differently each time (not RFC 6979): it could never open the backup",
+            "use a key that flux or another software wallet keeps",
+        )
     try:
         salt = bytes.fromhex(header.salt)
     except ValueError as error:
@@ -130,7 +141,7 @@ def read_backup(file: BinaryIO, signer: Signer) -> Iterator[bytes]:
         try:
             data, tag = sodium.crypto_secretstream_xchacha20poly1305_pull(state, sealed, header_hash)
         except (CryptoError, RuntimeError) as error:
-            raise BackupUnusable("the backup was changed or damaged: it does not open with this account") from error
+            raise BackupUnusable("the backup was changed or damaged: a piece of it does not open") from error
         header_hash = None
         yield data
         if tag == _FINAL:

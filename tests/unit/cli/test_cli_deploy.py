@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 COMPOSE = """\
@@ -61,6 +62,14 @@ def test_people_see_the_same_in_words(flux: Any) -> None:
     assert "Why there: of 5 nodes that could take it, it asked the least." in why
     assert "Instance 1" not in why
     flux.ok("app", "rm", "words", "--yes")
+
+
+def test_only_an_app_with_a_web_port_is_given_an_address(flux: Any) -> None:
+    no_port = "services: {worker: {image: '${REGISTRY}/test/web:1'}}"
+    for command in (("deploy", flux.compose(no_port), "--name", "worker"), ("app", "show", "worker")):
+        assert flux.json(*command)["url"] is None
+    assert "Where it answers" in flux.ok("app", "update", "worker", flux.compose(no_port))
+    flux.ok("app", "rm", "worker", "--yes")
 
 
 def test_what_is_private_is_printed_nowhere_and_kept_by_its_user_only(flux: Any) -> None:
@@ -225,6 +234,23 @@ def test_without_waiting_the_seed_is_given_and_the_command_returns(flux: Any) ->
     assert {item["state"] for item in made["instances"]} == {"assigned"}
     assert flux.json("app", "seal", "quick")["given"] <= 2
     flux.ok("app", "rm", "quick", "--yes")
+
+
+def test_a_file_that_cannot_be_used_is_wrong_usage_whatever_the_command(flux: Any, tmp_path: Path) -> None:
+    deploy(flux, "files", "--instances", "1")
+    absent = str(tmp_path / "absent")
+    for command in (
+        ("app", "restore", "files", "--from", absent, "--yes"),
+        ("app", "restore", "files", "--from", str(tmp_path), "--yes"),
+        ("app", "secret", "set", "files", "key", "--file", absent),
+        ("app", "update", "files", absent),
+        ("wallet", "import", "mine", "--keystore", absent),
+        ("dao", "propose", "Title", "--description", absent),
+    ):
+        error = flux.json(*command, code=2)["error"]
+        assert "can't be read" in error["message"], command
+        assert "check the path" in error["message"] + error.get("hint", ""), command
+    flux.ok("app", "rm", "files", "--yes")
 
 
 def test_an_app_that_is_not_there_is_named(flux: Any) -> None:

@@ -151,6 +151,6 @@ def test_what_is_no_secret_is_refused_before_anything_is_sent(flux: Any) -> None
     binary = flux.home / "binary"
     binary.write_bytes(b"\xff\x00")
     flux.json("app", "secret", "set", "picky", "A", "--env", "--file", str(binary), code=2)
-    flux.json("app", "secret", "set", "picky", "a", "--file", str(flux.home / "absent"), code=1)
+    flux.json("app", "secret", "set", "picky", "a", "--file", str(flux.home / "absent"), code=2)
     assert flux.json("app", "show", "picky")["revision"] == 1
     flux.ok("app", "rm", "picky", "--yes")

@@ -50,8 +50,12 @@ def test_what_was_written_is_read(size: int) -> None:
 def test_the_wallet_alone_opens_it_and_another_does_not() -> None:
     file = written(b"secret")
     assert read(file, LocalSigner(b"\x01" * 32)) == b"secret"
-    with pytest.raises(BackupUnusable, match=f"belongs to {to_text(OWNER.address)}"):
+    with pytest.raises(BackupUnusable, match=f"belongs to {to_text(OWNER.address)}") as refused:
         read(file, STRANGER)
+    assert "--account" in refused.value.hint
+    with pytest.raises(BackupUnusable, match="cut off") as damaged:
+        read(file[:-1])
+    assert "another backup" in damaged.value.hint
 
 
 def test_a_header_that_was_rewritten_for_another_account_opens_nothing() -> None:

@@ -11,6 +11,7 @@ from flux.cli import format as show
 from flux.cli.context import CommandContext
 from flux.cli.errors import CliError, UsageError
 from flux.cli.lookup import find_app, running_instance
+from flux.cli.named_files import named_file
 from flux.cli.options import AppArgument
 from flux.contracts.apps.types import decode_spec
 from flux.primitives.address import to_text
@@ -87,5 +88,6 @@ async def run(
 
 
 def _create(path: Path) -> BinaryIO:
-    """A new file that only its user can read."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    """A new file that only its user can read. Raises FileExistsError, UsageError."""
+    with named_file(path, "written", "choose a folder that you may write to"):
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")

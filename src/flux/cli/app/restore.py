@@ -3,13 +3,14 @@
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
 from flux.cli.context import CommandContext
 from flux.cli.errors import UsageError
 from flux.cli.lookup import find_app, running_instance
+from flux.cli.named_files import named_file
 from flux.cli.options import AppArgument, YesOption
 from flux.sdk.agent_api import AgentClient
 from flux.sdk.backup_file import read_backup, read_header
@@ -30,7 +31,7 @@ async def run(
     async with context.client() as client, AgentClient() as agents:
         app = await find_app(client, name)
         signer = await context.signer(client)
-        with source.open("rb") as file:
+        with _opened(source) as file:
             header = read_header(file)
             length = sum(len(piece) for piece in read_backup(file, signer))
             lease = await running_instance(client, app, instance)
@@ -54,6 +55,11 @@ async def run(
             "from": {"app": header.app, "instance": header.instance, "created_at": header.created_at},
         }
     )
+
+
+def _opened(path: Path) -> BinaryIO:
+    with named_file(path):
+        return path.open("rb")
 
 
 async def _stream(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -46,7 +46,7 @@ async def run(context: CommandContext, name: AppArgument) -> None:
         )
     decoded = decode_spec(spec)
     lasts = balance.depletes_at - now if balance is not None and balance.depletes_at else None
-    url = app_url(context, app.name) if decoded.http is not None and app.status is not AppStatus.CLOSED else None
+    url = app_url(context, app.name, decoded) if app.status is not AppStatus.CLOSED else None
     _draw_facts(context, app, decoded, balance, lasts, url, sharing)
     if rollout.state is not RolloutState.NONE:
         context.output.facts([("rollout", rollout_sentence(rollout))])

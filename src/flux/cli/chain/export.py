@@ -10,6 +10,7 @@ from flux.chain.ledger import Ledger
 from flux.cli import format as show
 from flux.cli.context import CommandContext
 from flux.cli.errors import CliError
+from flux.cli.named_files import named_file
 from flux.database.lmdb_store import LmdbStore
 from flux.protocol import genesis as genesis_file
 from flux.services.chain_home import DATA_FOLDER, GENESIS_FILE
@@ -34,7 +35,9 @@ def run(
     try:
         ledger = Ledger(store, genesis.chain_id, genesis.digest())
         size = 0
-        with unfinished.open("wb") as output:
+        with named_file(file, "written", "choose a folder that you may write to"):
+            output = unfinished.open("wb")
+        with output:
             for piece in export_chain(ledger):
                 size += output.write(piece)
         unfinished.replace(file)

@@ -11,6 +11,7 @@ from flux.cli.accounts import find_address
 from flux.cli.context import CommandContext
 from flux.cli.errors import UsageError
 from flux.cli.lookup import find_app, protocol_now
+from flux.cli.named_files import named_file
 from flux.contracts.governor.types import ProposalCreated
 from flux.primitives.types import U64, U256, ChainTime, Hash
 from flux.primitives.units import parse_flux
@@ -67,7 +68,8 @@ async def run(
     """
     text = f"# {title}"
     if description is not None:
-        text += "\n\n" + description.read_text(encoding="utf-8").strip()
+        with named_file(description):
+            text += "\n\n" + description.read_text(encoding="utf-8").strip()
     async with context.client() as client:
         actions = [action("parameters", "setParameter", *_number(item)) for item in numbers or ()]
         for account, amount in _pairs(grants, "--grant ACCOUNT=FLUX"):

@@ -8,7 +8,7 @@ import typer
 from flux.cli import format as show
 from flux.cli.accounts import read_password, read_secret
 from flux.cli.context import CommandContext
-from flux.cli.errors import CliError
+from flux.cli.named_files import named_file
 from flux.wallet.wallet import Wallet
 
 
@@ -26,10 +26,8 @@ def run(
     """
     wallet = Wallet.open(context.home)
     if keystore is not None:
-        try:
+        with named_file(keystore):
             data = keystore.read_bytes()
-        except OSError as error:
-            raise CliError(f"{keystore} cannot be read: {error.strerror}") from error
         address = wallet.import_keystore(name, data, read_password(context, f"Password of {keystore.name}"))
     else:
         secret = read_secret("Private key" if private_key else "Words")

@@ -11,8 +11,9 @@ import typer
 
 from flux.cli.app.update import UpdatePatienceOption
 from flux.cli.context import CommandContext
-from flux.cli.errors import CliError, UsageError
+from flux.cli.errors import UsageError
 from flux.cli.lookup import find_app
+from flux.cli.named_files import named_file
 from flux.cli.options import AppArgument, SecretArgument, WaitOption
 from flux.cli.private import made_revision, read_private, replace_private, with_secrets
 from flux.cli.rollout import roll_out
@@ -71,10 +72,8 @@ def _value(name: str, argument: str | None, file: Path | None) -> bytes:
     if argument is not None and file is not None:
         raise UsageError("a value and a file were given", "give one of them")
     if file is not None:
-        try:
+        with named_file(file):
             data = file.read_bytes()
-        except OSError as error:
-            raise CliError(f"{file} cannot be read: {error.strerror}") from error
     elif argument is not None:
         data = argument.encode()
     elif sys.stdin.isatty():
