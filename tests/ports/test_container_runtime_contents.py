@@ -1,5 +1,6 @@
 """What every adapter of the runtime port promises about volumes' contents, and what a real one does with bad tars."""
 
+import asyncio
 import io
 import os
 import tarfile
@@ -61,6 +62,16 @@ async def test_what_is_written_is_read_and_takes_the_place_of_all_that_was_there
     assert await get(lab) == {"v/a": b"1", "v/sub/b": b"2" * 10_000}
     await put(lab, tar(TOP, member("v/c", b"3")))
     assert await get(lab) == {"v/c": b"3"}
+
+
+async def test_a_slow_reader_that_leaves_before_the_end_waits_for_nothing(lab: Lab) -> None:
+    await lab.runtime.ensure_volume(lab.name("data"), lab.labels, 16)
+    await put(lab, tar(TOP, member("v/a", os.urandom(8 * MIB))))
+    async with asyncio.timeout(60), aclosing(lab.runtime.read_volumes({"v": lab.name("data")})) as stream:
+        for _ in range(4):
+            assert await anext(stream)
+            await asyncio.sleep(0.1)  # slower than it is packed, so that much waits to be read
+    assert (await get(lab)).keys() == {"v/a"}
 
 
 async def test_several_volumes_go_in_one_tar(lab: Lab) -> None:

@@ -137,4 +137,5 @@ async def _end(process: Process) -> None:
     if process.returncode is None:
         with suppress(ProcessLookupError):
             process.kill()
-        await process.wait()
+        # Its end is only seen at the end of its output, of which much may be unread.
+        await process.communicate()
