@@ -37,6 +37,8 @@ LOOK_INTERVAL = 5.0
 """Seconds between two looks when nothing is heard: as long as an idle chain is without a block."""
 RETRY_INTERVAL = 2.0
 """Seconds until the next look when the chain did not answer."""
+CHAIN_PATIENCE = 2.0
+"""Seconds that a look waits for the chain; then it acts on what was known, and a later one has the answer."""
 DRAIN_SECONDS = 3.0
 """How long an instance that was replaced serves on: longer than an ingress that keeps up needs to let go of it."""
 
@@ -105,6 +107,8 @@ class AgentLoop:
         self._held: set[LeaseId] = set()
         self._awake = asyncio.Event()
         self._chain_changed = True
+        self._reading: asyncio.Task[dict[LeaseId, DesiredInstance]] | None = None
+        """A question to the chain that is not answered yet."""
         self._engine_changed = True
         self._observing = asyncio.Lock()
         self._acted: set[LeaseId] = set()
@@ -182,7 +186,8 @@ class AgentLoop:
                     async with asyncio.timeout(wait):
                         await self._awake.wait()
         finally:
-            tasks = list(self._busy.values())
+            tasks = [*self._busy.values(), *([self._reading] if self._reading is not None else [])]
+            self._reading = None
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -204,7 +209,7 @@ class AgentLoop:
         wakes.append((self.engine_read_at or 0.0) + LOOK_INTERVAL)
         for lease, observed in self._observed.items():
             if lease not in self._desired:
-                wakes.append(await self._end(lease, observed))
+                wakes.append(await self._end(lease, observed, is_read=is_read))
         for lease in [lease for lease in self._drains if lease not in self._observed]:
             del self._drains[lease]
         for lease in [lease for lease in self._memories if lease not in self._desired]:
@@ -220,11 +225,20 @@ class AgentLoop:
 
     async def _read_chain(self) -> bool:
         """Ask for the wishes unless the last answer still counts; whether they are known as of now."""
-        if not self._chain_changed and self._clock() < (self.chain_read_at or 0.0) + LOOK_INTERVAL:
-            return True
-        self._chain_changed = False
+        if self._reading is None:
+            if not self._chain_changed and self._clock() < (self.chain_read_at or 0.0) + LOOK_INTERVAL:
+                return True
+            self._chain_changed = False
+            self._reading = asyncio.create_task(self._source.desired())
+            # An endpoint that takes requests and says nothing must not keep crashed containers down.
+            await asyncio.wait([self._reading], timeout=CHAIN_PATIENCE)
+            if not self._reading.done():
+                self._reading.add_done_callback(lambda _: self._awake.set())
+        if not self._reading.done():
+            return False
+        reading, self._reading = self._reading, None
         try:
-            self._desired = await self._source.desired()
+            self._desired = reading.result()
         except ClientError as error:
             log.warning("chain not read, keeping what runs", reason=str(error))
             self._chain_changed = True
@@ -358,12 +372,14 @@ class AgentLoop:
             if lease not in desired and observed.containers
         }
 
-    async def _end(self, lease: LeaseId, observed: ObservedInstance) -> float | None:
-        """Remove an instance whose lease is over; when to look again."""
+    async def _end(self, lease: LeaseId, observed: ObservedInstance, *, is_read: bool) -> float | None:
+        """Remove an instance whose lease is over; when to look again. Asks no chain that did not answer just now."""
         if lease in self._busy:
             return None
         now = self._clock()
         if lease not in self._drains:
+            if not is_read:
+                return None
             try:
                 ending = await self._source.ending(observed.key)
             except ClientError as error:

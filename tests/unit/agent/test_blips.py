@@ -24,6 +24,7 @@ from flux.runtime.memory import MemoryRuntime
 from flux.sdk.client import FluxClient, Head
 from flux.sdk.errors import Refused
 from support.leases import NODE, WEB, make_desired, make_lease
+from support.waiting import until
 from unit.agent.test_loop import BOTH, LEASE, World, make_world
 
 HOUR = 3_600
@@ -52,6 +53,28 @@ async def test_without_the_chain_for_an_hour_everything_runs_on_and_what_crashes
         world.engine.crash(BOTH[1])
         await world.until(lambda: world.running() == BOTH)
         assert world.chain.failed == []
+
+
+async def test_an_endpoint_that_takes_requests_and_says_nothing_keeps_no_crashed_container_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("flux.agent.loop.CHAIN_PATIENCE", 0.01)
+    async with make_world() as world:
+        await running_instance(world)
+        world.chain.answers.clear()
+        world.loop.wake()
+        asked = world.chain.looks
+        await world.until(lambda: world.chain.looks > asked)
+        world.engine.crash(BOTH[1])
+        await world.until(lambda: world.running() == BOTH)
+        assert world.chain.looks == asked + 1, "one question at a time"
+        del world.chain.wishes[LEASE]
+        world.chain.closed.add(LEASE)
+        seen = world.loop.engine_read_at or 0.0
+        await world.until(lambda: (world.loop.engine_read_at or 0.0) > seen)
+        assert world.running() == BOTH
+        world.chain.answers.set()
+        await until(lambda: world.running() == [])
 
 
 async def test_an_engine_that_restarts_gets_its_containers_started_again() -> None:

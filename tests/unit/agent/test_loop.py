@@ -36,6 +36,9 @@ class ScriptedChain:
         self.closed: set[LeaseId] = set()
         self.draining: set[LeaseId] = set()
         self.reachable = True
+        self.answers = asyncio.Event()
+        """While it is not set, requests are taken and nothing is said."""
+        self.answers.set()
         self.looks = 0
         self.confirmed: list[tuple[LeaseId, tuple[PortBinding, ...]]] = []
         self.failed: list[tuple[LeaseId, FailReason, str]] = []
@@ -45,6 +48,7 @@ class ScriptedChain:
 
     async def desired(self) -> dict[LeaseId, DesiredInstance]:
         self.looks += 1
+        await self.answers.wait()
         if not self.reachable:
             raise Unreachable("http://chain", "down")
         return dict(self.wishes)
