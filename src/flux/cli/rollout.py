@@ -77,13 +77,19 @@ async def await_running(rollout: Rollout, seconds: float) -> None:
                     await _tell(rollout, state)
                     if is_over and runs(state, rollout.revision, rollout.instances):
                         break
+    except asyncio.CancelledError:
+        rollout.context.output.note(f"interrupted: {_stays(rollout)}; see `flux app show {rollout.name}`")
+        raise
     except TimeoutError as error:
-        stays = "the rollout goes on by itself" if rollout.is_change else "the app stays deployed"
         raise CliError(
-            f"not all instances of {rollout.name} run after {show.duration(seconds)}; {stays}",
+            f"not all instances of {rollout.name} run after {show.duration(seconds)}; {_stays(rollout)}",
             f"see why with `flux app why {rollout.name}`",
         ) from error
     await share_seed(rollout)
+
+
+def _stays(rollout: Rollout) -> str:
+    return "the rollout goes on by itself" if rollout.is_change else "the app stays deployed"
 
 
 async def give_seed_once(rollout: Rollout) -> int:

@@ -1,9 +1,14 @@
 """Deploying and operating an app from the command line, on a real chain whose nodes confirm at once."""
 
+import asyncio
 import json
+import signal
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 COMPOSE = """\
 services:
@@ -223,6 +228,20 @@ def test_waiting_ends_with_a_sentence_and_the_app_stays(flux: Any) -> None:
     assert "flux app why slow" in error["hint"]
     assert flux.json("app", "show", "slow")["status"] == "active"
     flux.ok("app", "rm", "slow", "--yes")
+
+
+def test_who_interrupts_the_wait_is_told_that_the_app_stays(flux: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def interrupted(*_: object) -> AsyncIterator[None]:
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.Event().wait()
+        yield
+
+    with monkeypatch.context() as patched:
+        patched.setattr("flux.cli.rollout.follow", interrupted)
+        result = flux.run("deploy", flux.compose(COMPOSE), "--name", "left")
+    assert result.exit_code == 130
+    assert "the app stays deployed; see `flux app show left`" in result.stderr
+    flux.ok("app", "rm", "left", "--yes")
 
 
 def test_without_waiting_the_seed_is_given_and_the_command_returns(flux: Any) -> None:
