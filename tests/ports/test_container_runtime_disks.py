@@ -87,6 +87,24 @@ async def test_a_volume_that_grew_keeps_what_is_on_it_and_has_the_room(disks: La
     assert await shell(disks, again, f"{FILL} 2>/dev/null && cat /data/file") == (0, "kept\n")
 
 
+def test_a_volume_grows_once_nobody_elses_mounts_show_it_any_more(tmp_path: Path) -> None:
+    small = Disk(tmp_path / "data")
+    small.make({}, 16)
+    (small.data / "file").write_text("kept")
+    try:
+        # As a container does that begins or ends: it has a copy of all mounts for a moment.
+        namespace = ["unshare", "--mount", "--propagation", "private", "sh", "-c", "echo ready; sleep 0.5"]
+        with subprocess.Popen(namespace, stdout=subprocess.PIPE) as other:
+            assert other.stdout is not None
+            other.stdout.readline()
+            small.grow(96)
+            room = os.statvfs(small.mount_point)
+            assert (small.data / "file").read_text() == "kept"
+        assert room.f_blocks * room.f_frsize > 80 * 1024**2
+    finally:
+        small.delete()
+
+
 async def test_a_volume_in_use_grows_where_the_kernel_lets_it_and_is_never_taken_from_its_container(disks: Lab) -> None:
     await disks.runtime.ensure_volume(disks.name("data"), disks.labels, 16)
     container = await run_on(disks, "data", "web")

@@ -12,6 +12,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ WORKSHOP = ".unpacking"
 _OPTIONS = "loop,discard,nodev,nosuid"
 """Freed blocks go back to the host (discard); what a tenant restores can't bring in devices or set-user-id programs."""
 _PATIENCE_SECONDS = 300
+_CLOSING_SECONDS = 10.0
+_POLL_SECONDS = 0.02
 _CORRECTED = 1
 """e2fsck's status when it mended something."""
 _SMALLEST_REST = 8 * MIB
@@ -131,20 +134,42 @@ class Disk:
             os.truncate(self.image, size_mib * MIB)
         elif not self._is_short():
             return
-        device = _run("findmnt", "-n", "-o", "SOURCE", "--mountpoint", str(self.mount_point)).strip()
-        _run("losetup", "-c", device)
+        self._tell_size()
         try:
-            _run("resize2fs", device)
+            _run("resize2fs", _run("findmnt", "-n", "-o", "SOURCE", "--mountpoint", str(self.mount_point)).strip())
         except EngineFailed:
             try:
                 self.detach()
+                self._wait_until_closed()
             except EngineFailed:
                 os.truncate(self.image, before * MIB)
-                _run("losetup", "-c", device)
+                self._tell_size()
+                self.attach()
                 raise
             _run("e2fsck", "-f", "-p", str(self.image), also=_CORRECTED)
             _run("resize2fs", str(self.image))
             self.attach()
+
+    def _loops(self) -> list[str]:
+        """The loop devices that show the file."""
+        return _run("losetup", "-n", "-O", "NAME", "-j", str(self.image)).split()
+
+    def _tell_size(self) -> None:
+        """Have them follow the file's size."""
+        for device in self._loops():
+            _run("losetup", "-c", device)
+
+    def _wait_until_closed(self) -> None:
+        """Until no loop device shows the file. Raises EngineFailed.
+
+        A container that begins or ends has mounts of its own, so that the file system outlives its mount here for a
+        moment. It would write over what is changed in the file meanwhile, and be what the next mount shows.
+        """
+        deadline = time.monotonic() + _CLOSING_SECONDS
+        while self._loops():
+            if time.monotonic() > deadline:
+                raise EngineFailed("A volume's disk is still in use after it was unmounted.", "Stop what uses it.")
+            time.sleep(_POLL_SECONDS)
 
     def _is_short(self) -> bool:
         """Whether the file grew and the file system in it did not: the power failed in between."""
