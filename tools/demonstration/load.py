@@ -54,9 +54,9 @@ async def _one(session: aiohttp.ClientSession, url: str, headers: dict[str, str]
     tally.made += 1
     try:
         async with session.get(url, headers=headers) as response:
-            body = await response.json(content_type=None)
             if response.status != 200:
-                raise ValueError(f"status {response.status}")
+                raise ValueError(f"status {response.status}: {(await response.text())[:100]}")
+            body = await response.json(content_type=None)
             tally.answers[body["node"]] += 1
             tally.seen_at[body["node"]] = time.monotonic()
             tally.first_at.setdefault(body["node"], time.monotonic())
