@@ -57,7 +57,7 @@ async def test_planted_passwords_are_readable_in_the_container_and_nowhere_else(
             assert IN_FILE in page.text
             assert IN_SECRET in page.text
             given = lab.write("value.txt", SET_LATER)
-            await lab.flux("app", "secret", "set", "planted", "later", "--file", given)
+            await lab.flux("app", "secret", "set", "planted", "later", "--file", given, "--no-wait")
             await lab.answers("planted", SET_LATER)
             assert [item["name"] for item in await lab.flux("app", "secret", "ls", "planted")] == ["later", "planted"]
             inspected = [await inspect(lab, view.id) for view in await lab.containers(made["app"])]

@@ -6,6 +6,7 @@ Classes are named by text, so that an error of a library that a command never im
 import asyncio
 import errno
 import inspect
+import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -125,8 +126,20 @@ def _rpc(error: Any) -> Problem:
     if error.code == -32601:
         return Problem(f"the endpoint does not know this method: {error}", "is --rpc a Flux chain?", FAILED)
     if "insufficient funds" in str(error):
-        return Problem(str(error), "see `flux wallet balance`; another account signs with --account", REFUSED)
+        return Problem(
+            _too_little(str(error)), "see `flux wallet balance`; another account signs with --account", REFUSED
+        )
     return Problem(f"the chain refused: {error}", "", REFUSED)
+
+
+def _too_little(words: str) -> str:
+    """Ethereum's words for it, which give amounts in wei, as a sentence."""
+    amounts = re.search(r"have (\d+) want (\d+)", words)
+    if amounts is None:
+        return words
+    from flux.cli import format as show
+
+    return f"the account holds {show.flux(int(amounts[1]))}, and this takes at least {show.flux(int(amounts[2]))}"
 
 
 def _failed_transaction(error: Any) -> Problem:

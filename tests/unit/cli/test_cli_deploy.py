@@ -54,6 +54,7 @@ def test_an_app_is_deployed_shown_explained_and_removed(flux: Any) -> None:
     removed = flux.json("app", "rm", "shop", "--yes")
     assert Decimal(removed["refunded"]) <= 50
     assert flux.json("app", "ls") == []
+    assert "No apps of 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266" in flux.ok("app", "ls")
 
 
 def test_people_see_the_same_in_words(flux: Any) -> None:

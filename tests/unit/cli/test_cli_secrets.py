@@ -51,7 +51,8 @@ def test_secrets_are_set_listed_replaced_and_removed(flux: Any) -> None:
     begun = int(time.time())
     done = flux.run("app", "secret", "set", "safe", "password", "--component", "web", "--json", input=f"{VALUE}\n")
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["revision"] == 2
+    made = json.loads(done.stdout)
+    assert (made["revision"], [item["state"] for item in made["instances"]]) == (2, ["running"]), "it waits"
     (secret,) = private_of(flux, app, "safe", 2).secrets
     assert (secret.name, secret.value, secret.components) == ("password", VALUE.encode(), ("web",))
     path = flux.home / "key.bin"

@@ -81,6 +81,8 @@ def test_a_refusal_speaks_of_flux_accounts_and_statuses() -> None:
 def test_each_error_has_its_exit_code_and_the_unknown_one_is_no_traceback() -> None:
     assert translate(Unreachable("http://x", "refused")).code == UNREACHABLE
     assert translate(RpcError(-32000, "insufficient funds for gas")).code == REFUSED
+    poor = translate(RpcError(-32000, f"insufficient funds for gas * price + value: have 0 want {100 * WEI_PER_FLUX}"))
+    assert (poor.code, poor.sentence) == (REFUSED, "the account holds 0 FLUX, and this takes at least 100 FLUX")
     assert translate(CliError("no", "do this")).hint == "do this"
     full = translate(OSError(errno.ENOSPC, "No space left on device", "/data"))
     assert "the disk is full (/data)" in full.sentence

@@ -26,10 +26,13 @@ async def run(
 ) -> None:
     """List your apps: status, running instances, price, how long the balance lasts."""
     async with context.client() as client:
+        nothing = "No apps. Deploy one with `flux deploy compose.yaml`."
         if everybody:
             found = [app for app in await paging.all_apps(client) if app.status is not AppStatus.CLOSED]
         else:
-            found = await paging.apps_of(client, await own_address(context, client))
+            own = await own_address(context, client)
+            nothing = f"No apps of {show.address(own)}; see everybody's with --all, another account's with --account."
+            found = await paging.apps_of(client, own)
         now, details = await asyncio.gather(
             protocol_now(client), asyncio.gather(*(_details(client, app) for app in found))
         )
@@ -58,7 +61,7 @@ async def run(
         right("BALANCE"),
         "LASTS",
     ]
-    context.output.table(columns, rows, "No apps. Deploy one with `flux deploy compose.yaml`.")
+    context.output.table(columns, rows, nothing)
     context.output.document(documents)
 
 

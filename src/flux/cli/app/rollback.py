@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flux.cli.app.update import UpdatePatienceOption, patience_for
+from flux.cli.app.update import UpdatePatienceOption, seconds_to_wait
 from flux.cli.context import CommandContext
 from flux.cli.errors import REFUSED, CliError
 from flux.cli.lookup import find_app
@@ -51,8 +51,8 @@ async def run(
             return
         signer = await context.signer(client)
         receipt = await Apps(client).rollback(signer, app.id, revision)
-        seconds = patience_for(spec, app.instances) if patience is None else patience
-        await roll_out(context, client, signer, app.id, receipt, begun, seconds if wait else None, revision)
+        seconds = seconds_to_wait(spec, app.instances, patience, wait=wait)
+        await roll_out(context, client, signer, app.id, receipt, begun, seconds, revision)
 
 
 async def _previous(client: FluxClient, app: App) -> Revision:

@@ -73,13 +73,16 @@ async def run(
         spec, wanted = loaded.app_spec, loaded.options.instances
         ciphertext = await lock(context, client, app, loaded.private)
         receipt = await Apps(client).update(signer, app.id, U16(wanted), encode_spec(spec), ciphertext)
-        seconds = patience_for(spec, wanted) if patience is None else patience
-        revision = made_revision(receipt)
-        await roll_out(context, client, signer, app.id, receipt, begun, seconds if wait else None, revision)
+        seconds = seconds_to_wait(spec, wanted, patience, wait=wait)
+        await roll_out(context, client, signer, app.id, receipt, begun, seconds, made_revision(receipt))
 
 
-def patience_for(spec: AppSpec, instances: int) -> int:
-    """Seconds that a rollout may take, there and back."""
+def seconds_to_wait(spec: AppSpec, instances: int, patience: int | None, *, wait: bool) -> int | None:
+    """How long to wait for a rollout: as long as was said, else as it may take there and back; None is not at all."""
+    if not wait:
+        return None
+    if patience is not None:
+        return patience
     update = spec.update or Update()
     steps = -(-instances // update.parallelism)
     return max(LEAST_PATIENCE, 2 * steps * (max(update.delay_seconds, update.monitor_seconds) + STEP_SECONDS))

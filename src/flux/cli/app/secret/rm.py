@@ -2,7 +2,7 @@
 
 import time
 
-from flux.cli.app.update import UpdatePatienceOption
+from flux.cli.app.update import UpdatePatienceOption, seconds_to_wait
 from flux.cli.context import CommandContext
 from flux.cli.errors import CliError
 from flux.cli.lookup import find_app
@@ -29,4 +29,5 @@ async def run(
         signer = await context.signer(client)
         receipt = await replace_private(context, client, signer, app, spec, with_secrets(private, left))
         revision = made_revision(receipt)
-        await roll_out(context, client, signer, app.id, receipt, begun, patience if wait else None, revision)
+        seconds = seconds_to_wait(spec, app.instances, patience, wait=wait)
+        await roll_out(context, client, signer, app.id, receipt, begun, seconds, revision)

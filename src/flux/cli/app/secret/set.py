@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from flux.cli.app.update import UpdatePatienceOption
+from flux.cli.app.update import UpdatePatienceOption, seconds_to_wait
 from flux.cli.context import CommandContext
 from flux.cli.errors import UsageError
 from flux.cli.lookup import find_app
@@ -65,7 +65,8 @@ async def run(
         receipt = await replace_private(context, client, signer, app, spec, with_secrets(private, [*others, made]))
         revision = made_revision(receipt)
         context.output.note(f"secret {secret} of {app.name} is set in revision {revision}")
-        await roll_out(context, client, signer, app.id, receipt, begun, patience if wait else None, revision)
+        seconds = seconds_to_wait(spec, app.instances, patience, wait=wait)
+        await roll_out(context, client, signer, app.id, receipt, begun, seconds, revision)
 
 
 def _value(name: str, argument: str | None, file: Path | None) -> bytes:
