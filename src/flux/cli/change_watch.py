@@ -40,6 +40,9 @@ class ChangeWatch:
         """Whether it is done; where the app goes back, its nodes are given the old seed. Raises CliError: it failed."""
         change = self._change
         rollout = await Market(change.client).rollout(change.app)
+        if rollout.state is RolloutState.NONE:
+            hint = "see your apps with `flux app ls`"
+            raise CliError(f"{change.name} was removed meanwhile", hint, FAILED, "AppRemoved")
         if rollout.target != change.revision:
             raise CliError(
                 f"{change.name} is on its way to revision {rollout.target} now: another change took over",

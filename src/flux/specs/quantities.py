@@ -35,6 +35,14 @@ def parse_size_mib(text: str) -> int:
     return size
 
 
+def parse_volume_mib(text: str) -> int:
+    """As `parse_size_mib`. A volume of a few bytes is a unit that was forgotten."""
+    size = parse_size_mib(text)
+    if text.strip().isdecimal() and 0 < int(text) < MIB:
+        raise QuantityError(f"{_shown(text)} is a size in bytes: write the unit, such as {text.strip()}GiB")
+    return size
+
+
 def parse_cpu_milli(text: str) -> int:
     """Thousandths of a core, rounded up, of a count of cores such as 0.5 or 2."""
     match = _CPUS.fullmatch(text.strip())

@@ -1,6 +1,12 @@
 """Updating and going back from the command line, on a real chain whose nodes confirm at once and fail a bad image."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
+
+import pytest
+
+from flux.sdk.deployment import follow
 
 COMPOSE = """\
 services:
@@ -66,6 +72,20 @@ def test_a_paused_rollout_is_a_failure_that_the_owner_ends(flux: Any) -> None:
     assert flux.json("app", "rollback", "held")["revision"] == 1
     assert revisions(flux, "held") == [1, 1, 1]
     flux.ok("app", "rm", "held", "--yes")
+
+
+def test_who_waits_for_an_update_is_told_that_the_app_was_removed(flux: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    flux.json("deploy", file(flux), "--name", "gone")
+
+    async def follow_after_removal(*arguments: Any) -> AsyncIterator[Any]:
+        removed = await asyncio.to_thread(flux.run, "app", "rm", "gone", "--yes")
+        assert removed.exit_code == 0, removed.output
+        async for state in follow(*arguments):
+            yield state
+
+    monkeypatch.setattr("flux.cli.rollout.follow", follow_after_removal)
+    error = flux.json("app", "update", "gone", file(flux, "web2"), code=1)["error"]
+    assert (error["kind"], error["message"]) == ("AppRemoved", "gone was removed meanwhile")
 
 
 def test_a_dry_run_prints_the_plan_and_no_value(flux: Any) -> None:

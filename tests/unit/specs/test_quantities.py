@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from flux.primitives import geo
 from flux.specs.placement import MaxPrice, check_geo_rules, parse_amount, parse_max_price
-from flux.specs.quantities import QuantityError, parse_cpu_milli, parse_duration_ms, parse_size_mib
+from flux.specs.quantities import QuantityError, parse_cpu_milli, parse_duration_ms, parse_size_mib, parse_volume_mib
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,12 @@ def test_a_size_is_read_in_powers_of_1024_and_rounded_up(text: str, mib: int) ->
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(QuantityError):
         parse_size_mib(text)
+
+
+def test_a_volume_of_a_few_bytes_is_a_unit_that_was_forgotten() -> None:
+    with pytest.raises(QuantityError, match="such as 20GiB"):
+        parse_volume_mib("20")
+    assert [parse_volume_mib(text) for text in ("0", "20m", "1k", "1048576")] == [0, 20, 1, 1]
 
 
 @pytest.mark.parametrize(("text", "milli"), [("0.5", 500), (".25", 250), ("2", 2000), ("0.0001", 1), ("1.0", 1000)])

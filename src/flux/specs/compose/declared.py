@@ -6,7 +6,7 @@ from flux.contracts.apps.types import Mount, Volume
 from flux.specs.compose.draft import Draft, DraftMount
 from flux.specs.compose.extension import Extension
 from flux.specs.compose.keys import NETWORK_KEYS, VOLUME_KEYS
-from flux.specs.compose.resources import size
+from flux.specs.compose.resources import volume_size
 from flux.specs.field import Field
 from flux.specs.names import MAX_LABEL, find_nearest, is_volume_name, suggest_label
 
@@ -52,7 +52,7 @@ def _declared_size(entry: Field) -> int | None:
         elif name != "size":
             option.warn(f"the driver option {name[:60]} is not used")
     chosen = known.get("x-flux-size") or options.get("size")
-    return size(chosen) if chosen is not None else None
+    return volume_size(chosen) if chosen is not None else None
 
 
 def read_networks(section: Field) -> None:
@@ -73,7 +73,7 @@ class Volumes:
 
     def __init__(self, declared: dict[str, DeclaredVolume], extension: Extension) -> None:
         self._declared = declared
-        self._sizes = {name: size(field) for name, field in extension.volumes.items()}
+        self._sizes = {name: volume_size(field) for name, field in extension.volumes.items()}
         self._used: dict[str, int] = {}
         self._extension = extension
         self._places: list[Field] = []

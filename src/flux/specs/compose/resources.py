@@ -1,9 +1,11 @@
 """How much a service gets and how often it restarts: `deploy`, and the older keys beside it."""
 
+from collections.abc import Callable
+
 from flux.specs.compose.draft import Draft
 from flux.specs.compose.updates import read_update
 from flux.specs.field import Field
-from flux.specs.quantities import parse_cpu_milli, parse_size_mib
+from flux.specs.quantities import parse_cpu_milli, parse_size_mib, parse_volume_mib
 
 DEPLOY_KEYS = (
     "mode",
@@ -139,10 +141,15 @@ def memory(field: Field) -> int | None:
     return size
 
 
-def size(field: Field) -> int | None:
+def size(field: Field, parse: Callable[[str], int] = parse_size_mib) -> int | None:
     """MiB of any size but zero."""
-    parsed = field.quantity(parse_size_mib, what="a size such as 64m")
+    parsed = field.quantity(parse, what="a size such as 64m")
     if parsed == 0:
         field.refuse("a size of 0 is no size: leave the key out")
         return None
     return parsed
+
+
+def volume_size(field: Field) -> int | None:
+    """MiB of a volume."""
+    return size(field, parse_volume_mib)
