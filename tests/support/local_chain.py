@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,8 +98,10 @@ def local_chain(
         finally:
             if not running.done():
                 loop.call_soon_threadsafe(stop.set)
-            running.result()
-            loop.close()
+            try:
+                running.result()
+            finally:
+                loop.close()
 
 
 @asynccontextmanager
@@ -145,15 +147,12 @@ async def _add_node(client: FluxClient, home: Path, index: int, made: LocalChain
 async def _agents(client: FluxClient, made: LocalChain) -> None:
     """Confirm what is assigned, once its seed is there."""
     while True:
-        try:
+        with suppress(ClientError):
             for number, identity in made.identities.items():
                 for lease in await Market(client).leases_of_node(number):
                     if lease.state is LeaseState.ASSIGNED and not made.hold:
                         await _confirm(client, identity, lease)
-        except ClientError:
-            continue
-        finally:
-            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)
 
 
 async def _confirm(client: FluxClient, identity: NodeIdentity, lease: Lease) -> None:
