@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flux.cli.asking import hidden
 from flux.cli.context import CommandContext
 from flux.cli.errors import CliError
 from flux.primitives.address import parse
@@ -80,8 +81,6 @@ async def own_address(context: CommandContext, client: "FluxClient") -> Address:
 
 def read_password(context: CommandContext, prompt: str, *, confirm: bool = False) -> str:
     """A password from FLUX_PASSWORD_FILE, else from the terminal."""
-    import typer
-
     if path := context.environment.get(PASSWORD_FILE):
         try:
             return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
@@ -95,18 +94,14 @@ def read_password(context: CommandContext, prompt: str, *, confirm: bool = False
             "a password is needed and there is no terminal to ask on",
             f"put it into a file and name it in {PASSWORD_FILE}",
         )
-    password: str = typer.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)
-    return password
+    return hidden(prompt, twice=confirm)
 
 
 def read_secret(prompt: str) -> str:
     """A secret text from the terminal or, piped, the first line of standard input."""
-    import typer
-
     if not sys.stdin.isatty():
         return sys.stdin.readline().strip()
-    text: str = typer.prompt(prompt, hide_input=True, err=True)
-    return text.strip()
+    return hidden(prompt).strip()
 
 
 def _names(context: CommandContext) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
+from flux.cli.asking import confirm
 from flux.cli.context import CommandContext
 from flux.cli.errors import UsageError
 from flux.cli.lookup import find_app, running_instance
@@ -39,7 +40,7 @@ async def run(
             if not yes:
                 if not sys.stdin.isatty():
                     raise UsageError(f"what is in {volumes} of {app.name} is replaced", "confirm with --yes")
-                typer.confirm(f"Replace {volumes} of {app.name} instance {lease.ordinal}?", abort=True, err=True)
+                confirm(f"Replace {volumes} of {app.name} instance {lease.ordinal}?")
             node = await Nodes(client).node(lease.node)
             context.output.note(f"{length:,} bytes to node {node.id}")
             tar = _stream(read_backup(file, signer))

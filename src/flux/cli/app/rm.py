@@ -2,9 +2,8 @@
 
 import sys
 
-import typer
-
 from flux.cli import format as show
+from flux.cli.asking import confirm
 from flux.cli.context import CommandContext
 from flux.cli.errors import UsageError
 from flux.cli.lookup import find_app
@@ -24,7 +23,7 @@ async def run(context: CommandContext, name: AppArgument, yes: YesOption = False
         if not yes:
             if not sys.stdin.isatty():
                 raise UsageError(f"removing {app.name} cannot be undone", "confirm with --yes")
-            typer.confirm(f"Remove {app.name} (app {app.id}) and its volumes?", abort=True, err=True)
+            confirm(f"Remove {app.name} (app {app.id}) and its volumes?")
         receipt = await Apps(client).remove(await context.signer(client), app.id)
         (await open_seeds(context, client)).forget(app.name)
     refunds = [event for event in receipt.events() if isinstance(event, Refunded)]

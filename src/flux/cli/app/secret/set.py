@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from flux.cli.app.update import UpdatePatienceOption, seconds_to_wait
+from flux.cli.asking import hidden
 from flux.cli.context import CommandContext
 from flux.cli.errors import UsageError
 from flux.cli.lookup import find_app
@@ -78,7 +79,7 @@ def _value(name: str, argument: str | None, file: Path | None) -> bytes:
     elif argument is not None:
         data = argument.encode()
     elif sys.stdin.isatty():
-        data = str(typer.prompt(f"Value of {name}", hide_input=True, confirmation_prompt=True, err=True)).encode()
+        data = hidden(f"Value of {name}", twice=True).encode()
     else:
         data = sys.stdin.buffer.read(MAX_BYTES + 2)
         data = data.removesuffix(b"\n").removesuffix(b"\r")
