@@ -83,7 +83,7 @@ async def await_running(rollout: Rollout, seconds: float) -> None:
     except TimeoutError as error:
         raise CliError(
             f"not all instances of {rollout.name} run after {show.duration(seconds)}; {_stays(rollout)}",
-            f"see why with `flux app why {rollout.name}`",
+            f"see why with `flux app why {rollout.name}`, and what it writes with `flux app logs {rollout.name}`",
         ) from error
     await share_seed(rollout)
 
