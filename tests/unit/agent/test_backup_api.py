@@ -232,7 +232,7 @@ async def test_a_stream_that_breaks_leaves_the_old_contents(world: Hosted) -> No
 @pytest.mark.parametrize(
     ("failure", "status", "says"),
     [
-        (InUse("A container still uses it."), 503, "still uses it"),
+        (InUse("A container still uses it."), 409, "nothing was changed: restore once more"),
         (EngineFailed("It could not be mounted."), 503, "could not be mounted"),
         (OutOfDisk("The disk is full."), 507, "nothing was changed: move the instance"),
     ],

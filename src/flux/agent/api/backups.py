@@ -19,7 +19,7 @@ from flux.agent.desired import DesiredInstance, NodeFacts
 from flux.agent.loop import AgentLoop
 from flux.agent.observed import ObservedContainer
 from flux.contracts.market.types import LeaseId
-from flux.runtime.errors import BadArchive, OutOfDisk, RuntimeFailure, VolumesNotReadable
+from flux.runtime.errors import BadArchive, InUse, OutOfDisk, RuntimeFailure, VolumesNotReadable
 from flux.runtime.labels import volume_name
 from flux.runtime.port import ContainerRuntime, UnpackedVolumes
 
@@ -231,6 +231,9 @@ def _told() -> Iterator[None]:
         raise web.HTTPConflict(text=f"{error.message} {error.hint}") from error
     except BadArchive as error:
         raise web.HTTPUnprocessableEntity(text=f"{error.message} {error.hint}") from error
+    except InUse as error:
+        words = "a container uses the volumes again, after an update perhaps, and nothing was changed"
+        raise web.HTTPConflict(text=f"{words}: restore once more when the app runs") from error
     except OutOfDisk as error:
         words = "this node's disk has no room for the new contents beside the old, and nothing was changed"
         raise web.HTTPInsufficientStorage(text=f"{words}: move the instance (flux app move), or try later") from error
