@@ -16,7 +16,7 @@ from flux.cli.lookup import nodes_by_id, protocol_now
 from flux.cli.output import Column, right
 from flux.cli.seeds import find_seed
 from flux.cli.verdicts import place
-from flux.contracts.apps.types import AppId, Revision, decode_spec
+from flux.contracts.apps.types import AppId, AppStatus, Revision, decode_spec
 from flux.contracts.market.types import Lease, LeaseId, LeaseState
 from flux.contracts.nodes.types import Node, NodeId
 from flux.primitives.hexadecimal import quantity
@@ -45,6 +45,8 @@ class Rollout:
     """None where there is no private half."""
     since: int = 0
     """Protocol time; what happened before is not told."""
+    is_paused: bool = False
+    """Then nothing runs, and there is nothing to wait for."""
     is_change: bool = False
     """Whether this revision was just chosen, so that its rollout decides whether it succeeded."""
     told: dict[LeaseId, LeaseState] = field(default_factory=dict)
@@ -131,7 +133,11 @@ async def roll_out(
     `revision` is the one that was chosen, where one was. Raises CliError when its rollout failed.
     """
     rollout = await begin(context, client, signer, app, receipt, revision)
-    if patience is None:
+    if rollout.is_paused:
+        context.output.note(
+            f"{rollout.name} is paused: it runs revision {rollout.revision} after `flux app resume {rollout.name}`"
+        )
+    elif patience is None:
         await give_seed_once(rollout)
     else:
         await await_running(rollout, patience)
@@ -156,7 +162,7 @@ async def begin(
     clock = await client.transport.request("flux_clock", quantity(receipt.block))
     return Rollout(
         context, client, app, record.name, wanted, record.instances, signer, seed,
-        since=int(clock["now"], 16), is_change=revision is not None,
+        since=int(clock["now"], 16), is_paused=record.status is AppStatus.PAUSED, is_change=revision is not None,
     )  # fmt: skip
 
 

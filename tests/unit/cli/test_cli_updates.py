@@ -74,6 +74,17 @@ def test_a_paused_rollout_is_a_failure_that_the_owner_ends(flux: Any) -> None:
     flux.ok("app", "rm", "held", "--yes")
 
 
+def test_nothing_is_waited_for_while_the_app_is_paused(flux: Any) -> None:
+    flux.json("deploy", file(flux), "--name", "resting")
+    flux.ok("app", "pause", "resting")
+    done = flux.run("app", "update", "resting", file(flux, "web2"))
+    assert done.exit_code == 0, done.output
+    assert "resting is paused: it runs revision 2 after `flux app resume resting`" in done.stderr
+    flux.ok("app", "resume", "resting")
+    assert revisions(flux, "resting") == [2, 2, 2]
+    flux.ok("app", "rm", "resting", "--yes")
+
+
 def test_who_waits_for_an_update_is_told_that_the_app_was_removed(flux: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     flux.json("deploy", file(flux), "--name", "gone")
 
