@@ -28,6 +28,8 @@ from flux.sdk.deployment import Progress, SeedGiver, follow, progress, runs
 from flux.sdk.signer import Signer
 
 FAR_FUTURE = 2**63
+WAITING_SECONDS = 5
+"""After which instances without a node are told of: until then they may be between two."""
 
 
 @dataclass(slots=True)
@@ -50,6 +52,9 @@ class Rollout:
     is_change: bool = False
     """Whether this revision was just chosen, so that its rollout decides whether it succeeded."""
     told: dict[LeaseId, LeaseState] = field(default_factory=dict)
+    waits_since: float | None = None
+    """When instances without a node were first seen, by the monotonic clock."""
+    told_waiting: bool = False
     nodes: dict[NodeId, Node] = field(default_factory=dict)
 
     def giver(self) -> SeedGiver | None:
@@ -217,7 +222,8 @@ def show_result(context: CommandContext, result: dict[str, Any], seconds: float)
 
 
 async def _tell(rollout: Rollout, state: Progress) -> None:
-    """A line for every lease that is in a new state."""
+    """A line for every lease that is in a new state, and one when instances find no node."""
+    _tell_waiting(rollout, state)
     changed = [lease for lease in state.leases if rollout.told.get(lease.id) != lease.state]
     for lease in changed:
         rollout.told[lease.id] = lease.state
@@ -225,6 +231,18 @@ async def _tell(rollout: Rollout, state: Progress) -> None:
     rollout.nodes |= await nodes_by_id(rollout.client, {lease.node for lease in changed} - rollout.nodes.keys())
     for lease in sorted(changed, key=_order):
         rollout.context.output.note(f"  instance {lease.ordinal}: {_sentence(lease, rollout.nodes[lease.node])}")
+
+
+def _tell_waiting(rollout: Rollout, state: Progress) -> None:
+    if not state.pending:
+        rollout.waits_since, rollout.told_waiting = None, False
+        return
+    now = time.monotonic()
+    rollout.waits_since = now if rollout.waits_since is None else rollout.waits_since
+    if now - rollout.waits_since >= WAITING_SECONDS and not rollout.told_waiting:
+        rollout.told_waiting = True
+        waiting = show.count(len(state.pending), "instance")
+        rollout.context.output.note(f"  {waiting} without a node so far: see why with `flux app why {rollout.name}`")
 
 
 def _sentence(lease: Lease, node: Node) -> str:

@@ -231,6 +231,15 @@ def test_waiting_ends_with_a_sentence_and_the_app_stays(flux: Any) -> None:
     flux.ok("app", "rm", "slow", "--yes")
 
 
+def test_instances_that_find_no_node_are_told_of(flux: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flux.cli.rollout.WAITING_SECONDS", 0)
+    deploy(flux, "wide")
+    result = flux.run("app", "scale", "wide", "7", "--timeout", "12")
+    assert result.exit_code == 1, result.output
+    assert result.stderr.count("2 instances without a node so far: see why with `flux app why wide`") == 1
+    flux.ok("app", "rm", "wide", "--yes")
+
+
 def test_who_interrupts_the_wait_is_told_that_the_app_stays(flux: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async def interrupted(*_: object) -> AsyncIterator[None]:
         signal.raise_signal(signal.SIGINT)
