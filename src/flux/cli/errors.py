@@ -115,6 +115,11 @@ def _unreachable(error: Any) -> Problem:
     return Problem(f"{error.url} does not answer ({error.reason})", hint, UNREACHABLE)
 
 
+def _agent_unreachable(error: Any) -> Problem:
+    hint = "try again in a minute: what a lost node ran starts on another; `flux app show` tells where"
+    return Problem(f"the node at {error.url} does not answer ({error.reason})", hint, UNREACHABLE)
+
+
 def _refused(error: Any) -> Problem:
     from flux.cli.hints import refusal
 
@@ -210,6 +215,7 @@ _HANDLERS: dict[str, Callable[[Any], Problem]] = {
     "flux.sdk.light.errors.NotVerifiable": _plain(FAILED, "leave out --verify to take the endpoint's word"),
     "flux.sdk.light.errors.NothingTrusted": _plain(FAILED, "see `flux chain trust --help`"),
     "flux.sdk.agent_api.AgentRefused": _agent_refused,
+    "flux.sdk.errors.AgentUnreachable": _agent_unreachable,
     "flux.sdk.exec_session.SessionEnded": _plain(FAILED),
     "flux.sdk.backup_file.BackupUnusable": _with_own_hint(FAILED),
     "flux.specs.loaded.SpecUnreadable": _plain(WRONG_USAGE),

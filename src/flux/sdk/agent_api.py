@@ -28,7 +28,7 @@ from flux.primitives.hexadecimal import from_hex, to_hex
 from flux.primitives.keccak import keccak256
 from flux.primitives.signature import Signature, SignatureError, personal_message_hash, recover
 from flux.primitives.types import Address, Hash
-from flux.sdk.errors import ClientError, Unreachable
+from flux.sdk.errors import AgentUnreachable, ClientError
 from flux.sdk.exec_session import ExecClient, SessionRefused, Start, open_session
 from flux.sdk.http import decode_json, read_at_most
 from flux.sdk.signer import Signer
@@ -208,7 +208,7 @@ class AgentClient:
                 async for line in response.content:
                     yield msgspec.to_builtins(msgspec.json.decode(line, type=_LogLine))
             except (aiohttp.ClientError, TimeoutError, OSError, LineTooLong, msgspec.MsgspecError) as error:
-                raise Unreachable(_base(node), f"its log broke off: {error or type(error).__name__}") from error
+                raise AgentUnreachable(_base(node), f"its log broke off: {error or type(error).__name__}") from error
 
     @asynccontextmanager
     async def exec(
@@ -231,7 +231,7 @@ class AgentClient:
                 async for piece in response.content.iter_any():
                     yield piece
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                raise Unreachable(_base(node), f"the backup broke off: {error or type(error).__name__}") from error
+                raise AgentUnreachable(_base(node), f"the backup broke off: {error or type(error).__name__}") from error
 
     async def restore(
         self, node: Node, signer: Signer, lease: LeaseId, volumes: Sequence[str], tar: AsyncIterator[bytes], length: int
@@ -266,9 +266,9 @@ class AgentClient:
                     body += chunk
                     arrivals.append((len(body), time.perf_counter() - begun))
                     if len(body) > most:
-                        raise Unreachable(_base(node), f"it sent more than {most} bytes")
+                        raise AgentUnreachable(_base(node), f"it sent more than {most} bytes")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unreachable(_base(node), str(error) or type(error).__name__) from error
+            raise AgentUnreachable(_base(node), str(error) or type(error).__name__) from error
         return Download(bytes(body), time.perf_counter() - begun, tuple(arrivals))
 
     async def _document(self, node: Node, signer: Signer, target: str) -> dict[str, Any]:
@@ -276,9 +276,9 @@ class AgentClient:
             async with self._get(node, signer, target) as response:
                 answer = decode_json(await read_at_most(response, _MAX_DOCUMENT_BYTES))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise Unreachable(_base(node), str(error) or type(error).__name__) from error
+            raise AgentUnreachable(_base(node), str(error) or type(error).__name__) from error
         if not isinstance(answer, dict):
-            raise Unreachable(_base(node), "it did not answer with a document")
+            raise AgentUnreachable(_base(node), "it did not answer with a document")
         return answer
 
     def _get(self, node: Node, signer: Signer, target: str) -> "_Opened":
@@ -315,13 +315,13 @@ class _Opened:
         try:
             response = await self._context.__aenter__()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unreachable(_base(self._node), str(error) or type(error).__name__) from error
+            raise AgentUnreachable(_base(self._node), str(error) or type(error).__name__) from error
         if response.status == 200:
             return response
         try:
             reason = (await read_at_most(response, _MAX_REASON_BYTES)).decode(errors="replace")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unreachable(_base(self._node), str(error) or type(error).__name__) from error
+            raise AgentUnreachable(_base(self._node), str(error) or type(error).__name__) from error
         finally:
             response.close()
         raise AgentRefused(self._node.id, response.status, reason)

@@ -24,6 +24,10 @@ class Unreachable(ClientError):
         self.reason = reason
 
 
+class AgentUnreachable(Unreachable):
+    """No answer from a node's agent."""
+
+
 class RpcError(ClientError):
     """The endpoint answered with a JSON-RPC error."""
 

@@ -25,7 +25,7 @@ from enum import IntEnum
 import aiohttp
 import msgspec
 
-from flux.sdk.errors import ClientError, Unreachable
+from flux.sdk.errors import AgentUnreachable, ClientError
 
 WINDOW = 512 * 1024
 CHUNK = 32 * 1024
@@ -130,7 +130,7 @@ class ExecClient:
             elif channel == Channel.END:
                 self._end(payload)
                 return
-        raise Unreachable(self._url, "the connection was lost")
+        raise AgentUnreachable(self._url, "the connection was lost")
 
     async def write(self, data: bytes) -> None:
         """Input; returns when it is on its way. Lost when the command has ended."""
@@ -164,7 +164,7 @@ class ExecClient:
         try:
             end = msgspec.json.decode(payload, type=End)
         except msgspec.DecodeError as error:
-            raise Unreachable(self._url, "it ended the session in words that are not known") from error
+            raise AgentUnreachable(self._url, "it ended the session in words that are not known") from error
         if end.error:
             raise SessionEnded(f"the node ended the session: {end.error}")
         self.exit_code = end.exit_code
@@ -181,7 +181,7 @@ async def open_session(
         reason = error.message if error.headers is None else error.headers.get(REASON_HEADER, error.message)
         raise SessionRefused(error.status, reason) from error
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise Unreachable(url, str(error) or type(error).__name__) from error
+        raise AgentUnreachable(url, str(error) or type(error).__name__) from error
     async with websocket:
         keep_alive(websocket.get_extra_info("socket"))
         await websocket.send_str(msgspec.json.encode(start).decode())

@@ -23,7 +23,7 @@ from flux.contracts.secrets.types import Sharing
 from flux.contracts.staking.types import NothingToWithdraw
 from flux.kernel.errors import InsufficientBalance
 from flux.primitives.types import U8, U32, U64, U256, WEI_PER_FLUX, Address, ChainTime, Hash, Height, Timestamp, Wei
-from flux.sdk.errors import RpcError, Unreachable
+from flux.sdk.errors import AgentUnreachable, RpcError, Unreachable
 from flux.sdk.history import Happened
 
 
@@ -80,6 +80,8 @@ def test_a_refusal_speaks_of_flux_accounts_and_statuses() -> None:
 
 def test_each_error_has_its_exit_code_and_the_unknown_one_is_no_traceback() -> None:
     assert translate(Unreachable("http://x", "refused")).code == UNREACHABLE
+    lost = translate(AgentUnreachable("https://node", "timeout"))
+    assert (lost.code, "flux app show" in lost.hint, "flux up" in lost.hint) == (UNREACHABLE, True, False)
     assert translate(RpcError(-32000, "insufficient funds for gas")).code == REFUSED
     poor = translate(RpcError(-32000, f"insufficient funds for gas * price + value: have 0 want {100 * WEI_PER_FLUX}"))
     assert (poor.code, poor.sentence) == (REFUSED, "the account holds 0 FLUX, and this takes at least 100 FLUX")
