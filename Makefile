@@ -30,7 +30,7 @@ test: check
 
 soak: setup
 	@HYPOTHESIS_PROFILE=explore .venv/bin/python -m pytest -q -n auto tests/unit
-	@.venv/bin/python -m tools.with_engine .venv/bin/python -m pytest -q -m slow tests
+	@.venv/bin/python -m tools.with_engine .venv/bin/python -m pytest -q -m slow -o faulthandler_timeout=3600 tests
 
 sim: setup
 	@.venv/bin/python -m tools.simulation
