@@ -213,12 +213,18 @@ def growing(weights: Mapping[tuple[str, int], Sequence[Weight]], patience: Patie
             times = [weight.at for weight in seen]
             slope = percent_in_ten_minutes(times, values)
             grown = slope / 100 * statistics.median(values) * (times[-1] - times[0]) / 600
-            if slope > STEEP and grown > noise:
+            if slope > STEEP and min(grown, risen(values)) > noise:
                 broken.append(
                     f"{what} of {name} ({pid}) grows by {slope:.1f} % in ten minutes:"
                     f" {values[0]:.0f} → {values[-1]:.0f}"
                 )
     return broken
+
+
+def risen(values: Sequence[float]) -> float:
+    """By how much the last quarter lies above the first: what goes up and down again has steep windows too."""
+    quarter = max(1, len(values) // 4)
+    return statistics.median(values[-quarter:]) - statistics.median(values[:quarter])
 
 
 def percent_in_ten_minutes(times: Sequence[float], values: Sequence[float]) -> float:

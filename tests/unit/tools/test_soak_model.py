@@ -123,6 +123,11 @@ def test_a_process_that_opens_more_and_more_files_grows() -> None:
     assert len(model.growing({("agent", 1): weights}, model.AT_WORK)) == 1
 
 
+def test_what_rises_and_falls_again_does_not_grow() -> None:
+    weights = [Weight(at, 10**8, 20 + at % 300 // 20) for at in range(0, 1500, 10)]
+    assert model.growing({("dockerd", 1): weights}, model.AT_WORK) == []
+
+
 def test_the_same_seed_deals_the_same_rounds_and_every_fault_comes() -> None:
     assert list(islice(rounds(7, HOSTS), 50)) == list(islice(rounds(7, HOSTS), 50))
     assert list(islice(rounds(7, HOSTS), 50)) != list(islice(rounds(8, HOSTS), 50))
