@@ -3,15 +3,17 @@
 import os
 import subprocess
 import tarfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from flux.runtime.docker import DockerRuntime
+from flux.runtime.docker import disks as disks_module
 from flux.runtime.docker.disks import WORKSHOP, Disk
 from flux.runtime.docker.swaps import is_unfinished, swap
-from flux.runtime.errors import OutOfDisk, StartFailed
+from flux.runtime.errors import EngineFailed, OutOfDisk, StartFailed
 from flux.runtime.types import ContainerId, ContainerState, ImageReference, VolumeMount
 from support.runtime_lab import FAIL, SERVE, Lab, eventually
 
@@ -87,22 +89,59 @@ async def test_a_volume_that_grew_keeps_what_is_on_it_and_has_the_room(disks: La
     assert await shell(disks, again, f"{FILL} 2>/dev/null && cat /data/file") == (0, "kept\n")
 
 
-def test_a_volume_grows_once_nobody_elses_mounts_show_it_any_more(tmp_path: Path) -> None:
-    small = Disk(tmp_path / "data")
-    small.make({}, 16)
-    (small.data / "file").write_text("kept")
+@contextmanager
+def shown_elsewhere(seconds: float) -> Iterator[None]:
+    """A copy of all mounts, as a container has for a moment that begins or ends."""
+    namespace = ["unshare", "--mount", "--propagation", "private", "sh", "-c", f"echo ready; sleep {seconds}"]
+    with subprocess.Popen(namespace, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        yield
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+    """Of 16 MiB, where no kernel grows what is mounted, as for root without all capabilities."""
+    run = disks_module._run
+
+    def run_but_grow_no_device(program: str, *arguments: str, also: int = 0) -> str:
+        if program == "resize2fs" and arguments[0].startswith("/dev/"):
+            raise EngineFailed("resize2fs failed on a volume's disk: Permission denied")
+        return run(program, *arguments, also=also)
+
+    monkeypatch.setattr(disks_module, "_run", run_but_grow_no_device)
+    made = Disk(tmp_path / "data")
+    made.make({}, 16)
+    (made.data / "file").write_text("kept")
     try:
-        # As a container does that begins or ends: it has a copy of all mounts for a moment.
-        namespace = ["unshare", "--mount", "--propagation", "private", "sh", "-c", "echo ready; sleep 0.5"]
-        with subprocess.Popen(namespace, stdout=subprocess.PIPE) as other:
-            assert other.stdout is not None
-            other.stdout.readline()
-            small.grow(96)
-            room = os.statvfs(small.mount_point)
-            assert (small.data / "file").read_text() == "kept"
-        assert room.f_blocks * room.f_frsize > 80 * 1024**2
+        yield made
     finally:
-        small.delete()
+        made.delete()
+
+
+def room_mib(disk: Disk) -> int:
+    room = os.statvfs(disk.mount_point)
+    return room.f_blocks * room.f_frsize // 1024**2
+
+
+def test_a_volume_grows_once_nobody_elses_mounts_show_it_any_more(small: Disk) -> None:
+    with shown_elsewhere(0.5):
+        small.grow(96)
+        assert (small.data / "file").read_text() == "kept"
+        assert (small.size_mib, room_mib(small) > 80) == (96, True)
+
+
+def test_a_volume_that_others_show_for_long_keeps_its_size_and_stays_mounted(
+    small: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disks_module, "_CLOSING_SECONDS", 0.1)
+    with shown_elsewhere(3):
+        with pytest.raises(EngineFailed, match="still in use"):
+            small.grow(96)
+        assert (small.data / "file").read_text() == "kept"
+        assert (small.size_mib, room_mib(small) < 16) == (16, True)
+    small.grow(96)
+    assert (small.size_mib, room_mib(small) > 80) == (96, True)
 
 
 async def test_a_volume_in_use_grows_where_the_kernel_lets_it_and_is_never_taken_from_its_container(disks: Lab) -> None:

@@ -204,6 +204,9 @@ class AgentLoop:
         except RuntimeFailure as error:
             log.warning("engine not read", reason=str(error), hint=error.hint)
             return self._clock() + max(error.delay, 1.0)
+        if self._reading is not None and self._reading.done():
+            # A late answer renewed what may run once, and may say that its lease is over: first it is taken.
+            return self._clock()
         ending = self._ending()
         wakes = [self._work_on(lease, desired, ending) for lease, desired in self._desired.items()]
         wakes.append((self.engine_read_at or 0.0) + LOOK_INTERVAL)
@@ -237,6 +240,8 @@ class AgentLoop:
         if not self._reading.done():
             return False
         reading, self._reading = self._reading, None
+        if self._chain_changed:
+            self._awake.set()  # something changed while it was asked
         try:
             self._desired = reading.result()
         except ClientError as error:
@@ -381,9 +386,10 @@ class AgentLoop:
             if not is_read:
                 return None
             try:
-                ending = await self._source.ending(observed.key)
-            except ClientError as error:
-                log.warning("lease not read, keeping what runs", lease=lease, reason=str(error))
+                async with asyncio.timeout(CHAIN_PATIENCE):
+                    ending = await self._source.ending(observed.key)
+            except (ClientError, TimeoutError) as error:
+                log.warning("lease not read, keeping what runs", lease=lease, reason=str(error) or "no answer")
                 return None
             if ending is Ending.OPEN:
                 return None

@@ -47,8 +47,8 @@ class Rollout:
     """None where there is no private half."""
     since: int = 0
     """Protocol time; what happened before is not told."""
-    is_paused: bool = False
-    """Then nothing runs, and there is nothing to wait for."""
+    status: AppStatus = AppStatus.ACTIVE
+    """Unless it is active nothing runs, and there is nothing to wait for."""
     is_change: bool = False
     """Whether this revision was just chosen, so that its rollout decides whether it succeeded."""
     told: dict[LeaseId, LeaseState] = field(default_factory=dict)
@@ -96,7 +96,10 @@ async def await_running(rollout: Rollout, seconds: float) -> None:
 
 
 def _stays(rollout: Rollout) -> str:
-    return "the rollout goes on by itself" if rollout.is_change else "the app stays deployed"
+    stays = "the rollout goes on by itself" if rollout.is_change else "the app stays deployed"
+    if rollout.seed is None:
+        return stays
+    return f"{stays}, and `flux app seal {rollout.name}` gives its seed to nodes that do not have it yet"
 
 
 async def give_seed_once(rollout: Rollout) -> int:
@@ -138,9 +141,11 @@ async def roll_out(
     `revision` is the one that was chosen, where one was. Raises CliError when its rollout failed.
     """
     rollout = await begin(context, client, signer, app, receipt, revision)
-    if rollout.is_paused:
+    if rollout.status is not AppStatus.ACTIVE:
+        await share_seed(rollout)
+        why, verb = ("is paused", "resume") if rollout.status is AppStatus.PAUSED else ("is out of funds", "topup")
         context.output.note(
-            f"{rollout.name} is paused: it runs revision {rollout.revision} after `flux app resume {rollout.name}`"
+            f"{rollout.name} {why}: it runs revision {rollout.revision} after `flux app {verb} {rollout.name}`"
         )
     elif patience is None:
         await give_seed_once(rollout)
@@ -167,7 +172,7 @@ async def begin(
     clock = await client.transport.request("flux_clock", quantity(receipt.block))
     return Rollout(
         context, client, app, record.name, wanted, record.instances, signer, seed,
-        since=int(clock["now"], 16), is_paused=record.status is AppStatus.PAUSED, is_change=revision is not None,
+        since=int(clock["now"], 16), status=record.status, is_change=revision is not None,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ Clocks are the test's own; the engine is the in-memory one.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -12,6 +12,7 @@ import pytest
 
 from flux.agent.actions import ReportStopped
 from flux.agent.apply import Applier
+from flux.agent.desired import DesiredInstance
 from flux.agent.head_clock import Behind, HeadClock
 from flux.agent.lapse import LapseGuard
 from flux.agent.loop import AgentLoop
@@ -19,10 +20,11 @@ from flux.agent.plan import plan_removal
 from flux.agent.ports import PortPool
 from flux.contracts.apps.types import AppSpec, Component
 from flux.contracts.market.rules import fence_of
-from flux.contracts.market.types import AT_MOST_ONE_LAPSE, LeaseState
+from flux.contracts.market.types import AT_MOST_ONE_LAPSE, LeaseId, LeaseState
 from flux.protocol.params import DEFAULT
 from flux.runtime.labels import node_labels
 from flux.runtime.memory import MemoryEngine, MemoryRuntime
+from flux.runtime.types import ContainerId, NetworkView
 from support.leases import IMAGES, NODE, WEB, make_desired
 from unit.agent.test_loop import LEASE, ScriptedChain, World
 
@@ -211,3 +213,47 @@ def test_a_node_is_behind_since_a_newer_head_than_its_own_was_seen() -> None:
     assert heads.behind(338) == 60
     assert heads.behind(0) >= 255
     assert make_desired().lease.state is LeaseState.ASSIGNED
+
+
+async def test_a_late_answer_that_ends_the_lease_is_taken_before_it_renews_anything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("flux.agent.loop.CHAIN_PATIENCE", 0.05)
+    async with a_node(ONE) as world:
+        world.chain.reachable = False
+        world.hand.now += AT_MOST_ONE_LAPSE
+        await world.guard.check()
+        assert world.running() == []
+        await world.settle()
+        asked, answers, answered = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        started: list[str] = []
+        start, list_networks = MemoryRuntime.start, MemoryRuntime.list_networks
+
+        async def answer_late() -> dict[LeaseId, DesiredInstance]:
+            asked.set()
+            await answers.wait()
+            world.hear(2)  # as the last thing that a reading of the chain does
+            answered.set()
+            return {}
+
+        async def list_while_the_answer_comes(runtime: MemoryRuntime, labels: Mapping[str, str]) -> list[NetworkView]:
+            if asked.is_set():
+                answers.set()
+                await answered.wait()
+            return await list_networks(runtime, labels)
+
+        async def noted_start(runtime: MemoryRuntime, container: ContainerId) -> None:
+            started.append(container)
+            await start(runtime, container)
+
+        monkeypatch.setattr(world.chain, "desired", answer_late)
+        monkeypatch.setattr(MemoryRuntime, "list_networks", list_while_the_answer_comes)
+        monkeypatch.setattr(MemoryRuntime, "start", noted_start)
+        world.chain.closed.add(LEASE)
+
+        def is_gone() -> bool:
+            world.loop.wake_for_engine()
+            return not world.engine.containers
+
+        await world.until(is_gone)
+        assert started == []

@@ -250,7 +250,8 @@ def test_who_interrupts_the_wait_is_told_that_the_app_stays(flux: Any, monkeypat
         patched.setattr("flux.cli.rollout.follow", interrupted)
         result = flux.run("deploy", flux.compose(COMPOSE), "--name", "left")
     assert result.exit_code == 130
-    assert "the app stays deployed; see `flux app show left`" in result.stderr
+    assert "the app stays deployed, and `flux app seal left` gives its seed to nodes that do not" in result.stderr
+    assert "see `flux app show left`" in result.stderr
     flux.ok("app", "rm", "left", "--yes")
 
 

@@ -11,7 +11,8 @@ from flux.cli.seeds import find_seed
 async def run(context: CommandContext, name: AppArgument) -> None:
     """Give an app's seed to the nodes that hold a lease of it.
 
-    Needed only when all nodes that had it are gone and its keepers too: otherwise it comes back by itself.
+    Needed only when a command was broken off before it gave it, or when all nodes that had it are gone and its keepers
+    too: otherwise it comes back by itself.
     """
     async with context.client() as client:
         app = await find_app(client, name)

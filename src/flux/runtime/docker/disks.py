@@ -14,6 +14,7 @@ import struct
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,15 +136,19 @@ class Disk:
         elif not self._is_short():
             return
         self._tell_size()
+        blocks = os.statvfs(self.mount_point).f_blocks
         try:
             _run("resize2fs", _run("findmnt", "-n", "-o", "SOURCE", "--mountpoint", str(self.mount_point)).strip())
         except EngineFailed:
+            has_begun = os.statvfs(self.mount_point).f_blocks > blocks
             try:
                 self.detach()
                 self._wait_until_closed()
             except EngineFailed:
-                os.truncate(self.image, before * MIB)
-                self._tell_size()
+                if not has_begun:
+                    os.truncate(self.image, before * MIB)
+                with suppress(EngineFailed):
+                    self._tell_size()  # the device may close meanwhile
                 self.attach()
                 raise
             _run("e2fsck", "-f", "-p", str(self.image), also=_CORRECTED)

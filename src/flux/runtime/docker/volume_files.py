@@ -137,5 +137,5 @@ async def _end(process: Process) -> None:
     if process.returncode is None:
         with suppress(ProcessLookupError):
             process.kill()
-        # Its end is only seen at the end of its output, of which much may be unread.
-        await process.communicate()
+    # Its end is only seen at the end of its output, of which much may be unread.
+    await process.communicate()
