@@ -108,7 +108,7 @@ class Disk:
         self.data.mkdir(mode=0o755, exist_ok=True)
 
     def detach(self) -> None:
-        """Unmount it; its loop device goes with the mount. Raises EngineFailed while something uses it."""
+        """Unmount it; its loop device goes with the last mount of it. Raises EngineFailed while something uses it."""
         if not self.is_attached:
             return
         # Docker binds the folder elsewhere for running containers, which keeps the file system alive without keeping
