@@ -90,13 +90,14 @@ async def test_a_volume_that_grew_keeps_what_is_on_it_and_has_the_room(disks: La
 
 
 @contextmanager
-def shown_elsewhere(seconds: float) -> Iterator[None]:
-    """A copy of all mounts, as a container has for a moment that begins or ends."""
-    namespace = ["unshare", "--mount", "--propagation", "private", "sh", "-c", f"echo ready; sleep {seconds}"]
-    with subprocess.Popen(namespace, stdout=subprocess.PIPE) as other:
+def shown_elsewhere() -> Iterator[Callable[[], None]]:
+    """A copy of all mounts, as a container has for a moment that begins or ends; until what is yielded is called."""
+    namespace = ["unshare", "--mount", "--propagation", "private", "sh", "-c", "echo ready; cat"]
+    with subprocess.Popen(namespace, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdin is not None
         assert other.stdout is not None
         other.stdout.readline()
-        yield
+        yield other.stdin.close
 
 
 @pytest.fixture
@@ -124,18 +125,27 @@ def room_mib(disk: Disk) -> int:
     return room.f_blocks * room.f_frsize // 1024**2
 
 
-def test_a_volume_grows_once_nobody_elses_mounts_show_it_any_more(small: Disk) -> None:
-    with shown_elsewhere(0.5):
+def test_a_volume_grows_once_nobody_elses_mounts_show_it_any_more(small: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = disks_module._run
+    with shown_elsewhere() as end:
+
+        def run_and_end_when_seen(program: str, *arguments: str, also: int = 0) -> str:
+            said = run(program, *arguments, also=also)
+            if program == "losetup" and said and not small.is_attached:
+                end()
+            return said
+
+        monkeypatch.setattr(disks_module, "_run", run_and_end_when_seen)
         small.grow(96)
-        assert (small.data / "file").read_text() == "kept"
-        assert (small.size_mib, room_mib(small) > 80) == (96, True)
+    assert (small.data / "file").read_text() == "kept"
+    assert (small.size_mib, room_mib(small) > 80) == (96, True)
 
 
 def test_a_volume_that_others_show_for_long_keeps_its_size_and_stays_mounted(
     small: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(disks_module, "_CLOSING_SECONDS", 0.1)
-    with shown_elsewhere(3):
+    with shown_elsewhere():
         with pytest.raises(EngineFailed, match="still in use"):
             small.grow(96)
         assert (small.data / "file").read_text() == "kept"
